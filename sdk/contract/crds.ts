@@ -1,0 +1,132 @@
+/**
+ * The custom resource definitions of the contract. A site installs them once (`issu crds | kubectl apply -f -`); the lab
+ * installs them when it starts.
+ *
+ * @module
+ */
+import { CONTRACT_VERSION, GROUP } from "./names";
+
+type Schema = Record<string, unknown>;
+
+const text: Schema = { type: "string" };
+const count: Schema = { type: "integer", minimum: 0 };
+const side: Schema = { type: "string", enum: ["left", "right"] };
+const list = (items: Schema): Schema => ({ type: "array", items });
+const object = (properties: Record<string, Schema>, required: readonly string[] = []): Schema => ({
+  type: "object",
+  properties,
+  ...(required.length > 0 ? { required } : {}),
+});
+
+const carried = object({ subscribers: count, sessions: count });
+const domain = object({ version: text, workloads: list(text) }, ["version", "workloads"]);
+
+/** A writer whose lease is over has a lower epoch than the one that took over; the API server itself turns it away. */
+const fenced = (spec: Schema): Schema => ({
+  ...spec,
+  "x-kubernetes-validations": [
+    {
+      rule: "self.epoch >= oldSelf.epoch",
+      message: "stale epoch: a later campaign holds the lease of this target",
+    },
+  ],
+});
+
+function crd(kind: string, plural: string, spec: Schema, status: Schema, columns: readonly Schema[]) {
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `${plural}.${GROUP}` },
+    spec: {
+      group: GROUP,
+      scope: "Namespaced",
+      names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List` },
+      versions: [
+        {
+          name: CONTRACT_VERSION,
+          served: true,
+          storage: true,
+          subresources: { status: {} },
+          additionalPrinterColumns: columns,
+          schema: { openAPIV3Schema: object({ spec: fenced(spec), status }, ["spec"]) },
+        },
+      ],
+    },
+  };
+}
+
+/** Plural names, for URLs and RBAC rules. */
+export const plurals = { subscriberSplit: "subscribersplits", dialTest: "dialtests" } as const;
+
+export const subscriberSplitCrd = crd(
+  "SubscriberSplit",
+  plurals.subscriberSplit,
+  object(
+    {
+      left: domain,
+      right: domain,
+      ratio: { type: "number", minimum: 0, maximum: 100 },
+      admission: { type: "string", enum: ["by-ratio", "right"] },
+      pinned: list(object({ subscriber: text, side }, ["subscriber", "side"])),
+      epoch: count,
+    },
+    ["ratio", "admission", "pinned", "epoch"],
+  ),
+  object({
+    observedGeneration: count,
+    left: carried,
+    right: carried,
+    moving: count,
+    instances: list(
+      object({
+        name: text,
+        workload: text,
+        serving: { type: "boolean" },
+        draining: { type: "boolean" },
+        subscribers: count,
+        sessions: count,
+      }),
+    ),
+  }),
+  [
+    { name: "Left", type: "string", jsonPath: ".spec.left.version" },
+    { name: "Right", type: "string", jsonPath: ".spec.right.version" },
+    { name: "Ratio", type: "number", jsonPath: ".spec.ratio" },
+    { name: "On left", type: "integer", jsonPath: ".status.left.subscribers" },
+    { name: "On right", type: "integer", jsonPath: ".status.right.subscribers" },
+    { name: "Moving", type: "integer", jsonPath: ".status.moving" },
+  ],
+);
+
+export const dialTestCrd = crd(
+  "DialTest",
+  plurals.dialTest,
+  object({ split: text, subscribers: list(text), side, procedures: list(text), epoch: count }, [
+    "split",
+    "subscribers",
+    "side",
+    "procedures",
+    "epoch",
+  ]),
+  object({
+    observedGeneration: count,
+    phase: { type: "string", enum: ["running", "done"] },
+    results: list(
+      object({
+        subscriber: text,
+        procedure: text,
+        passed: { type: "boolean" },
+        servedBy: text,
+        side,
+        durationMs: { type: "number" },
+        cause: text,
+      }),
+    ),
+  }),
+  [
+    { name: "Side", type: "string", jsonPath: ".spec.side" },
+    { name: "Phase", type: "string", jsonPath: ".status.phase" },
+  ],
+);
+
+export const crds = [subscriberSplitCrd, dialTestCrd] as const;

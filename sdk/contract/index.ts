@@ -1,0 +1,12 @@
+/**
+ * What a campaign asks of what it upgrades. Versioned; documented for vendors in `docs/contract.md`.
+ *
+ * @module
+ */
+export * from "./assignment";
+export * from "./crds";
+export * from "./dial-test";
+export * from "./kpis";
+export * from "./names";
+export * from "./subscriber-split";
+export * from "./target";

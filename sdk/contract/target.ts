@@ -1,0 +1,91 @@
+/**
+ * What a campaign asks of a target of any kind: look, act, measure. A driver implements it for one real interface; the
+ * campaign knows nothing else about its target.
+ *
+ * @module
+ */
+import type { Side } from "./subscriber-split";
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** One thing to do. `action` and `args` are the driver's vocabulary; the campaign only carries them. */
+export interface Action {
+  /** Verb of the driver, e.g. `scale`. */
+  readonly action: string;
+  /** What it is done to, e.g. `deployment/amf-gsu-1-1-0-9f3c`. */
+  readonly object: string;
+  readonly args: { readonly [key: string]: Json };
+}
+
+export interface ActionContext {
+  /** Aborted when the campaign must stop at the next safe point. */
+  readonly signal: AbortSignal;
+  /** Epoch of the campaign's lease; every write carries it. */
+  readonly epoch: number;
+  /** Instant (ms since 1970) at which the action is given up. */
+  readonly deadline: number;
+  /** One short line on how far the action is. */
+  readonly progress: (line: string) => void;
+}
+
+/** Cumulative counts of one procedure on one side of a target. */
+export interface KpiCount {
+  readonly kpi: string;
+  readonly side: Side;
+  /** Source of the count (an instance), so that a restart, whose counters begin again at 0, is not taken for a fall. */
+  readonly source: string;
+  readonly attempts: number;
+  readonly successes: number;
+  /** Mean attempts a second since the source started; undefined if the source does not say when that was. */
+  readonly attemptsPerSecond?: number;
+}
+
+/** What is wrong with an input, in the words of the person who wrote it. */
+export interface Problem {
+  /** Property path, e.g. `upgrade.gray.ratios[1]`; empty if the whole is meant. */
+  readonly path: string;
+  /** What was given, what was expected, how to mend it. */
+  readonly message: string;
+}
+
+/** Thrown by a driver when an action failed for a reason that it knows. */
+export class TargetError extends Error {
+  /** Stable code for the log (ESC-20), e.g. `UNSCHEDULABLE`. */
+  readonly code: string;
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "TargetError";
+    this.code = code;
+  }
+}
+
+export interface Target<Inventory = unknown> {
+  /** Names the target across runs, e.g. `cnf/core/amf`; the journal is kept under it. */
+  readonly id: string;
+
+  /**
+   * What runs now, with one consistent read; nothing is changed. The campaign hands it to the plan rule of the target's kind.
+   *
+   * @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`
+   */
+  observe(signal?: AbortSignal): Promise<Inventory>;
+
+  /**
+   * Does one thing and returns once it was observed on the target. Looks first and does nothing if it is done already, so
+   * that it can be killed anywhere and run again.
+   *
+   * @returns what was observed, for journal and report.
+   * @throws TargetError `TIMEOUT`, `ABORTED`, `STALE_EPOCH` or a code of the driver's own
+   */
+  perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }>;
+
+  /** Counts of the KPIs named, from every source that answered. Sources that did not are left out. */
+  sample(kpis: readonly string[], signal?: AbortSignal): Promise<readonly KpiCount[]>;
+
+  /**
+   * Whether a release carries anyone.
+   *
+   * @returns undefined if the target can't tell, which callers take for yes.
+   */
+  carries(release: string): Promise<boolean | undefined>;
+}
