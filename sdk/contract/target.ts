@@ -40,14 +40,6 @@ export interface KpiCount {
   readonly attemptsPerSecond?: number;
 }
 
-/** What is wrong with an input, in the words of the person who wrote it. */
-export interface Problem {
-  /** Property path, e.g. `upgrade.gray.ratios[1]`; empty if the whole is meant. */
-  readonly path: string;
-  /** What was given, what was expected, how to mend it. */
-  readonly message: string;
-}
-
 /** Thrown by a driver when an action failed for a reason that it knows. */
 export class TargetError extends Error {
   /** Stable code for the log (ESC-20), e.g. `UNSCHEDULABLE`. */

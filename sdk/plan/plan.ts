@@ -1,0 +1,94 @@
+/**
+ * What a campaign will do, as data: made by a plan rule from what runs, what is wanted and the policy; shown by preview;
+ * stored in the journal; executed by `sdk/campaign`. Serves ESC-06..12.
+ *
+ * @module
+ */
+import type { Problem } from "../policy/problem";
+import type { ResolvedGate } from "../policy/upgrade-policy";
+
+type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** One thing that a driver does. Its shape is the contract's `Action` with what preview and hang detection need. */
+export interface Step {
+  /** Verb of the driver, e.g. `scale`. */
+  readonly action: string;
+  /** Object id for people and the log (ESC-20), e.g. `deployment/amf-gsu-1-1-0-9f3c21`. */
+  readonly object: string;
+  readonly args: { readonly [key: string]: Json };
+  /** One line for preview, e.g. `scale amf-gsu-1-1-0-9f3c21 from 1 to 4 instances`. */
+  readonly summary: string;
+  /** Expected duration in milliseconds (ESC-11). */
+  readonly expectedMs: number;
+  /** Given up after this many milliseconds. */
+  readonly limitMs: number;
+  /** What the users of the platform take part in at this step (ESC-12), e.g. `subscribers move between instances`. */
+  readonly coordination?: string;
+}
+
+export interface StagePlan {
+  /** Unique in the chain, e.g. `gray-50`. */
+  readonly name: string;
+  /** Why nothing is to be done; the stage stays declared all the same. */
+  readonly skipped?: string;
+  readonly steps: readonly Step[];
+  /** How long the stage watches its gates after its last step, in milliseconds. */
+  readonly soakMs: number;
+  /** Judged from the stage's first step to the end of its soak (ESC-10). */
+  readonly gates: readonly ResolvedGate[];
+  /** Longest wait for a gate that lacks data, after the soak, in milliseconds. */
+  readonly gateLimitMs: number;
+  /** Steps and soak together, in milliseconds. */
+  readonly expectedMs: number;
+  /** The campaign ends here, held, with success. */
+  readonly holds?: boolean;
+}
+
+/** A version with its content; what a campaign goes from and to. */
+export interface ReleaseRef {
+  readonly version: string;
+  readonly release: string;
+}
+
+/** What a campaign is for. */
+export type Intent =
+  /** Nothing has served yet. */
+  | "install"
+  | "upgrade"
+  | "downgrade"
+  /** The goal was set back to what served before, in the middle of a campaign. */
+  | "return"
+  /** Same release, other numbers. */
+  | "adjust"
+  /** The target is as wanted. */
+  | "none";
+
+export interface Plan {
+  readonly intent: Intent;
+  readonly from?: ReleaseRef;
+  readonly to: ReleaseRef;
+  readonly stages: readonly StagePlan[];
+  /** What an operator should know but which stops nothing. */
+  readonly warnings: readonly string[];
+  /** What must be mended first; the campaign does not start (ESC-03, ESC-05). */
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * What a kind of target brings to the campaign: how to plan the way there, and the way back.
+ *
+ * `S` is the spec of the kind, `I` its inventory.
+ */
+export interface PlanRule<S, I> {
+  /** Names of the stages for a policy, in order; the same whether or not there is anything to do. */
+  stages(spec: S): readonly string[];
+  /** @param inCampaign the releases of a campaign that is open, if one is. */
+  plan(spec: S, inventory: I, inCampaign?: { readonly from?: ReleaseRef; readonly to: ReleaseRef }): Plan;
+  /**
+   * The way back to `from`, from wherever the target is now: capacity, traffic, data, elasticity, in that order (ESC-09,
+   * ESC-18). Empty if the target is back already.
+   *
+   * @param surge instances above the declared number; `"all"` brings everything back in one go.
+   */
+  recover(spec: S, inventory: I, from: ReleaseRef | undefined, surge: number | "all"): readonly Step[];
+}

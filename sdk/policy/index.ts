@@ -1,0 +1,3 @@
+export * from "./cnf-spec";
+export * from "./problem";
+export * from "./upgrade-policy";

@@ -1,0 +1,158 @@
+/**
+ * The upgrade policy as a user writes it.
+ *
+ * @module
+ */
+
+/** A length of time: a number with `ms`, `s`, `m` or `h`, or several of them, e.g. `90s`, `1h30m`. */
+export type Duration = string;
+
+/** Subscribers move by ratio (GRY-03), or instance by instance with new connections to the new version (TEF-3). */
+export type Mode = "gray" | "rolling";
+
+export interface DisruptionBudget {
+  /**
+   * Instances of a component that may be out of service at once (ESC-08).
+   *
+   * @default 1
+   */
+  readonly maxUnavailable?: number;
+}
+
+export interface GrayPolicy {
+  /**
+   * Shares of the subscribers on the new version, in percent, rising; one stage each (GRY-06 c). 100 is added if missing,
+   * unless `holdAt` ends the campaign earlier.
+   *
+   * @default [50, 100]
+   */
+  readonly ratios?: readonly number[];
+  /**
+   * How long each ratio is watched before the next.
+   *
+   * @default "15m"
+   */
+  readonly soak?: Duration;
+  /**
+   * Instances upgraded at a time. Computed from resources and load when left out (GRY-05).
+   */
+  readonly step?: number;
+  /**
+   * Ends the `up` with success at this ratio, both versions serving. Must be one of `ratios`.
+   */
+  readonly holdAt?: number;
+}
+
+export interface DialTestPolicy {
+  /** Designated subscribers, tested on the new version before any other moves (GRY-07). */
+  readonly subscribers: readonly string[];
+  /**
+   * How long the test may take.
+   *
+   * @default "30s"
+   */
+  readonly within?: Duration;
+}
+
+export interface GatePolicy {
+  /** KPI of the contract, e.g. `registration-success`, in percent. */
+  readonly kpi: string;
+  /** Least value on the new version's side, in percent. */
+  readonly atLeast?: number;
+  /** Most by which the new version's value may lie below the old version's, in percentage points. */
+  readonly maxDrop?: number;
+  /**
+   * Attempts needed before the gate judges; fewer hold the stage.
+   *
+   * @default 100
+   */
+  readonly minSamples?: number;
+}
+
+export interface RollbackPolicy {
+  /**
+   * Take the campaign back when a stage fails. If false, the campaign stops where it is and stays open.
+   *
+   * @default true
+   */
+  readonly onFailure?: boolean;
+  /**
+   * Longest a rollback may take before an alarm is raised (ESC-02); it goes on all the same.
+   *
+   * @default "2m"
+   */
+  readonly within?: Duration;
+  /**
+   * Instances above the declared number while rolling back. `"all"` brings the old version back in one go if the cluster
+   * has room, since rolling back must be faster than the upgrade (ESC-02).
+   *
+   * @default "all"
+   */
+  readonly surge?: number | "all";
+}
+
+export interface TimeLimits {
+  /** Longest wait for a new instance to serve. @default "5m" */
+  readonly boot?: Duration;
+  /** Longest wait for subscribers to be where a ratio wants them. @default "5m" */
+  readonly move?: Duration;
+  /** Longest wait of a gate for data after its soak, before it fails closed. @default "2m" */
+  readonly gate?: Duration;
+}
+
+export interface UpgradePolicy {
+  /** @default "gray" */
+  readonly mode?: Mode;
+  /**
+   * Instances above the declared number while upgrading (TEF-4). With 0, an old instance makes room first.
+   *
+   * @default 1
+   */
+  readonly surge?: number;
+  readonly disruptionBudget?: DisruptionBudget;
+  readonly gray?: GrayPolicy;
+  readonly dialTest?: DialTestPolicy;
+  /** Judged at each ratio, on what the new version's instances report since the stage began (ESC-10). */
+  readonly gates?: readonly GatePolicy[];
+  /**
+   * When manifests and configuration are saved (ESC-14).
+   *
+   * @default "each-step"
+   */
+  readonly snapshot?: "each-step" | "once";
+  readonly rollback?: RollbackPolicy;
+  readonly limits?: TimeLimits;
+  /** Id of a rolled-back campaign whose version is to be tried again; without it that version stays quarantined. */
+  readonly retry?: string;
+}
+
+/** A gate with its defaults filled in. */
+export interface ResolvedGate {
+  readonly kpi: string;
+  readonly atLeast?: number;
+  readonly maxDrop?: number;
+  readonly minSamples: number;
+}
+
+/** The policy with defaults filled in and all times in milliseconds. */
+export interface ResolvedPolicy {
+  readonly mode: Mode;
+  readonly surge: number;
+  readonly maxUnavailable: number;
+  readonly gray: {
+    readonly ratios: readonly number[];
+    readonly soakMs: number;
+    readonly step?: number;
+    readonly holdAt?: number;
+  };
+  readonly dialTest?: { readonly subscribers: readonly string[]; readonly withinMs: number };
+  readonly gates: readonly ResolvedGate[];
+  readonly snapshot: "each-step" | "once";
+  readonly rollback: {
+    readonly onFailure: boolean;
+    readonly withinMs: number;
+    readonly surge: number | "all";
+  };
+  readonly limits: { readonly bootMs: number; readonly moveMs: number; readonly gateMs: number };
+  readonly retry?: string;
+}
