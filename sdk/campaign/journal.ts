@@ -1,0 +1,181 @@
+/**
+ * What a campaign has done and will do, written before it acts. Pulumi's state says what the engine believes; the journal
+ * says what happened. Serves ESC-09, 11, 15, 18, 20.
+ *
+ * @module
+ */
+import type { Intent, ReleaseRef, StagePlan } from "../plan/plan";
+import type { Verdict } from "./gates";
+import type { Store } from "./store";
+
+export const JOURNAL_VERSION = 1;
+
+export type StageState = "pending" | "running" | "done" | "skipped" | "failed" | "rolled-back";
+
+export interface StageRecord {
+  readonly name: string;
+  plan: StagePlan;
+  state: StageState;
+  /** Times it was begun. */
+  attempts: number;
+  /** ISO 8601. */
+  startedAt?: string;
+  finishedAt?: string;
+  /** Index of the step in hand or last begun. */
+  step?: number;
+  /** What was observed, or why it failed. */
+  detail?: string;
+  verdicts?: readonly Verdict[];
+}
+
+export type CampaignState =
+  | "open"
+  | "completed"
+  /** Ended with success at a ratio below 100, both versions serving. */
+  | "held"
+  | "rolling-back"
+  | "rolled-back"
+  /** Stopped by a failure where the policy forbids rolling back by itself. */
+  | "stopped";
+
+export interface RollbackRecord {
+  reason: string;
+  code: string;
+  startedAt: string;
+  finishedAt?: string;
+  steps: { readonly summary: string; state: "running" | "done" | "failed"; detail?: string }[];
+}
+
+export interface CampaignRecord {
+  /** Counts up per target. */
+  readonly id: string;
+  readonly intent: Intent;
+  readonly from?: ReleaseRef;
+  readonly to: ReleaseRef;
+  /** Specs of both, so that the way back needs nothing but the journal. */
+  readonly fromSpec?: unknown;
+  readonly toSpec: unknown;
+  state: CampaignState;
+  /** Runs of the engine that worked on it. */
+  attempt: number;
+  openedAt: string;
+  closedAt?: string;
+  stages: StageRecord[];
+  rollback?: RollbackRecord;
+  /** KPI values of the old version as last seen with enough samples, in percent. */
+  baseline?: { [kpi: string]: number };
+}
+
+export interface QuarantineRecord {
+  readonly release: string;
+  readonly version: string;
+  /** Campaign that was rolled back; `upgrade.retry` names it to try again. */
+  readonly campaign: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
+/** One line of history for `issu status` and audits. */
+export interface PastCampaign {
+  readonly id: string;
+  readonly intent: Intent;
+  readonly from?: string;
+  readonly to: string;
+  readonly state: CampaignState;
+  readonly openedAt: string;
+  readonly closedAt?: string;
+}
+
+export interface JournalData {
+  readonly schemaVersion: number;
+  readonly target: string;
+  /** What serves when no campaign is open. */
+  serving?: ReleaseRef & { readonly spec: unknown };
+  /** The campaign in hand, or the last one. */
+  campaign?: CampaignRecord;
+  quarantine: QuarantineRecord[];
+  history: PastCampaign[];
+}
+
+const HISTORY_KEPT = 50;
+
+/** The journal of one target, read once and written with compare-and-swap. */
+export class Journal {
+  readonly data: JournalData;
+  private readonly store: Store;
+  private revision: string | undefined;
+
+  private constructor(store: Store, data: JournalData, revision: string | undefined) {
+    this.store = store;
+    this.data = data;
+    this.revision = revision;
+  }
+
+  /** Reads it; a target without one gets an empty one that is not written until something happens. */
+  static async read(store: Store, target: string): Promise<Journal> {
+    const document = await store.read(target);
+    if (!document) {
+      return new Journal(
+        store,
+        { schemaVersion: JOURNAL_VERSION, target, quarantine: [], history: [] },
+        undefined,
+      );
+    }
+    const data = JSON.parse(document.text) as JournalData;
+    if (data.schemaVersion > JOURNAL_VERSION) {
+      throw new Error(
+        `the journal of ${target} has schema ${data.schemaVersion}, this version of pulumi-issu reads up to ${JOURNAL_VERSION}: upgrade pulumi-issu`,
+      );
+    }
+    return new Journal(store, data, document.revision);
+  }
+
+  /** @throws StoreConflict if someone else wrote since; whoever gets it must stop, for its lease is gone. */
+  async save(): Promise<void> {
+    this.revision = await this.store.write(this.data.target, JSON.stringify(this.data), this.revision);
+  }
+
+  /** Whether a campaign is neither completed nor rolled back: the target may be between two versions. */
+  get unfinished(): CampaignRecord | undefined {
+    const campaign = this.data.campaign;
+    return campaign && ["open", "rolling-back", "stopped", "held"].includes(campaign.state)
+      ? campaign
+      : undefined;
+  }
+
+  nextId(): string {
+    const last = Number(this.data.campaign?.id ?? 0);
+    return String(last + 1);
+  }
+
+  /** Moves the finished campaign to the history and makes a new one current. */
+  open(campaign: CampaignRecord): void {
+    this.archive();
+    this.data.campaign = campaign;
+  }
+
+  /** Why a release may not be tried, if it may not. */
+  quarantineOf(release: string): QuarantineRecord | undefined {
+    return this.data.quarantine.findLast((entry) => entry.release === release);
+  }
+
+  private archive(): void {
+    const past = this.data.campaign;
+    if (!past) return;
+    this.data.history.push({
+      id: past.id,
+      intent: past.intent,
+      ...(past.from ? { from: past.from.version } : {}),
+      to: past.to.version,
+      state: past.state,
+      openedAt: past.openedAt,
+      ...(past.closedAt ? { closedAt: past.closedAt } : {}),
+    });
+    this.data.history.splice(0, Math.max(0, this.data.history.length - HISTORY_KEPT));
+  }
+}
+
+export function newStageRecords(stages: readonly StagePlan[]): StageRecord[] {
+  return stages.map((plan) => ({ name: plan.name, plan, state: "pending", attempts: 0 }));
+}
+

@@ -1,0 +1,40 @@
+/**
+ * Where journals are kept: outside Pulumi's state and outside the target's own fate. Chosen by URL, as Pulumi's backends
+ * are. An implementation needs compare-and-swap and a lease whose epoch never falls.
+ *
+ * @module
+ */
+export interface Document {
+  readonly text: string;
+  /** Changes with every write; handed back to `write` as `expected`. */
+  readonly revision: string;
+}
+
+/** Whoever holds the lease, or the epoch under which we hold it now. */
+export type Acquired =
+  | { readonly epoch: number }
+  | { readonly heldBy: string; /** ms since 1970 */ readonly until: number };
+
+export interface Store {
+  /** Never creates anything. */
+  read(key: string): Promise<Document | undefined>;
+  /**
+   * Writes only over the revision that was read (`undefined`: only if there is none).
+   *
+   * @returns the new revision.
+   * @throws an error named `StoreConflict` if someone else wrote in between.
+   */
+  write(key: string, text: string, expected: string | undefined): Promise<string>;
+  /** Takes the lease if it is free, over, or ours. The epoch rises with every new holder and never falls. */
+  acquire(key: string, holder: string, ttlMs: number): Promise<Acquired>;
+  /** @returns false if the lease is no longer ours. */
+  renew(key: string, holder: string, epoch: number, ttlMs: number): Promise<boolean>;
+  release(key: string, holder: string, epoch: number): Promise<void>;
+}
+
+export class StoreConflict extends Error {
+  constructor(key: string) {
+    super(`the journal of ${key} was changed by someone else since it was read`);
+    this.name = "StoreConflict";
+  }
+}
