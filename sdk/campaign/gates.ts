@@ -4,8 +4,9 @@
  *
  * @module
  */
-import type { KpiCount } from "../contract/target";
+
 import type { Side } from "../contract/subscriber-split";
+import type { KpiCount } from "../contract/target";
 import type { ResolvedGate } from "../policy/upgrade-policy";
 
 export type Outcome = "pass" | "fail" | "no-data" | "too-few" | "zero-baseline";

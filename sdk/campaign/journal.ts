@@ -178,4 +178,3 @@ export class Journal {
 export function newStageRecords(stages: readonly StagePlan[]): StageRecord[] {
   return stages.map((plan) => ({ name: plan.name, plan, state: "pending", attempts: 0 }));
 }
-

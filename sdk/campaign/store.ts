@@ -13,7 +13,7 @@ export interface Document {
 /** Whoever holds the lease, or the epoch under which we hold it now. */
 export type Acquired =
   | { readonly epoch: number }
-  | { readonly heldBy: string; /** ms since 1970 */ readonly until: number };
+  | { readonly heldBy: string /** ms since 1970 */; readonly until: number };
 
 export interface Store {
   /** Never creates anything. */
