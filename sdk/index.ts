@@ -1,1 +1,20 @@
-export {};
+/**
+ * In-service software upgrades by `pulumi up`.
+ *
+ * @module
+ */
+export { Cnf } from "./components/cnf";
+export type { CnfArgs, CnfComponent, Quantities } from "./components/cnf-args";
+export type { Hook, HookContext, Hooks } from "./components/hooks";
+export type { ServiceType } from "./policy/cnf-spec";
+export type {
+  DialTestPolicy,
+  DisruptionBudget,
+  Duration,
+  GatePolicy,
+  GrayPolicy,
+  Mode,
+  RollbackPolicy,
+  TimeLimits,
+  UpgradePolicy,
+} from "./policy/upgrade-policy";

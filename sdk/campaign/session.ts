@@ -46,11 +46,6 @@ export interface View {
   readonly quarantine?: string;
 }
 
-/** A version that must not go while it serves. */
-export interface GuardedVersion extends ReleaseRef {
-  readonly workloads: readonly string[];
-}
-
 export interface StageOutcome {
   readonly state: "idle" | "done" | "skipped" | "held";
   readonly detail: string;
@@ -153,25 +148,6 @@ export class Session<S, I> {
     this.requirePredecessors(campaign, stage);
     if (stage.plan.skipped !== undefined) return this.finish(campaign, stage, "skipped", stage.plan.skipped);
     return this.execute(campaign, stage, reporter);
-  }
-
-  /** Whether a version may be deleted. Anything that can't be told counts as no. */
-  async mayDelete(version: GuardedVersion): Promise<{ readonly allowed: boolean; readonly why: string }> {
-    const { target, store } = this.args;
-    for (const workload of version.workloads) {
-      const carries = await target.carries(workload).catch(() => undefined);
-      if (carries === undefined) {
-        return { allowed: false, why: `whether ${workload} carries subscribers can't be told just now` };
-      }
-      if (carries) return { allowed: false, why: `${workload} (${version.version}) carries subscribers` };
-    }
-    const journal = await Journal.read(store, target.id).catch(() => undefined);
-    if (!journal) return { allowed: false, why: "the journal can't be read" };
-    const open = journal.unfinished;
-    if (open && [open.from?.release, open.to.release].includes(version.release)) {
-      return { allowed: false, why: `campaign ${open.id} (${open.state}) may still need ${version.version}` };
-    }
-    return { allowed: true, why: "it carries nobody" };
   }
 
   /** Opens the campaign, or takes it up where an earlier run left it. */

@@ -1,0 +1,37 @@
+/**
+ * What serves can't be deleted, whoever asks.
+ *
+ * @module
+ */
+import type { Target } from "../contract/target";
+import type { ReleaseRef } from "../plan/plan";
+import { Journal } from "./journal";
+import type { Store } from "./store";
+
+/** A version that must not go while it serves. */
+export interface GuardedVersion extends ReleaseRef {
+  /** Its parts, by the names the driver knows them by. */
+  readonly workloads: readonly string[];
+}
+
+/** Asks target and journal whether a version may be deleted. Anything that can't be told counts as no. */
+export async function mayDelete(
+  target: Target<never>,
+  store: Store,
+  version: GuardedVersion,
+): Promise<{ readonly allowed: boolean; readonly why: string }> {
+  for (const workload of version.workloads) {
+    const carries = await target.carries(workload).catch(() => undefined);
+    if (carries === undefined) {
+      return { allowed: false, why: `whether ${workload} carries subscribers can't be told just now` };
+    }
+    if (carries) return { allowed: false, why: `${workload} carries subscribers` };
+  }
+  const journal = await Journal.read(store, target.id).catch(() => undefined);
+  if (!journal) return { allowed: false, why: "the journal can't be read" };
+  const open = journal.unfinished;
+  if (open && [open.from?.release, open.to.release].includes(version.release)) {
+    return { allowed: false, why: `campaign ${open.id} (${open.state}) may still need it` };
+  }
+  return { allowed: true, why: "it carries nobody" };
+}

@@ -1,0 +1,80 @@
+/**
+ * What a user writes for a network function.
+ *
+ * @module
+ */
+import type * as pulumi from "@pulumi/pulumi";
+import type { ServiceType } from "../policy/cnf-spec";
+import type { UpgradePolicy } from "../policy/upgrade-policy";
+import type { Hooks } from "./hooks";
+
+/**
+ * One component. Everything here but the replicas makes up its content: change any of it, and the next `up` is a campaign
+ * to a new workload with that content (GRY-12). Values are plain, not outputs, since names are made from them.
+ */
+export interface CnfComponent {
+  /** DNS label, unique within the network function, e.g. `gsu`. */
+  readonly name: string;
+  readonly serviceType: ServiceType;
+  /** Instances in service. */
+  readonly replicas: number;
+  /** @default the network function's version */
+  readonly version?: string;
+  /** @default `<cnf>/<component>:<version>` */
+  readonly image?: string;
+  /** Files given to the instances under `/etc/nf`, as a ConfigMap of their own for each version. */
+  readonly config?: { readonly [file: string]: string };
+  /** Annotations on the pods. */
+  readonly podAnnotations?: { readonly [key: string]: string };
+  /** Kubernetes resource requests and limits of the container. */
+  readonly resources?: { readonly requests?: Quantities; readonly limits?: Quantities };
+  /**
+   * Port at which an instance serves its KPIs.
+   *
+   * @default 9090
+   */
+  readonly metricsPort?: number;
+  /**
+   * Seconds an instance is given to end.
+   *
+   * @default 30
+   */
+  readonly terminationGracePeriodSeconds?: number;
+}
+
+export interface Quantities {
+  readonly [resource: string]: string;
+}
+
+export interface CnfArgs {
+  /** Semantic version wanted; the one line that changes for an upgrade. Plain, since names are made from it. */
+  readonly version: string;
+  readonly components: readonly CnfComponent[];
+  readonly upgrade?: UpgradePolicy;
+  /** Semver range of the Kubernetes versions that this version runs on (TEF-1), e.g. `>=1.32 <1.36`. */
+  readonly kubernetes?: string;
+  /** @default "default" */
+  readonly namespace?: pulumi.Input<string>;
+  /**
+   * Kubeconfig, contents or path; kept secret.
+   *
+   * @default what `KUBECONFIG` or `~/.kube/config` says
+   */
+  readonly kubeconfig?: pulumi.Input<string>;
+  /** Context within the kubeconfig. @default its current one */
+  readonly context?: pulumi.Input<string>;
+  /**
+   * Where the campaign's journal is kept: `kubernetes`, in the namespace, or a URL such as `file:///var/lib/issu`.
+   *
+   * @default "kubernetes"
+   */
+  readonly journal?: pulumi.Input<string>;
+  /** Resources of your own between the stages. */
+  readonly hooks?: Hooks;
+  /**
+   * Refuse to delete a version that carries subscribers, by `pulumi destroy` too.
+   *
+   * @default true
+   */
+  readonly deletionProtection?: pulumi.Input<boolean>;
+}

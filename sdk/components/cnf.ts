@@ -1,0 +1,172 @@
+/**
+ * `Cnf`: a network function whose version changes in service.
+ *
+ * @module
+ */
+
+import { PodDisruptionBudget } from "@pulumi/kubernetes/policy/v1/podDisruptionBudget";
+import { Provider as KubernetesProvider } from "@pulumi/kubernetes/provider";
+import * as pulumi from "@pulumi/pulumi";
+import { labels } from "../contract/names";
+import { cnfRule } from "../plan/cnf";
+import type { CnfSpec, ComponentSpec } from "../policy/cnf-spec";
+import { contentHash, releaseId, workloadName } from "../policy/release";
+import { resolvePolicy } from "../policy/resolve";
+import type { CnfArgs, CnfComponent } from "./cnf-args";
+import { hookBefore } from "./hooks";
+import { Stage, type TargetArgs, VersionGuard } from "./stage";
+import { contentOf, createWorkload } from "./workload";
+
+/**
+ * A network function on Kubernetes. A changed version or content becomes a campaign: preview shows its stages, `pulumi up`
+ * runs them in order, and a failing gate takes them back (TEF-1, GRY-01..08, ESC-06).
+ */
+export class Cnf extends pulumi.ComponentResource {
+  /** Version that serves everybody, or that the campaign is held on its way to. */
+  readonly version: pulumi.Output<string>;
+  /** `completed`, `held`, or `unchanged`. A campaign that failed fails the `up`. */
+  readonly outcome: pulumi.Output<string>;
+  /** Id of the last campaign. */
+  readonly campaign: pulumi.Output<string>;
+  /** Names of the workloads by component, e.g. for an autoscaler of your own. */
+  readonly workloads: pulumi.Output<{ [component: string]: string }>;
+
+  constructor(name: string, args: CnfArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("issu:index:Cnf", name, {}, opts);
+    const namespace = args.namespace ?? "default";
+    const components = args.components.map((component) => componentSpec(name, args.version, component));
+    const spec: Omit<CnfSpec, "namespace"> = {
+      name,
+      version: args.version,
+      release: releaseId(
+        args.version,
+        components.map((one) => one.contentHash),
+      ),
+      components,
+      ...(args.kubernetes === undefined ? {} : { kubernetes: args.kubernetes }),
+    };
+    const target: TargetArgs = {
+      kind: "cnf",
+      name,
+      namespace,
+      ...(args.kubeconfig === undefined ? {} : { kubeconfig: pulumi.secret(args.kubeconfig) }),
+      ...(args.context === undefined ? {} : { context: args.context }),
+      ...(args.journal === undefined ? {} : { journal: args.journal }),
+    };
+    const upgrade = args.upgrade ?? {};
+    const onCluster = clusterOptions(this, name, args);
+
+    let previous: pulumi.Resource[] = [];
+    let last: Stage | undefined;
+    const addStage = (stage: string): Stage => {
+      last = new Stage(
+        `${name}-${stage}`,
+        { stage, target, spec: { ...spec }, upgrade },
+        { parent: this, dependsOn: previous },
+      );
+      previous = [last];
+      return last;
+    };
+
+    const preflight = addStage("preflight");
+    const { policy } = resolvePolicy(upgrade, "upgrade");
+    // Without a policy that makes sense there is no chain to declare: preflight refuses, with every mistake.
+    const chain = policy ? cnfRule.stages({ cnf: { ...spec, namespace: "" }, policy }) : ["preflight"];
+    const firstTraffic = chain[chain.indexOf("dial-test") + 1];
+    for (const stage of chain.slice(1)) {
+      const hook = args.hooks && hookBefore(stage, args.hooks, firstTraffic);
+      if (hook && last) {
+        const context = {
+          name,
+          version: args.version,
+          campaign: last.campaign,
+          parent: this,
+          dependsOn: previous,
+        };
+        previous = [last, ...hook(context)];
+      }
+      addStage(stage);
+      if (stage !== "snapshot") continue;
+      const workloads = args.components.map((component, index) =>
+        createWorkload(
+          name,
+          namespace,
+          components[index] as ComponentSpec,
+          contentOf(name, versionOf(args, component), component),
+          {
+            ...onCluster,
+            dependsOn: previous,
+          },
+        ),
+      );
+      const guard = new VersionGuard(
+        `${name}-guard-${spec.release}`,
+        {
+          target,
+          version: args.version,
+          release: spec.release,
+          workloads: components.map((one) => one.workload),
+          protect: args.deletionProtection ?? true,
+        },
+        { parent: this, dependsOn: workloads },
+      );
+      previous = [last as Stage, guard];
+    }
+    for (const component of args.components) {
+      new PodDisruptionBudget(
+        `${name}-${component.name}`,
+        {
+          metadata: { name: `${name}-${component.name}`, namespace, labels: { [labels.cnf]: name } },
+          spec: {
+            maxUnavailable: policy?.maxUnavailable ?? 1,
+            selector: { matchLabels: { [labels.cnf]: name, [labels.component]: component.name } },
+          },
+        },
+        { ...onCluster, dependsOn: [preflight] },
+      );
+    }
+
+    const end = last as Stage;
+    this.campaign = end.campaign;
+    this.version = end.outcome.apply(() => args.version);
+    this.outcome = end.outcome.apply((outcome) =>
+      outcome === "held" ? "held" : outcome === "idle" ? "unchanged" : "completed",
+    );
+    this.workloads = pulumi.output(Object.fromEntries(components.map((one) => [one.name, one.workload])));
+    this.registerOutputs({
+      version: this.version,
+      outcome: this.outcome,
+      campaign: this.campaign,
+      workloads: this.workloads,
+    });
+  }
+}
+
+const versionOf = (args: CnfArgs, component: CnfComponent): string => component.version ?? args.version;
+
+function componentSpec(cnf: string, cnfVersion: string, component: CnfComponent): ComponentSpec {
+  const version = component.version ?? cnfVersion;
+  const hash = contentHash(contentOf(cnf, version, component));
+  return {
+    name: component.name,
+    serviceType: component.serviceType,
+    replicas: component.replicas,
+    version,
+    contentHash: hash,
+    workload: workloadName(cnf, component.name, version, hash),
+  };
+}
+
+/** Children go to the cluster that the stages look at: one provider for both, or the ambient one for both. */
+function clusterOptions(parent: Cnf, name: string, args: CnfArgs): pulumi.CustomResourceOptions {
+  if (args.kubeconfig === undefined && args.context === undefined) return { parent };
+  const provider = new KubernetesProvider(
+    `${name}-kubernetes`,
+    {
+      ...(args.kubeconfig === undefined ? {} : { kubeconfig: pulumi.secret(args.kubeconfig) }),
+      ...(args.context === undefined ? {} : { context: args.context }),
+    },
+    { parent },
+  );
+  return { parent, provider };
+}

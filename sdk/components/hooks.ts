@@ -1,0 +1,50 @@
+/**
+ * Resources of the user's own between the stages of a campaign: dial tests, backups, notices, device commands (ESC-10,
+ * ESC-12, ESC-17).
+ *
+ * @module
+ */
+import type * as pulumi from "@pulumi/pulumi";
+
+/** What a hook is told. */
+export interface HookContext {
+  /** Name of the component the hook belongs to; a prefix for the names of its resources. */
+  readonly name: string;
+  readonly version: string;
+  /** Changes with every campaign and only then: put it into `triggers`, and the resource acts once a campaign. */
+  readonly campaign: pulumi.Output<string>;
+  /** To be passed as `{ parent: ctx.parent, dependsOn: ctx.dependsOn }`. */
+  readonly parent: pulumi.Resource;
+  readonly dependsOn: readonly pulumi.Resource[];
+}
+
+/** The next stage waits for everything that a hook returns, and a failure of any of it stops the campaign there. */
+export type Hook = (context: HookContext) => readonly pulumi.Resource[];
+
+export interface Hooks {
+  /** After preflight, before anything is saved or changed. */
+  readonly beforeSnapshot?: Hook;
+  /** Before the new version's first instances are added. */
+  readonly beforeUpgrade?: Hook;
+  /** The smallest set of the new version is up and carries nobody. */
+  readonly beforeDialTest?: Hook;
+  /** The dial test has passed; no other subscriber has moved. */
+  readonly beforeTraffic?: Hook;
+  /** The last ratio has passed. */
+  readonly beforePostTest?: Hook;
+  /** The tests after the upgrade have passed; the old version is about to be given up. */
+  readonly beforeFinalize?: Hook;
+}
+
+/** The hook that stands before a stage, if one does. */
+export function hookBefore(stage: string, hooks: Hooks, firstTraffic: string | undefined): Hook | undefined {
+  if (stage === firstTraffic) return hooks.beforeTraffic;
+  const before: { readonly [stage: string]: Hook | undefined } = {
+    snapshot: hooks.beforeSnapshot,
+    minimal: hooks.beforeUpgrade,
+    "dial-test": hooks.beforeDialTest,
+    "post-test": hooks.beforePostTest,
+    finalize: hooks.beforeFinalize,
+  };
+  return before[stage];
+}

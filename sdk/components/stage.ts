@@ -1,0 +1,67 @@
+/**
+ * The resources of the provider as a program declares them. Users meet them in previews, not in their own code.
+ *
+ * @module
+ */
+import * as pulumi from "@pulumi/pulumi";
+
+/** How to reach what is upgraded. */
+export interface TargetArgs {
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: pulumi.Input<string>;
+  readonly kubeconfig?: pulumi.Input<string>;
+  readonly context?: pulumi.Input<string>;
+  readonly journal?: pulumi.Input<string>;
+}
+
+export interface StageArgs {
+  /** Name in the chain, e.g. `gray-50`. */
+  readonly stage: string;
+  readonly target: TargetArgs;
+  /** What is wanted. */
+  readonly spec: { readonly [key: string]: unknown };
+  /** The policy as written. */
+  readonly upgrade: unknown;
+}
+
+/** One stage of a campaign. The engine runs it when its plan, its campaign or its attempt differs from the last run's. */
+export class Stage extends pulumi.CustomResource {
+  /** Id of the campaign that last ran it; a trigger for things that are to happen once a campaign. */
+  declare readonly campaign: pulumi.Output<string>;
+  /** `done`, `skipped`, `held`, or `idle` when there was nothing to do. */
+  declare readonly outcome: pulumi.Output<string>;
+  declare readonly detail: pulumi.Output<string>;
+  declare readonly plan: pulumi.Output<string[]>;
+
+  constructor(name: string, args: StageArgs, opts?: pulumi.CustomResourceOptions) {
+    super(
+      "issu:index:Stage",
+      name,
+      {
+        ...args,
+        campaign: undefined,
+        attempt: undefined,
+        plan: undefined,
+        outcome: undefined,
+        detail: undefined,
+      },
+      opts,
+    );
+  }
+}
+
+export interface VersionGuardArgs {
+  readonly target: TargetArgs;
+  readonly version: string;
+  readonly release: string;
+  readonly workloads: readonly string[];
+  readonly protect: pulumi.Input<boolean>;
+}
+
+/** Stands before the workloads of one version: deleted before they are, and refuses while the version carries anyone. */
+export class VersionGuard extends pulumi.CustomResource {
+  constructor(name: string, args: VersionGuardArgs, opts?: pulumi.CustomResourceOptions) {
+    super("issu:index:VersionGuard", name, { ...args }, opts);
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The Kubernetes resources of one version of one component. Named by version and content, so no change of either ever
+ * rolls what serves; replicas are left to the campaign.
+ *
+ * @module
+ */
+
+import { Deployment } from "@pulumi/kubernetes/apps/v1/deployment";
+import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap";
+import type * as pulumi from "@pulumi/pulumi";
+import { annotations, labels } from "../contract/names";
+import type { ComponentSpec } from "../policy/cnf-spec";
+import { labelValue } from "../policy/release";
+import type { CnfComponent } from "./cnf-args";
+
+const CONFIG_DIR = "/etc/nf";
+
+/** Defaults filled in: the content from which a component's hash is made. */
+export function contentOf(cnf: string, version: string, component: CnfComponent) {
+  return {
+    image: component.image ?? `${cnf}/${component.name}:${version}`,
+    config: component.config ?? {},
+    podAnnotations: component.podAnnotations ?? {},
+    resources: component.resources ?? {},
+    metricsPort: component.metricsPort ?? 9090,
+    terminationGracePeriodSeconds: component.terminationGracePeriodSeconds ?? 30,
+    serviceType: component.serviceType,
+  };
+}
+
+export type WorkloadContent = ReturnType<typeof contentOf>;
+
+export function createWorkload(
+  cnf: string,
+  namespace: pulumi.Input<string>,
+  component: ComponentSpec,
+  content: WorkloadContent,
+  opts: pulumi.CustomResourceOptions,
+): Deployment {
+  const name = component.workload;
+  const allLabels = {
+    [labels.cnf]: cnf,
+    [labels.component]: component.name,
+    [labels.workload]: name,
+    [labels.version]: labelValue(component.version),
+  };
+  const hasConfig = Object.keys(content.config).length > 0;
+  const config = hasConfig
+    ? new ConfigMap(
+        `${name}-config`,
+        {
+          metadata: { name: `${name}-config`, namespace, labels: allLabels },
+          data: { ...content.config },
+          immutable: true,
+        },
+        opts,
+      )
+    : undefined;
+  return new Deployment(
+    name,
+    {
+      metadata: {
+        name,
+        namespace,
+        labels: allLabels,
+        annotations: {
+          [annotations.serviceType]: component.serviceType,
+          // The campaign waits for instances itself: what counts is that they serve, not that they run.
+          "pulumi.com/skipAwait": "true",
+        },
+      },
+      spec: {
+        selector: { matchLabels: { [labels.workload]: name } },
+        template: {
+          metadata: {
+            labels: allLabels,
+            annotations: {
+              ...content.podAnnotations,
+              [annotations.metricsPort]: String(content.metricsPort),
+            },
+          },
+          spec: {
+            terminationGracePeriodSeconds: content.terminationGracePeriodSeconds,
+            containers: [
+              {
+                name: component.name,
+                image: content.image,
+                resources: { ...content.resources },
+                ports: [{ name: "metrics", containerPort: content.metricsPort }],
+                ...(hasConfig
+                  ? { volumeMounts: [{ name: "config", mountPath: CONFIG_DIR, readOnly: true }] }
+                  : {}),
+              },
+            ],
+            ...(hasConfig ? { volumes: [{ name: "config", configMap: { name: `${name}-config` } }] } : {}),
+          },
+        },
+      },
+    },
+    config ? { ...opts, dependsOn: [...[opts.dependsOn ?? []].flat(), config] as pulumi.Resource[] } : opts,
+  );
+}

@@ -1,0 +1,67 @@
+/**
+ * The provider's line to the engine: progress shown beside a resource, and the news that the engine is gone.
+ *
+ * @module
+ */
+import * as grpc from "@grpc/grpc-js";
+import * as pulumi from "@pulumi/pulumi";
+
+/** How often the channel to the engine is looked at. A killed CLI leaves the provider running otherwise. */
+const WATCH_EVERY_MS = 500;
+
+export class Engine {
+  private readonly address: string | undefined;
+
+  constructor(address: string | undefined) {
+    this.address = address;
+    if (address === undefined) return;
+    // The SDK's logger needs the engine's address, which only programs are given: set where it looks for it.
+    const { getStore } = require("@pulumi/pulumi/runtime/state") as {
+      getStore(): { settings: { options: { engineAddr?: string } } };
+    };
+    getStore().settings.options.engineAddr = address;
+  }
+
+  /** A line that replaces the one before it in an interactive display. */
+  tick(urn: string, line: string): void {
+    this.log(line, urn, true);
+  }
+
+  /** A line that stays. */
+  say(urn: string, line: string): void {
+    this.log(line, urn, false);
+  }
+
+  private log(line: string, urn: string, ephemeral: boolean): void {
+    if (this.address === undefined) return;
+    // Only the urn of the resource is used; a whole resource object does not exist on this side.
+    void pulumi.log
+      .info(line, { urn: pulumi.output(urn) } as unknown as pulumi.Resource, 0, ephemeral)
+      .catch(() => undefined);
+  }
+
+  /**
+   * Calls back once when the engine has gone away without saying so (SIGKILL): its channel falls from READY to IDLE.
+   *
+   * @returns stops watching.
+   */
+  onGone(callback: () => void): () => void {
+    if (this.address === undefined) return () => undefined;
+    const client = new grpc.Client(this.address, grpc.credentials.createInsecure());
+    let seen = false;
+    client.waitForReady(Date.now() + 10_000, (error) => {
+      seen = error === undefined || error === null;
+    });
+    const timer = setInterval(() => {
+      const state = client.getChannel().getConnectivityState(false);
+      if (!seen || state === grpc.connectivityState.READY) return;
+      clearInterval(timer);
+      callback();
+    }, WATCH_EVERY_MS);
+    timer.unref();
+    return () => {
+      clearInterval(timer);
+      client.close();
+    };
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * The Pulumi provider: stages and guards as resources. `check` looks at the target and puts the plan into the inputs, so
+ * that preview shows it; `create` and `update` run the stage.
+ *
+ * @module
+ */
+import type {
+  CheckFailure,
+  CheckResult,
+  CreateResult,
+  Provider,
+  UpdateResult,
+} from "@pulumi/pulumi/provider";
+import { type CampaignError, failureOf } from "../campaign/errors";
+import { mayDelete } from "../campaign/guard";
+import { describeStage } from "../plan/describe";
+import type { Problem } from "../policy/problem";
+import type { Engine } from "./engine";
+import { hasUnknown, reveal } from "./inputs";
+import { type CampaignSession, reach, Sessions } from "./sessions";
+import type { GuardInputs, PlannedInputs, StageInputs } from "./stage-inputs";
+
+const STAGE = "issu:index:Stage";
+const GUARD = "issu:index:VersionGuard";
+
+const typeOf = (urn: string): string => (urn.split("::")[2] ?? "").split("$").at(-1) ?? "";
+
+export class IssuProvider implements Provider {
+  readonly version = (require("../../package.json") as { version: string }).version;
+  private readonly sessions = new Sessions();
+  private readonly engine: Engine;
+  private busy = 0;
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+    engine.onGone(() => void this.end("the engine is gone").then(() => process.exit(1)));
+  }
+
+  async check(urn: string, olds: unknown, news: unknown): Promise<CheckResult> {
+    if (typeOf(urn) !== STAGE || hasUnknown(news)) return { inputs: news };
+    try {
+      return await this.checkStage(urn, (olds ?? {}) as Partial<PlannedInputs>, news as object);
+    } catch (error) {
+      return { inputs: news, failures: [{ property: "", reason: failureOf(error).message }] };
+    }
+  }
+
+  private async checkStage(urn: string, olds: Partial<PlannedInputs>, news: object): Promise<CheckResult> {
+    const inputs = reveal(news) as StageInputs;
+    const { session, problems } = await this.sessions.get(inputs);
+    if (!session) return { inputs: news, failures: problems.map(failure) };
+    const view = await session.view();
+    if (!view.campaign) {
+      const { campaign, attempt, plan } = olds;
+      return {
+        inputs: { ...news, campaign: campaign ?? "", attempt: attempt ?? 0, plan: plan ?? ["nothing to do"] },
+      };
+    }
+    const failures = [
+      ...view.plan.problems.map(failure),
+      ...(view.quarantine ? [{ property: "version", reason: view.quarantine }] : []),
+    ];
+    if (failures.length > 0) return { inputs: news, failures };
+    const stage = view.plan.stages.find((one) => one.name === inputs.stage);
+    if (stage === view.plan.stages[0])
+      for (const warning of view.plan.warnings) this.engine.say(urn, `warning: ${warning}`);
+    const planned: PlannedInputs = {
+      ...view.campaign,
+      campaign: view.campaign.id,
+      plan: stage ? describeStage(stage) : [`not part of campaign ${view.campaign.id}`],
+    };
+    return { inputs: { ...news, campaign: planned.campaign, attempt: planned.attempt, plan: planned.plan } };
+  }
+
+  async create(urn: string, inputs: unknown): Promise<CreateResult> {
+    const name = urn.split("::").at(-1) ?? urn;
+    if (typeOf(urn) === GUARD) return { id: name, outs: inputs };
+    return { id: name, outs: await this.run(urn, inputs) };
+  }
+
+  async update(_id: string, urn: string, _olds: unknown, news: unknown): Promise<UpdateResult> {
+    if (typeOf(urn) === GUARD) return { outs: news };
+    return { outs: await this.run(urn, news) };
+  }
+
+  private async run(urn: string, news: unknown): Promise<object> {
+    const inputs = reveal(news) as StageInputs;
+    const { session, problems } = await this.sessions.get(inputs);
+    if (!session) throw new Error(problems.map((p) => `${p.path}: ${p.message}`).join("\n"));
+    this.busy += 1;
+    try {
+      const outcome = await session.runStage(inputs.stage, {
+        tick: (line) => this.engine.tick(urn, line),
+        say: (line) => this.engine.say(urn, line),
+      });
+      return { ...(news as object), outcome: outcome.state, detail: outcome.detail };
+    } catch (error) {
+      const { message, code } = error as CampaignError;
+      throw Object.assign(new Error(message), { code });
+    } finally {
+      this.busy -= 1;
+    }
+  }
+
+  async delete(_id: string, urn: string, props: unknown): Promise<void> {
+    if (typeOf(urn) === GUARD) await this.deleteGuard(reveal(props) as GuardInputs);
+  }
+
+  private async deleteGuard(guard: GuardInputs): Promise<void> {
+    if (!guard.protect) return;
+    const { target, store } = await reach(guard.target);
+    const { allowed, why } = await mayDelete(target, store, guard);
+    if (allowed) return;
+    throw new Error(
+      `${guard.version} is not deleted: ${why}. To end the service for good, set deletionProtection to false, run pulumi up, then pulumi destroy.`,
+    );
+  }
+
+  /** Interrupt while a stage runs; the normal end otherwise. */
+  async cancel(): Promise<void> {
+    await this.end("interrupted");
+  }
+
+  private async end(why: string): Promise<void> {
+    if (this.busy > 0) await this.sessions.each((session: CampaignSession) => session.stop(why));
+    else await this.sessions.each((session) => session.close());
+  }
+}
+
+const failure = (problem: Problem): CheckFailure => ({ property: problem.path, reason: problem.message });

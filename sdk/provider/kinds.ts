@@ -1,0 +1,56 @@
+/**
+ * The kinds of target. What each adds to the core is a check of what is declared, a plan rule and a driver; they are joined
+ * here and nowhere else.
+ *
+ * @module
+ */
+import type { Store } from "../campaign/store";
+import type { Target } from "../contract/target";
+import { cnfRule } from "../plan/cnf";
+import type { PlanRule, ReleaseRef } from "../plan/plan";
+import { checkCnf } from "../policy/cnf";
+import type { CnfSpec } from "../policy/cnf-spec";
+import type { Problem } from "../policy/problem";
+import type { ResolvedPolicy } from "../policy/upgrade-policy";
+import type { TargetInputs } from "./stage-inputs";
+
+/** A spec that was checked, with its policy. */
+export interface Declared {
+  readonly spec: unknown;
+  readonly goal: ReleaseRef;
+}
+
+export interface Kind {
+  /** Checks what the program declares against the policy; reports every mistake in one go. */
+  declare(
+    raw: unknown,
+    policy: ResolvedPolicy | undefined,
+  ): { readonly problems: readonly Problem[]; readonly declared?: Declared };
+  readonly rule: PlanRule<never, never>;
+  /** Reaches the target. The driver is loaded only now, since most calls of a run without changes don't need it. */
+  connect(inputs: TargetInputs): Promise<{ readonly target: Target<never>; readonly clusterStore: Store }>;
+}
+
+const cnf: Kind = {
+  rule: cnfRule as PlanRule<never, never>,
+  declare(raw, policy) {
+    const { problems, cnf: spec } = checkCnf(raw, policy);
+    if (problems.length > 0 || !spec || !policy) return { problems };
+    const { version, release } = spec as CnfSpec;
+    return { problems, declared: { spec: { cnf: spec, policy }, goal: { version, release } } };
+  },
+  async connect({ name, namespace, kubeconfig, context }) {
+    const kubernetes = await import("../drivers/kubernetes/index.js");
+    const connection = kubernetes.connect({
+      namespace,
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      ...(context === undefined ? {} : { context }),
+    });
+    return {
+      target: kubernetes.cnfTarget(connection, { name, namespace }) as Target<never>,
+      clusterStore: new kubernetes.KubernetesStore(connection),
+    };
+  },
+};
+
+export const kinds: { readonly [kind: string]: Kind } = { cnf };

@@ -1,0 +1,32 @@
+/**
+ * The campaign's log on this machine, a line of JSON for each action (ESC-20).
+ *
+ * @module
+ */
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import type { CampaignLog, LogEntry } from "../campaign/log";
+
+/** Folder of the logs: `ISSU_LOG_DIR`, else the user's state folder. */
+export function logDir(): string {
+  const state = process.env.XDG_STATE_HOME ?? path.join(os.homedir(), ".local", "state");
+  return process.env.ISSU_LOG_DIR ?? path.join(state, "pulumi-issu");
+}
+
+export class LogFile implements CampaignLog {
+  private readonly file: string;
+  private readonly target: string;
+
+  constructor(target: string) {
+    this.target = target;
+    this.file = path.join(logDir(), `${target.replaceAll("/", "_")}.jsonl`);
+    fs.mkdirSync(path.dirname(this.file), { recursive: true, mode: 0o700 });
+  }
+
+  write(entry: LogEntry): void {
+    const line = JSON.stringify({ time: new Date().toISOString(), target: this.target, ...entry });
+    // One short synchronous append an action: a log that is lost with the process is of no use after a crash.
+    fs.appendFileSync(this.file, `${line}\n`, { mode: 0o600 });
+  }
+}

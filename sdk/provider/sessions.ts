@@ -1,0 +1,92 @@
+/**
+ * The sessions of one run, one for each target.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { FileStore } from "../campaign/file-store";
+import { Session } from "../campaign/session";
+import type { Store } from "../campaign/store";
+import type { Target } from "../contract/target";
+import type { Problem } from "../policy/problem";
+import { resolvePolicy } from "../policy/resolve";
+import { kinds } from "./kinds";
+import { LogFile } from "./log-file";
+import type { StageInputs, TargetInputs } from "./stage-inputs";
+
+export type CampaignSession = Session<never, never>;
+
+export type Opened =
+  | { readonly session: CampaignSession; readonly problems: readonly [] }
+  | { readonly session?: undefined; readonly problems: readonly Problem[] };
+
+export class Sessions {
+  private readonly open = new Map<string, Promise<Opened>>();
+
+  /** The session of a target for what is declared now; the same inputs give the same session. */
+  get(inputs: Pick<StageInputs, "target" | "spec" | "upgrade">): Promise<Opened> {
+    const key = JSON.stringify([inputs.target, inputs.spec, inputs.upgrade]);
+    const known = this.open.get(key);
+    if (known) return known;
+    const made = make(inputs);
+    this.open.set(key, made);
+    return made;
+  }
+
+  async each(action: (session: CampaignSession) => void | Promise<void>): Promise<void> {
+    for (const opened of this.open.values()) {
+      const { session } = await opened.catch(() => ({ session: undefined }));
+      if (session) await action(session);
+    }
+  }
+}
+
+/**
+ * Reaches a target and its journal.
+ *
+ * @throws Error if the kind or the journal's URL is unknown.
+ */
+export async function reach(
+  inputs: TargetInputs,
+): Promise<{ readonly target: Target<never>; readonly store: Store }> {
+  const kind = kinds[inputs.kind];
+  if (!kind) throw new Error(`kind: got ${inputs.kind}, expected one of ${Object.keys(kinds).join(", ")}`);
+  const { target, clusterStore } = await kind.connect(inputs);
+  return { target, store: storeAt(inputs.journal, clusterStore) };
+}
+
+async function make({
+  target: at,
+  spec,
+  upgrade,
+}: Pick<StageInputs, "target" | "spec" | "upgrade">): Promise<Opened> {
+  const kind = kinds[at.kind];
+  const { problems: policyProblems, policy } = resolvePolicy(upgrade ?? {}, "upgrade");
+  const declared = kind?.declare({ ...spec, namespace: at.namespace }, policy);
+  const problems = [...(declared?.problems ?? []), ...policyProblems];
+  const { target, store } = await reach(at);
+  if (problems.length > 0 || !policy || !kind || !declared?.declared) return { problems };
+  const session: CampaignSession = new Session({
+    target,
+    rule: kind.rule,
+    store,
+    log: new LogFile(target.id),
+    spec: declared.declared.spec as never,
+    goal: declared.declared.goal,
+    onFailure: {
+      rollBack: policy.rollback.onFailure,
+      surge: policy.rollback.surge,
+      fallbackSurge: policy.surge,
+    },
+    ...(policy.retry === undefined ? {} : { retry: policy.retry }),
+  });
+  return { session, problems: [] };
+}
+
+function storeAt(journal: string | undefined, clusterStore: Store): Store {
+  if (journal === undefined || journal === "kubernetes") return clusterStore;
+  if (journal.startsWith("file://")) return new FileStore(fileURLToPath(journal));
+  throw new Error(
+    `journal: got ${journal}, expected "kubernetes" (beside the target) or a URL like file:///var/lib/issu`,
+  );
+}

@@ -1,0 +1,43 @@
+/**
+ * Inputs of a stage resource: what the program gives, and what `check` adds so that preview shows the plan.
+ *
+ * @module
+ */
+
+/** How to reach the target and what it is. */
+export interface TargetInputs {
+  /** Kind of target; names its driver and plan rule. */
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: string;
+  /** Contents or path; the ambient one if left out. Secret. */
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  /** Where the journal is kept: `kubernetes` (beside the target) or `file:///path`. */
+  readonly journal?: string;
+}
+
+export interface StageInputs {
+  readonly stage: string;
+  readonly target: TargetInputs;
+  /** What is wanted, as declared; checked against the kind's schema. */
+  readonly spec: { readonly [key: string]: unknown };
+  /** The policy as the user wrote it. */
+  readonly upgrade: unknown;
+}
+
+/** Added by `check`. They differ from the last run's while a campaign is open or due, so the engine runs every stage. */
+export interface PlannedInputs {
+  readonly campaign: string;
+  readonly attempt: number;
+  readonly plan: readonly string[];
+}
+
+export interface GuardInputs {
+  readonly target: TargetInputs;
+  readonly version: string;
+  readonly release: string;
+  readonly workloads: readonly string[];
+  /** While true, the version can't be deleted while it carries anyone, not even by `pulumi destroy`. */
+  readonly protect: boolean;
+}
