@@ -1,0 +1,235 @@
+/**
+ * From the policy as written to the policy as carried out: defaults filled in, every mistake found in one go.
+ *
+ * @module
+ */
+import type { Problem } from "./problem";
+import { join, Reader } from "./reader";
+import type { ResolvedGate, ResolvedPolicy } from "./upgrade-policy";
+
+/** The defaults that the documentation of `UpgradePolicy` names, in one place. */
+export const defaults = {
+  mode: "gray",
+  surge: 1,
+  maxUnavailable: 1,
+  ratios: [50, 100],
+  soak: "15m",
+  dialTestWithin: "30s",
+  minSamples: 100,
+  rollbackWithin: "2m",
+  bootLimit: "5m",
+  moveLimit: "5m",
+  gateLimit: "2m",
+} as const;
+
+const KNOWN = [
+  "mode",
+  "surge",
+  "disruptionBudget",
+  "gray",
+  "dialTest",
+  "gates",
+  "snapshot",
+  "rollback",
+  "limits",
+  "retry",
+] as const;
+
+/**
+ * Fills in defaults and checks a policy (ESC-05, ESC-06).
+ *
+ * @param raw an `UpgradePolicy` as its user wrote it; nothing about it is taken for granted.
+ * @param path property path under which the user wrote it.
+ * @returns every problem found; the policy only if there is none.
+ */
+export function resolvePolicy(
+  raw: unknown,
+  path = "upgrade",
+): { readonly problems: readonly Problem[]; readonly policy?: ResolvedPolicy } {
+  const reader = new Reader();
+  const at = (name: string) => join(path, name);
+  const given = reader.fields(raw, path, KNOWN);
+
+  const mode = reader.oneOf(given.mode, at("mode"), ["gray", "rolling"], defaults.mode);
+  const surge = reader.whole(given.surge, at("surge"), 0, defaults.surge);
+  const budget = reader.fields(given.disruptionBudget, at("disruptionBudget"), ["maxUnavailable"]);
+  const maxUnavailable = reader.whole(
+    budget.maxUnavailable,
+    at("disruptionBudget.maxUnavailable"),
+    0,
+    defaults.maxUnavailable,
+  );
+  if (surge === 0 && maxUnavailable === 0) {
+    reader.wrong(
+      at("surge"),
+      0,
+      "surge or disruptionBudget.maxUnavailable to be at least 1: with both 0 no instance can be replaced",
+      "Set surge to 1 if there is room for one more instance, else disruptionBudget.maxUnavailable to 1",
+    );
+  }
+  const gray = readGray(reader, given.gray, at("gray"));
+  const dialTest = readDialTest(reader, given.dialTest, at("dialTest"));
+  const gates = readGates(reader, given.gates, at("gates"));
+  const snapshot = reader.oneOf(given.snapshot, at("snapshot"), ["each-step", "once"], "each-step");
+  const rollback = reader.fields(given.rollback, at("rollback"), ["onFailure", "within", "surge"]);
+  const limits = reader.fields(given.limits, at("limits"), ["boot", "move", "gate"]);
+  const retry =
+    given.retry === undefined
+      ? undefined
+      : reader.text(given.retry, at("retry"), "the id of a campaign that was rolled back", "amf-3");
+
+  const policy: ResolvedPolicy = {
+    mode,
+    surge,
+    maxUnavailable,
+    gray,
+    ...(dialTest ? { dialTest } : {}),
+    gates,
+    snapshot,
+    rollback: {
+      onFailure: reader.boolean(rollback.onFailure, at("rollback.onFailure"), true),
+      withinMs: reader.duration(rollback.within, at("rollback.within"), defaults.rollbackWithin),
+      surge:
+        rollback.surge === undefined || rollback.surge === "all"
+          ? "all"
+          : typeof rollback.surge === "string"
+            ? (reader.wrong(
+                at("rollback.surge"),
+                rollback.surge,
+                `a whole number of at least 0, or "all"`,
+                `Write "all" to bring the old version back in one go`,
+              ) ?? "all")
+            : reader.whole(rollback.surge, at("rollback.surge"), 0, surge),
+    },
+    limits: {
+      bootMs: reader.duration(limits.boot, at("limits.boot"), defaults.bootLimit),
+      moveMs: reader.duration(limits.move, at("limits.move"), defaults.moveLimit),
+      gateMs: reader.duration(limits.gate, at("limits.gate"), defaults.gateLimit),
+    },
+    ...(retry === undefined ? {} : { retry }),
+  };
+  return reader.problems.length > 0 ? { problems: reader.problems } : { problems: [], policy };
+}
+
+function readGray(reader: Reader, raw: unknown, path: string): ResolvedPolicy["gray"] {
+  const at = (name: string) => join(path, name);
+  const given = reader.fields(raw, path, ["ratios", "soak", "step", "holdAt"]);
+  const ratios = readRatios(reader, given.ratios, at("ratios"));
+  const { holdAt } = given;
+  let hold: number | undefined;
+  if (holdAt !== undefined) {
+    if (typeof holdAt === "number" && ratios.includes(holdAt)) hold = holdAt;
+    else {
+      reader.wrong(
+        at("holdAt"),
+        holdAt,
+        `one of the ratios (${ratios.join(", ")})`,
+        typeof holdAt === "number" && holdAt >= 1 && holdAt <= 100
+          ? `Add ${holdAt} to gray.ratios, or hold at one of them`
+          : "Hold at one of them, or leave holdAt out",
+      );
+    }
+  }
+  // Without a hold the campaign ends with everybody on the new version, said or not.
+  if (hold === undefined && ratios.at(-1) !== 100) ratios.push(100);
+  const step = reader.whole(given.step, at("step"), 1);
+  return {
+    ratios,
+    soakMs: reader.duration(given.soak, at("soak"), defaults.soak, false),
+    ...(step === undefined ? {} : { step }),
+    ...(hold === undefined ? {} : { holdAt: hold }),
+  };
+}
+
+function readRatios(reader: Reader, raw: unknown, path: string): number[] {
+  if (raw === undefined) return [...defaults.ratios];
+  const list = reader.list(raw, path, "ratios in percent, e.g. [1, 50, 100]");
+  if (Array.isArray(raw) && raw.length === 0) {
+    reader.wrong(path, raw, "at least one ratio", `Leave it out for [${defaults.ratios.join(", ")}]`);
+  }
+  const ratios: number[] = [];
+  for (const [i, ratio] of list.entries()) {
+    const here = `${path}[${i}]`;
+    const before = ratios.at(-1);
+    if (typeof ratio !== "number" || !(ratio >= 1 && ratio <= 100)) {
+      reader.wrong(
+        here,
+        ratio,
+        "a number from 1 to 100, in percent of the subscribers",
+        "Write e.g. [1, 50, 100]",
+      );
+    } else if (before !== undefined && ratio <= before) {
+      reader.wrong(
+        here,
+        ratio,
+        `more than the ratio before it, ${before}`,
+        "Write the ratios in rising order, each once; to go back, set the version back",
+      );
+    } else ratios.push(ratio);
+  }
+  return ratios;
+}
+
+function readDialTest(reader: Reader, raw: unknown, path: string): ResolvedPolicy["dialTest"] {
+  if (raw === undefined) return undefined;
+  const at = (name: string) => join(path, name);
+  const given = reader.fields(raw, path, ["subscribers", "within"]);
+  const list = reader.list(given.subscribers, at("subscribers"), "designated subscribers");
+  if (Array.isArray(given.subscribers) && list.length === 0) {
+    reader.wrong(
+      at("subscribers"),
+      list,
+      "at least one designated subscriber, since a dial test without one tests nothing",
+      `Name one, e.g. "imsi-001010000000001", or leave dialTest out`,
+    );
+  }
+  const subscribers: string[] = [];
+  for (const [i, one] of list.entries()) {
+    const here = `${at("subscribers")}[${i}]`;
+    const text = reader.text(one, here, "a subscriber identity", "imsi-001010000000001");
+    if (text === undefined) continue;
+    if (subscribers.includes(text)) {
+      reader.wrong(
+        here,
+        text,
+        "every subscriber once",
+        `Remove it: it is at [${subscribers.indexOf(text)}] already`,
+      );
+    } else subscribers.push(text);
+  }
+  return { subscribers, withinMs: reader.duration(given.within, at("within"), defaults.dialTestWithin) };
+}
+
+function readGates(reader: Reader, raw: unknown, path: string): ResolvedGate[] {
+  if (raw === undefined) return [];
+  return reader.list(raw, path, "gates").flatMap((one, i): ResolvedGate[] => {
+    const here = `${path}[${i}]`;
+    if (one === undefined || one === null) {
+      reader.wrong(here, one, "a gate", `Write e.g. { kpi: "registration-success", atLeast: 99.5 }`);
+      return [];
+    }
+    const given = reader.fields(one, here, ["kpi", "atLeast", "maxDrop", "minSamples"]);
+    const kpi = reader.text(given.kpi, `${here}.kpi`, "the name of a KPI", "registration-success");
+    const atLeast = reader.percent(given.atLeast, `${here}.atLeast`, 0);
+    const maxDrop = reader.percent(given.maxDrop, `${here}.maxDrop`, 0);
+    if (given.atLeast === undefined && given.maxDrop === undefined) {
+      reader.wrong(
+        here,
+        one,
+        "atLeast or maxDrop (or both), else the gate passes whatever happens",
+        "Add e.g. atLeast: 99.5, or maxDrop: 0.5 to compare with the old version",
+      );
+    }
+    const minSamples = reader.whole(given.minSamples, `${here}.minSamples`, 1, defaults.minSamples);
+    return kpi === undefined
+      ? []
+      : [
+          {
+            kpi,
+            ...(atLeast === undefined ? {} : { atLeast }),
+            ...(maxDrop === undefined ? {} : { maxDrop }),
+            minSamples,
+          },
+        ];
+  });
+}
