@@ -7,7 +7,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
-import { type Acquired, type Document, type Store, StoreConflict } from "./store";
+import { fileNameOf, targetOf } from "./file-name";
+import { type Acquired, type Document, type HeldLease, type Store, StoreConflict } from "./store";
 
 interface LeaseFile {
   readonly holder: string;
@@ -30,6 +31,23 @@ export class FileStore implements Store {
   async read(key: string): Promise<Document | undefined> {
     const text = await this.load(key, "json");
     return text === undefined ? undefined : { text, revision: revisionOf(text) };
+  }
+
+  async list(): Promise<readonly string[]> {
+    const files = await fs.readdir(this.dir).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
+    return files
+      .filter((file) => file.endsWith(".json"))
+      .map((file) => targetOf(path.basename(file, ".json")))
+      .sort();
+  }
+
+  async holder(key: string): Promise<HeldLease | undefined> {
+    const lease = await this.lease(key);
+    if (!lease || lease.holder === "" || lease.until <= Date.now()) return undefined;
+    return { heldBy: lease.holder, until: lease.until };
   }
 
   async write(key: string, text: string, expected: string | undefined): Promise<string> {
@@ -75,7 +93,7 @@ export class FileStore implements Store {
   }
 
   private file(key: string, kind: string): string {
-    return path.join(this.dir, `${key.replaceAll("/", "_")}.${kind}`);
+    return path.join(this.dir, `${fileNameOf(key)}.${kind}`);
   }
 
   private async load(key: string, kind: string): Promise<string | undefined> {

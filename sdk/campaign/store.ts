@@ -10,14 +10,23 @@ export interface Document {
   readonly revision: string;
 }
 
+/** A lease that somebody holds. */
+export interface HeldLease {
+  readonly heldBy: string;
+  /** ms since 1970 */
+  readonly until: number;
+}
+
 /** Whoever holds the lease, or the epoch under which we hold it now. */
-export type Acquired =
-  | { readonly epoch: number }
-  | { readonly heldBy: string /** ms since 1970 */; readonly until: number };
+export type Acquired = { readonly epoch: number } | HeldLease;
 
 export interface Store {
   /** Never creates anything. */
   read(key: string): Promise<Document | undefined>;
+  /** Keys of the documents there are, in order. For people: never creates anything, and may lag behind a write. */
+  list(): Promise<readonly string[]>;
+  /** Who holds the lease at this moment, without touching it; undefined if nobody does. */
+  holder(key: string): Promise<HeldLease | undefined>;
   /**
    * Writes only over the revision that was read (`undefined`: only if there is none).
    *

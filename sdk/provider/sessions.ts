@@ -3,15 +3,14 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
-import { FileStore } from "../campaign/file-store";
+import { LogFile } from "../campaign/log-file";
 import { Session } from "../campaign/session";
 import type { Store } from "../campaign/store";
+import { storeAt } from "../campaign/store-at";
 import type { Target } from "../contract/target";
 import type { Problem } from "../policy/problem";
 import { resolvePolicy } from "../policy/resolve";
 import { kinds } from "./kinds";
-import { LogFile } from "./log-file";
 import type { StageInputs, TargetInputs } from "./stage-inputs";
 
 export type CampaignSession = Session<never, never>;
@@ -52,7 +51,7 @@ export async function reach(
   const kind = kinds[inputs.kind];
   if (!kind) throw new Error(`kind: got ${inputs.kind}, expected one of ${Object.keys(kinds).join(", ")}`);
   const { target, clusterStore } = await kind.connect(inputs);
-  return { target, store: storeAt(inputs.journal, clusterStore) };
+  return { target, store: storeAt(inputs.journal, () => clusterStore) };
 }
 
 async function make({
@@ -81,12 +80,4 @@ async function make({
     ...(policy.retry === undefined ? {} : { retry: policy.retry }),
   });
   return { session, problems: [] };
-}
-
-function storeAt(journal: string | undefined, clusterStore: Store): Store {
-  if (journal === undefined || journal === "kubernetes") return clusterStore;
-  if (journal.startsWith("file://")) return new FileStore(fileURLToPath(journal));
-  throw new Error(
-    `journal: got ${journal}, expected "kubernetes" (beside the target) or a URL like file:///var/lib/issu`,
-  );
 }
