@@ -1,0 +1,86 @@
+/**
+ * What a lab's cluster holds from the start: the contract's definitions, the operator's rights, nodes and the stages
+ * that they live through.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { crds } from "pulumi-issu/contract";
+import { type Api, type KubeObject, until } from "./api.ts";
+import { nodes } from "./nodes.ts";
+import { stageCrd, stages } from "./stages.ts";
+
+/** What the operator may do, as a site would apply it. */
+const RBAC = new URL("../../docs/rbac.yaml", import.meta.url);
+
+/**
+ * Fills the cluster with all but the nodes.
+ *
+ * @param namespace for network functions; the operator's rights are bound to it.
+ */
+export async function prepare(api: Api, namespace: string, signal?: AbortSignal): Promise<void> {
+  const definitions: readonly KubeObject[] = [stageCrd, ...crds];
+  const manifests = rbac(namespace);
+  await Promise.all([
+    ...definitions.map((crd) => api.apply(crd)),
+    api.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }),
+    // Nodes report that they live by leases here; the API server makes it late.
+    api.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "kube-node-lease" } }),
+  ]);
+  await Promise.all([
+    ...definitions.map((crd) => established(api, crd.metadata.name, signal)),
+    ...(await manifests).map((object) => api.apply(object)),
+  ]);
+  await Promise.all(stages().map((stage) => api.apply(stage)));
+}
+
+/** Adds nodes and waits until pods can be placed on them. KWOK and the controller manager must run. */
+export async function addNodes(
+  api: Api,
+  count: number,
+  version: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  await Promise.all(nodes(count, version).map((node) => api.create(node)));
+  await until(
+    `${count} nodes to be ready`,
+    60_000,
+    async () => {
+      const ready = (await api.list("/api/v1/nodes")).filter((node) => {
+        const { spec, status } = node as { spec?: { taints?: unknown[] }; status?: Conditions };
+        return (spec?.taints ?? []).length === 0 && holds(status, "Ready");
+      });
+      return ready.length >= count ? true : undefined;
+    },
+    signal,
+  );
+}
+
+async function established(api: Api, name: string, signal?: AbortSignal): Promise<void> {
+  const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
+  await until(
+    `custom resource definition ${name} to be established`,
+    30_000,
+    async () => {
+      const { status } = await api.get<{ status?: Conditions }>(path);
+      return holds(status, "Established") ? true : undefined;
+    },
+    signal,
+  );
+}
+
+interface Conditions {
+  readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+}
+
+export function holds(status: Conditions | undefined, type: string): boolean {
+  return (status?.conditions ?? []).some((c) => c.type === type && c.status === "True");
+}
+
+/** The documented manifest, with the lab's namespace in place of the example's. */
+async function rbac(namespace: string): Promise<readonly KubeObject[]> {
+  // Loaded late: it takes half a second, which goes by while the definitions settle.
+  const { loadAllYaml } = await import("@kubernetes/client-node");
+  const manifests = loadAllYaml(readFileSync(RBAC, "utf8")) as KubeObject[];
+  return manifests.map((m) => (m.metadata.namespace ? { ...m, metadata: { ...m.metadata, namespace } } : m));
+}

@@ -1,0 +1,133 @@
+/**
+ * A real control plane on loopback: etcd, kube-apiserver, controller manager and scheduler, with KWOK for the machines.
+ *
+ * @module
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { writeText } from "../files.ts";
+import type { ProcessTable } from "../processes.ts";
+import { Api } from "./api.ts";
+import { addNodes, prepare } from "./bootstrap.ts";
+import {
+  type ControlPlane,
+  etcd,
+  kubeApiserver,
+  kubeControllerManager,
+  kubeScheduler,
+  kwok,
+  type Ports,
+  type Programs,
+} from "./control-plane.ts";
+import { kubeconfig } from "./kubeconfig.ts";
+import { createPki, type Pki, readPki } from "./pki.ts";
+
+/** Kubernetes version of the lab; that of the programs in `lab/toolchain`. */
+export const KUBERNETES_VERSION = "v1.34.2";
+
+/** What is written down of a cluster; everything else follows from it. */
+export interface ClusterRecord {
+  readonly dir: string;
+  readonly programs: Programs;
+  readonly ports: Ports;
+  readonly podCidr: string;
+  readonly namespace: string;
+}
+
+export interface ClusterPaths {
+  /** Full rights (`system:masters`): for the lab itself. */
+  readonly kubeconfig: string;
+  /** The rights of `docs/rbac.yaml`: for `pulumi`. */
+  readonly operatorKubeconfig: string;
+  /** JSON lines, one `audit.k8s.io/v1` event for each request. */
+  readonly auditLog: string;
+}
+
+export function clusterPaths(dir: string): ClusterPaths {
+  return {
+    kubeconfig: join(dir, "kubeconfig"),
+    operatorKubeconfig: join(dir, "operator.kubeconfig"),
+    auditLog: join(dir, "logs", "audit.log"),
+  };
+}
+
+/**
+ * Brings a cluster up, ready for pods.
+ *
+ * @throws {ProcessStartError} if a program doesn't come up; what has started is left to the table's owner to end.
+ */
+export async function startCluster(
+  table: ProcessTable,
+  record: ClusterRecord,
+  options: {
+    readonly nodes: number;
+    readonly onProgress: (message: string) => void;
+    readonly signal?: AbortSignal;
+  },
+): Promise<void> {
+  const { signal, onProgress } = options;
+  mkdirSync(join(record.dir, "logs"), { recursive: true, mode: 0o700 });
+  onProgress("certificates");
+  const pki = await createPki(join(record.dir, "pki"));
+  writeKubeconfigs(record, pki);
+  const plane = controlPlane(record, pki);
+  const paths = clusterPaths(record.dir);
+  onProgress("etcd");
+  await table.start(etcd(plane));
+  signal?.throwIfAborted();
+  onProgress("kube-apiserver");
+  await table.start(kubeApiserver(plane));
+  signal?.throwIfAborted();
+  onProgress("controllers, scheduler and nodes");
+  const api = new Api(paths.kubeconfig);
+  const starting = [
+    table.start(kubeControllerManager(plane)),
+    table.start(kubeScheduler(plane)),
+    prepare(api, record.namespace, signal).then(async () => {
+      await table.start(kwok(plane));
+      await addNodes(api, options.nodes, KUBERNETES_VERSION, signal);
+    }),
+  ];
+  try {
+    await Promise.all(starting);
+  } finally {
+    // When one fails, the others must have come to rest too before somebody ends what has started.
+    await Promise.allSettled(starting);
+    api.close();
+  }
+}
+
+/** Starts the API server of a running lab again, as it was. */
+export async function restartApiserver(table: ProcessTable, record: ClusterRecord): Promise<void> {
+  await table.start(kubeApiserver(controlPlane(record, readPki(join(record.dir, "pki")))));
+}
+
+function controlPlane(record: ClusterRecord, pki: Pki): ControlPlane {
+  const internal = (name: string) => join(record.dir, "pki", `${name}.kubeconfig`);
+  return {
+    ...record,
+    pki,
+    kubeconfigs: {
+      controllerManager: internal("controller-manager"),
+      scheduler: internal("scheduler"),
+      kwok: internal("kwok"),
+    },
+    auditLogPath: clusterPaths(record.dir).auditLog,
+  };
+}
+
+function writeKubeconfigs(record: ClusterRecord, pki: Pki): void {
+  const { kubeconfigs } = controlPlane(record, pki);
+  const paths = clusterPaths(record.dir);
+  const server = `https://127.0.0.1:${record.ports.apiserver}`;
+  const write = (path: string, user: string, identity: Pki["admin"], namespace?: string) =>
+    writeText(
+      path,
+      kubeconfig({ name: "lab", server, ca: pki.ca, user, identity, ...(namespace ? { namespace } : {}) }),
+    );
+  write(paths.kubeconfig, "lab-admin", pki.admin, record.namespace);
+  write(paths.operatorKubeconfig, "issu-operator", pki.operator, record.namespace);
+  write(kubeconfigs.controllerManager, "controller-manager", pki.controllerManager);
+  write(kubeconfigs.scheduler, "scheduler", pki.scheduler);
+  write(kubeconfigs.kwok, "kwok", pki.kwok);
+}

@@ -1,0 +1,112 @@
+/**
+ * What labs side by side must not share: ports of the control plane, and the range of loopback addresses that a lab's
+ * pods live on. Linux takes all of 127.0.0.0/8 for its own, so any of it can be listened on.
+ *
+ * @module
+ */
+import { linkSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { readJson, writeJson } from "./files.ts";
+import { identify, isRunning } from "./processes.ts";
+
+/**
+ * Ports below those that Linux gives to outgoing connections (from 32768), so that none is taken while a daemon that
+ * listens there is being restarted.
+ */
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
+
+/**
+ * Free TCP ports of 127.0.0.1.
+ *
+ * @throws {Error} if there are not so many.
+ */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const ports: number[] = [];
+  const span = LAST_PORT - FIRST_PORT;
+  const start = Math.floor(Math.random() * span);
+  for (let i = 0; i < span && ports.length < count; i++) {
+    const port = FIRST_PORT + ((start + i) % span);
+    if (await isPortFree(port)) ports.push(port);
+  }
+  if (ports.length < count) {
+    throw new Error(`only ${ports.length} of ${count} ports are free between ${FIRST_PORT} and ${LAST_PORT}`);
+  }
+  return ports;
+}
+
+/** Whether a TCP port of an address can be listened on now. */
+export async function isPortFree(port: number, address = "127.0.0.1"): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ port, host: address, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+const FIRST_NET = 16;
+const LAST_NET = 250;
+
+interface Claim {
+  readonly dir: string;
+  readonly pid: number;
+  readonly startTicks: string;
+  readonly bootId: string;
+}
+
+/**
+ * Takes a range of loopback addresses for the lab in `dir`. Claims are kept per user beside other temporary files, since
+ * labs of several checkouts share the machine; one whose lab is gone is taken over.
+ *
+ * @returns the range, e.g. `127.42.0.0/16`.
+ * @throws {Error} if all ranges are taken.
+ */
+export function claimPodCidr(dir: string): string {
+  const registry = claims();
+  const me = identify(process.pid);
+  if (!me) throw new Error("/proc can't be read: the lab runs on Linux only");
+  const span = LAST_NET - FIRST_NET + 1;
+  const start = Math.floor(Math.random() * span);
+  for (let i = 0; i < span; i++) {
+    const net = FIRST_NET + ((start + i) % span);
+    const cidr = `127.${net}.0.0/16`;
+    const file = join(registry, `127.${net}.json`);
+    const held = readJson<Claim>(file);
+    if (held) {
+      if (isRunning(held) || readJson<{ podCidr?: string }>(join(held.dir, "lab.json"))?.podCidr === cidr)
+        continue;
+      rmSync(file, { force: true });
+    }
+    const draft = join(registry, `.${process.pid}.draft`);
+    writeJson(draft, { dir, pid: process.pid, ...me } satisfies Claim);
+    try {
+      // Fails if another has just taken it, which a rename would not.
+      linkSync(draft, file);
+      return cidr;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    } finally {
+      rmSync(draft, { force: true });
+    }
+  }
+  throw new Error(
+    `all ranges from 127.${FIRST_NET}.0.0/16 to 127.${LAST_NET}.0.0/16 are in use; \`npm run lab -- down\` frees one`,
+  );
+}
+
+/** Gives a range back. Does nothing if another lab holds it. */
+export function releasePodCidr(dir: string): void {
+  for (const name of readdirSync(claims())) {
+    if (!name.startsWith("127.")) continue;
+    const file = join(claims(), name);
+    if (readJson<Claim>(file)?.dir === dir) rmSync(file, { force: true });
+  }
+}
+
+function claims(): string {
+  const dir = join(tmpdir(), `pulumi-issu-lab-${userInfo().uid}`);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  return dir;
+}
