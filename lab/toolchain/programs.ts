@@ -1,0 +1,233 @@
+/**
+ * The programs the project needs, each at one version, with every way to get it (design §5). Data only.
+ *
+ * @module
+ */
+import type { Platform } from "./platform.ts";
+
+/** What is looked up, downloaded and built as one. */
+export type ProgramName =
+  | "pulumi"
+  | "pulumi-resource-kubernetes"
+  | "pulumi-resource-command"
+  | "etcd"
+  | "kubernetes"
+  | "kwok";
+
+/** An executable file. */
+export type Executable =
+  | "pulumi"
+  | "pulumi-language-nodejs"
+  | "pulumi-resource-kubernetes"
+  | "pulumi-resource-command"
+  | "etcd"
+  | "kube-apiserver"
+  | "kube-controller-manager"
+  | "kube-scheduler"
+  | "kwok";
+
+export interface Download {
+  readonly url: string;
+  /** Known beforehand, or the address of the publisher's list (one name and sum per line, or the bare sum). */
+  readonly checksum: { readonly sha256: string } | { readonly listUrl: string };
+  /** Executables in the archive and their paths there; without `archive` the file is the one executable itself. */
+  readonly archive?: "tar.gz";
+  readonly members: Partial<Record<Executable, string>>;
+}
+
+export interface GoBuild {
+  readonly output: Executable;
+  /** Folder under `modules/` that pins everything. */
+  readonly module: string;
+  readonly package: string;
+  /** Values set into the program by the linker, so that it reports its version. */
+  readonly set: Readonly<Record<string, string>>;
+  /** Files taken from the module's own published source into the build, see `build.ts`. */
+  readonly embeds?: readonly { readonly module: string; readonly folder: string; readonly version: string }[];
+  /** Seconds on two cores with nothing cached. */
+  readonly seconds: number;
+}
+
+export interface Program {
+  readonly name: ProgramName;
+  readonly version: string;
+  readonly executables: readonly Executable[];
+  /**
+   * How an executable on the PATH is asked for its version: by arguments, by the plugin protocol, or not at all, since
+   * it belongs beside the program's first one.
+   */
+  readonly ask: Partial<Record<Executable, readonly string[] | "plugin" | "beside">>;
+  downloads(platform: Platform): readonly Download[];
+  readonly builds: readonly GoBuild[];
+  /** Ours to take its place when it can't be had: the folder of a Pulumi provider under this one. */
+  readonly standIn?: string;
+}
+
+const github = "https://github.com";
+
+const pulumi: Program = {
+  name: "pulumi",
+  version: "3.250.0",
+  executables: ["pulumi", "pulumi-language-nodejs"],
+  // The engine looks for the language host beside itself first, and warns when it finds it elsewhere.
+  ask: { pulumi: ["version"], "pulumi-language-nodejs": "beside" },
+  downloads: ({ os, arch }) => [
+    {
+      url: `https://get.pulumi.com/releases/sdk/pulumi-v3.250.0-${os}-${arch === "amd64" ? "x64" : arch}.tar.gz`,
+      checksum: {
+        listUrl: `${github}/pulumi/pulumi/releases/download/v3.250.0/pulumi-3.250.0-checksums.txt`,
+      },
+      archive: "tar.gz",
+      members: { pulumi: "pulumi/pulumi", "pulumi-language-nodejs": "pulumi/pulumi-language-nodejs" },
+    },
+  ],
+  builds: [
+    {
+      output: "pulumi-language-nodejs",
+      module: "language-nodejs",
+      package: "github.com/pulumi/pulumi/sdk/nodejs/cmd/pulumi-language-nodejs/v3",
+      set: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "v3.188.0" },
+      seconds: 48,
+    },
+    {
+      output: "pulumi",
+      module: "pulumi",
+      package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+      set: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "v3.250.0" },
+      seconds: 220,
+    },
+  ],
+};
+
+const kubernetesProvider: Program = {
+  name: "pulumi-resource-kubernetes",
+  version: "4.25.0",
+  executables: ["pulumi-resource-kubernetes"],
+  ask: { "pulumi-resource-kubernetes": "plugin" },
+  downloads: ({ os, arch }) => [pluginDownload("kubernetes", "4.25.0", os, arch)],
+  builds: [
+    {
+      output: "pulumi-resource-kubernetes",
+      module: "kubernetes-provider",
+      package: ".",
+      set: { "github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version": "4.25.0" },
+      embeds: [
+        {
+          module: "github.com/pulumi/pulumi-kubernetes/provider/v4",
+          folder: "cmd/pulumi-resource-kubernetes",
+          version: "4.25.0",
+        },
+      ],
+      seconds: 440,
+    },
+  ],
+};
+
+const commandProvider: Program = {
+  name: "pulumi-resource-command",
+  version: "1.2.1",
+  executables: ["pulumi-resource-command"],
+  ask: { "pulumi-resource-command": "plugin" },
+  downloads: ({ os, arch }) => [pluginDownload("command", "1.2.1", os, arch)],
+  builds: [], // no Go module that can be had
+  standIn: "command-plugin",
+};
+
+const etcd: Program = {
+  name: "etcd",
+  version: "3.6.8",
+  executables: ["etcd"],
+  ask: { etcd: ["--version"] },
+  downloads: ({ os, arch }) => {
+    if (os !== "linux") return []; // a zip elsewhere; the build takes 15 s
+    const release = `${github}/etcd-io/etcd/releases/download/v3.6.8`;
+    const folder = `etcd-v3.6.8-${os}-${arch}`;
+    return [
+      {
+        url: `${release}/${folder}.tar.gz`,
+        checksum: { listUrl: `${release}/SHA256SUMS` },
+        archive: "tar.gz",
+        members: { etcd: `${folder}/etcd` },
+      },
+    ];
+  },
+  builds: [{ output: "etcd", module: "etcd", package: "go.etcd.io/etcd/server/v3", set: {}, seconds: 63 }],
+};
+
+const kubernetes: Program = {
+  name: "kubernetes",
+  version: "1.34.2",
+  executables: ["kube-apiserver", "kube-controller-manager", "kube-scheduler"],
+  ask: {
+    "kube-apiserver": ["--version"],
+    "kube-controller-manager": ["--version"],
+    "kube-scheduler": ["--version"],
+  },
+  downloads: ({ os, arch }) => {
+    if (os !== "linux") return []; // servers are published for Linux only
+    const release = `https://dl.k8s.io/release/v1.34.2/bin/${os}/${arch}`;
+    return kubernetes.executables.map((name) => ({
+      url: `${release}/${name}`,
+      checksum: { listUrl: `${release}/${name}.sha256` },
+      members: { [name]: name },
+    }));
+  },
+  builds: [
+    kubernetesBuild("kube-apiserver", 232),
+    kubernetesBuild("kube-controller-manager", 58),
+    kubernetesBuild("kube-scheduler", 6),
+  ],
+};
+
+const kwok: Program = {
+  name: "kwok",
+  version: "0.8.0",
+  executables: ["kwok"],
+  ask: { kwok: ["--version"] },
+  downloads: () => [], // published without checksums, and nothing is run here that was not checked
+  builds: [
+    {
+      output: "kwok",
+      module: "kwok",
+      package: "sigs.k8s.io/kwok/cmd/kwok",
+      set: { "sigs.k8s.io/kwok/pkg/consts.Version": "v0.8.0" },
+      seconds: 76,
+    },
+  ],
+};
+
+/** All programs, in the order in which they are got: the quick ones first. */
+export const programs: readonly Program[] = [
+  commandProvider,
+  etcd,
+  kwok,
+  pulumi,
+  kubernetes,
+  kubernetesProvider,
+];
+
+function pluginDownload(name: "kubernetes" | "command", version: string, os: string, arch: string): Download {
+  const executable: Executable = `pulumi-resource-${name}`;
+  return {
+    url: `https://get.pulumi.com/releases/plugins/${executable}-v${version}-${os}-${arch}.tar.gz`,
+    checksum: {
+      listUrl: `${github}/pulumi/pulumi-${name}/releases/download/v${version}/pulumi-${name}_${version}_checksums.txt`,
+    },
+    archive: "tar.gz",
+    members: { [executable]: executable },
+  };
+}
+
+function kubernetesBuild(output: Executable, seconds: number): GoBuild {
+  return {
+    output,
+    module: "kubernetes",
+    package: `k8s.io/kubernetes/cmd/${output}`,
+    set: {
+      "k8s.io/component-base/version.gitVersion": "v1.34.2",
+      "k8s.io/component-base/version.gitMajor": "1",
+      "k8s.io/component-base/version.gitMinor": "34",
+    },
+    seconds,
+  };
+}
