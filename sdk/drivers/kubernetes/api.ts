@@ -1,0 +1,183 @@
+/**
+ * The Kubernetes API as this driver needs it: JSON over one kept-alive connection pool, with a time-out on every request.
+ *
+ * @module
+ */
+import * as http from "node:http";
+import * as https from "node:https";
+import { ApiError, UnreachableError, unreachable } from "./errors";
+import type { Endpoint } from "./kubeconfig";
+
+/** Name under which our writes are recorded in `managedFields`; Pulumi's own server-side apply has another. */
+export const FIELD_MANAGER = "pulumi-issu";
+
+/** Longest wait for the answer to one request. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** The server ends a watch after this long; a line that died without a word is noticed a little later. */
+const WATCH_SECONDS = 60;
+
+export type Query = { readonly [key: string]: string | number | undefined };
+
+export interface WatchEvent<T> {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  readonly object: T;
+}
+
+interface Sent {
+  readonly method: string;
+  readonly path: string;
+  readonly query?: Query | undefined;
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs: number;
+}
+
+export class Api {
+  private readonly endpoint: Endpoint;
+
+  constructor(endpoint: Endpoint) {
+    this.endpoint = endpoint;
+  }
+
+  get server(): string {
+    return this.endpoint.server.origin;
+  }
+
+  /** @throws ApiError, UnreachableError; so do all below. */
+  get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
+    return this.json<T>({ method: "GET", path, query, signal, timeoutMs: REQUEST_TIMEOUT_MS });
+  }
+
+  create<T>(path: string, body: unknown): Promise<T> {
+    return this.write<T>("POST", path, body, "application/json");
+  }
+
+  /** Replaces the whole; `metadata.resourceVersion` in the body is the precondition. */
+  replace<T>(path: string, body: unknown): Promise<T> {
+    return this.write<T>("PUT", path, body, "application/json");
+  }
+
+  /** JSON merge patch: null removes. `metadata.resourceVersion` in the body is a precondition here too. */
+  merge<T>(path: string, body: unknown): Promise<T> {
+    return this.write<T>("PATCH", path, body, "application/merge-patch+json");
+  }
+
+  delete(path: string): Promise<unknown> {
+    return this.json({ method: "DELETE", path, timeoutMs: REQUEST_TIMEOUT_MS });
+  }
+
+  /** One watch, until the server ends it, the line drops or the signal fires. */
+  async *watch<T>(path: string, query: Query, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {
+    const response = await this.send({
+      method: "GET",
+      path,
+      query: { ...query, watch: "true", allowWatchBookmarks: "true", timeoutSeconds: WATCH_SECONDS },
+      signal,
+      timeoutMs: (WATCH_SECONDS + 15) * 1000,
+    });
+    // Whoever waits holds the process with a timer of its own; a watch in the background must not.
+    response.socket.unref();
+    response.setEncoding("utf8");
+    let rest = "";
+    try {
+      for await (const chunk of response) {
+        const lines = (rest + chunk).split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) if (line !== "") yield JSON.parse(line) as WatchEvent<T>;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error instanceof UnreachableError ? error : unreachable(this.server, error as Error);
+    } finally {
+      response.destroy();
+    }
+  }
+
+  private write<T>(method: string, path: string, body: unknown, contentType: string): Promise<T> {
+    // Not ended by a signal: whether an interrupted write took place can't be known.
+    const query = { fieldManager: FIELD_MANAGER };
+    return this.json<T>({ method, path, query, body, contentType, timeoutMs: REQUEST_TIMEOUT_MS });
+  }
+
+  private async json<T>(sent: Sent): Promise<T> {
+    const response = await this.send(sent);
+    const text = await this.text(response, sent.signal);
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      throw new UnreachableError(`${this.server}${sent.path} did not answer with JSON; is it a Kubernetes API?`, false);
+    }
+  }
+
+  private async text(response: http.IncomingMessage, signal?: AbortSignal): Promise<string> {
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of response) chunks.push(chunk as Buffer);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error instanceof UnreachableError ? error : unreachable(this.server, error as Error);
+    }
+    return Buffer.concat(chunks).toString("utf8");
+  }
+
+  private async send(sent: Sent): Promise<http.IncomingMessage> {
+    sent.signal?.throwIfAborted();
+    const { server } = this.endpoint;
+    const url = new URL(server.pathname.replace(/\/$/, "") + sent.path, server);
+    for (const [key, value] of Object.entries(sent.query ?? {})) {
+      if (value !== undefined) url.searchParams.set(key, String(value));
+    }
+    const payload = sent.body === undefined ? undefined : Buffer.from(JSON.stringify(sent.body));
+    const options = await this.endpoint.options();
+    const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      const request = (url.protocol === "https:" ? https : http).request(url, {
+        ...options,
+        method: sent.method,
+        headers: {
+          ...options.headers,
+          Accept: "application/json",
+          "User-Agent": FIELD_MANAGER,
+          ...(payload ? { "Content-Type": sent.contentType, "Content-Length": payload.length } : {}),
+        },
+        ...(sent.signal ? { signal: sent.signal } : {}),
+      });
+      const timer = setTimeout(() => {
+        const late = `the Kubernetes API at ${this.server} did not answer within ${sent.timeoutMs / 1000} s`;
+        request.destroy(new UnreachableError(late, true));
+      }, sent.timeoutMs);
+      timer.unref();
+      request.once("close", () => clearTimeout(timer));
+      request.once("error", (error: NodeJS.ErrnoException) => {
+        if (sent.signal?.aborted) reject(sent.signal.reason);
+        else reject(error instanceof UnreachableError ? error : unreachable(this.server, error));
+      });
+      request.once("response", resolve);
+      request.end(payload);
+    });
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    throw this.refusal(sent, status, await this.text(response, sent.signal), response.headers["retry-after"]);
+  }
+
+  private refusal(sent: Sent, status: number, body: string, retryAfter?: string): ApiError {
+    let reason = "";
+    let said = "";
+    try {
+      const answer = JSON.parse(body) as { reason?: string; message?: string };
+      reason = answer.reason ?? "";
+      said = answer.message ?? "";
+    } catch {
+      said = body.slice(0, 200);
+    }
+    const message =
+      status === 401
+        ? `the Kubernetes API at ${this.server} does not accept the kubeconfig's credentials. Renew them, or choose another context.`
+        : status === 403
+          ? `the Kubernetes API at ${this.server} does not permit this: ${said}. Grant the kubeconfig's user that right.`
+          : `${sent.method} ${sent.path}: ${said || `HTTP ${status}`}`;
+    const seconds = Number(retryAfter);
+    return new ApiError(status, reason, message, Number.isFinite(seconds) ? seconds * 1000 : undefined);
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * What `observe` returns: the shape that the plan rule of a network function takes (`CnfInventory` in `sdk/plan`), said
+ * again here because a driver does not know the plan.
+ *
+ * @module
+ */
+import type { Admission, PinnedSubscriber } from "../../contract/subscriber-split";
+
+export type ServiceType = "active-standby" | "data-storage" | "load-sharing";
+
+export interface WorkloadState {
+  /** Deployment's name. */
+  readonly name: string;
+  readonly component: string;
+  readonly version: string;
+  readonly serviceType: ServiceType;
+  /** Instances asked for. */
+  readonly replicas: number;
+  /** Instances that are Ready. */
+  readonly ready: number;
+}
+
+export interface AutoscalerState {
+  readonly name: string;
+  /** Workload that it scales, or scaled before a campaign suspended it. */
+  readonly workload: string;
+  readonly suspended: boolean;
+}
+
+export interface DomainState {
+  readonly version: string;
+  readonly workloads: readonly string[];
+}
+
+export interface SplitState {
+  readonly left?: DomainState;
+  readonly right?: DomainState;
+  readonly ratio: number;
+  readonly admission: Admission;
+  readonly pinned: readonly PinnedSubscriber[];
+  /** Carried now; absent until the load balancer reported. */
+  readonly carried?: { readonly left: number; readonly right: number; readonly moving: number };
+}
+
+export interface Inventory {
+  /** e.g. `1.34.2`, without a vendor's suffix. */
+  readonly kubernetesVersion: string;
+  readonly workloads: readonly WorkloadState[];
+  readonly autoscalers: readonly AutoscalerState[];
+  readonly split?: SplitState;
+  /** What the instances export: KPI name → attempts a second of all instances together, mean since each started. */
+  readonly kpis: { readonly [kpi: string]: number };
+  /** Mean share of rated capacity in use over the instances of a workload, 0 to 1. */
+  readonly load: { readonly [workload: string]: number };
+  /** Time from creation to Ready of the instances that run, 90th percentile in ms; undefined if none run. */
+  readonly bootMs?: number;
+  /** Pods that could be scheduled in addition; undefined without the right to list nodes and pods of the cluster. */
+  readonly spareInstances?: number;
+}

@@ -1,0 +1,193 @@
+/**
+ * What runs of a network function: everything is asked for at once, and nothing is written.
+ *
+ * @module
+ */
+import { metricLabels, metrics } from "../../contract/kpis";
+import { annotations, labels } from "../../contract/names";
+import type { SubscriberSplit } from "../../contract/subscriber-split";
+import type { Query } from "./api";
+import { spareInstances } from "./capacity";
+import type { Cnf } from "./cnf-context";
+import { isForbidden, isNotFound } from "./errors";
+import type { AutoscalerState, Inventory, ServiceType, SplitState, WorkloadState } from "./inventory";
+import {
+  type Autoscaler,
+  type Deployment,
+  isAlive,
+  isReady,
+  type KubeList,
+  marks,
+  type Node,
+  type Pod,
+  paths,
+} from "./objects";
+import { retrying } from "./retry";
+import type { Scraped, Scraper } from "./scrape";
+
+/** How long a reading goes on trying an API server that fails for a moment. */
+const PATIENCE_MS = 3_000;
+/** Longest wait for one instance's KPIs. */
+const SCRAPE_MS = 1_500;
+
+/** @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `ABORTED` */
+export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<Inventory> {
+  const { api, namespace } = cnf;
+  const limits = { signal, deadline: Date.now() + PATIENCE_MS };
+  const read = <T>(path: string, query?: Query): Promise<T> =>
+    retrying(limits, "reading the cluster", () => api.get<T>(path, query, signal));
+  const list = async <T>(path: string, query?: Query): Promise<readonly T[]> =>
+    (await read<KubeList<T>>(path, query)).items;
+  const ours: Query = { labelSelector: `${labels.cnf}=${cnf.name}` };
+
+  const pods = list<Pod>(paths.pods(namespace), ours);
+  const [version, deployments, podList, autoscalers, split, cluster, scraped] = await Promise.all([
+    read<{ gitVersion: string }>("/version"),
+    list<Deployment>(paths.deployments(namespace), ours),
+    pods,
+    list<Autoscaler>(paths.autoscalers(namespace)),
+    readSplit(cnf, read),
+    readCluster(list),
+    pods.then((all) => scraper.scrape(all.filter((pod) => isAlive(pod) && isReady(pod)), SCRAPE_MS, signal)),
+  ]);
+  const bootMs = bootTime(podList);
+  return {
+    kubernetesVersion: /\d+\.\d+\.\d+/.exec(version.gitVersion)?.[0] ?? version.gitVersion,
+    workloads: deployments.map(workloadState).sort(byName),
+    autoscalers: autoscalerStates(cnf.name, autoscalers, deployments),
+    ...(split ? { split: splitState(split) } : {}),
+    kpis: rates(scraped),
+    load: loads(scraped),
+    ...(bootMs === undefined ? {} : { bootMs }),
+    ...(cluster
+      ? { spareInstances: spareInstances(cluster.nodes, cluster.pods, deployments.map((of) => of.spec.template.spec)) }
+      : {}),
+  };
+}
+
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1);
+
+type Read = <T>(path: string, query?: Query) => Promise<T>;
+type List = <T>(path: string, query?: Query) => Promise<readonly T[]>;
+
+/** @returns undefined where there is none, or its definition isn't installed. */
+async function readSplit(cnf: Cnf, read: Read): Promise<SubscriberSplit | undefined> {
+  try {
+    return await read<SubscriberSplit>(paths.splits(cnf.namespace, cnf.name));
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** @returns undefined without the right to see the whole cluster. */
+async function readCluster(list: List): Promise<{ nodes: readonly Node[]; pods: readonly Pod[] } | undefined> {
+  try {
+    // From the API server's cache: an estimate needs no read through to etcd.
+    const cached: Query = { resourceVersion: "0" };
+    const [nodes, pods] = await Promise.all([
+      list<Node>("/api/v1/nodes", cached),
+      list<Pod>("/api/v1/pods", cached),
+    ]);
+    return { nodes, pods };
+  } catch (error) {
+    if (isForbidden(error)) return undefined;
+    throw error;
+  }
+}
+
+const SERVICE_TYPES: readonly string[] = ["active-standby", "data-storage", "load-sharing"];
+
+function workloadState({ metadata, spec, status }: Deployment): WorkloadState {
+  const of = metadata.labels ?? {};
+  const type = metadata.annotations?.[annotations.serviceType] ?? "";
+  return {
+    name: metadata.name,
+    component: of[labels.component] ?? "",
+    version: (of[labels.version] ?? "").replaceAll("_", "+"),
+    serviceType: (SERVICE_TYPES.includes(type) ? type : "load-sharing") as ServiceType,
+    replicas: spec.replicas,
+    ready: status?.readyReplicas ?? 0,
+  };
+}
+
+function autoscalerStates(
+  cnf: string,
+  autoscalers: readonly Autoscaler[],
+  deployments: readonly Deployment[],
+): AutoscalerState[] {
+  const names = new Set(deployments.map((deployment) => deployment.metadata.name));
+  return autoscalers
+    .flatMap(({ metadata, spec }): AutoscalerState[] => {
+      const from = metadata.annotations?.[marks.suspendedFrom];
+      const by = metadata.annotations?.[marks.suspendedBy];
+      if (from !== undefined && (by === cnf || names.has(from))) {
+        return [{ name: metadata.name, workload: from, suspended: true }];
+      }
+      const { kind, name } = spec.scaleTargetRef;
+      const scales = kind === "Deployment" && names.has(name);
+      return scales ? [{ name: metadata.name, workload: name, suspended: false }] : [];
+    })
+    .sort(byName);
+}
+
+function splitState({ spec, status }: SubscriberSplit): SplitState {
+  const domain = (of: NonNullable<typeof spec.left>) => ({ version: of.version, workloads: of.workloads });
+  return {
+    ...(spec.left ? { left: domain(spec.left) } : {}),
+    ...(spec.right ? { right: domain(spec.right) } : {}),
+    ratio: spec.ratio,
+    admission: spec.admission,
+    pinned: spec.pinned,
+    ...(status?.left && status.right
+      ? {
+          carried: {
+            left: status.left.subscribers,
+            right: status.right.subscribers,
+            moving: status.moving ?? 0,
+          },
+        }
+      : {}),
+  };
+}
+
+function bootTime(pods: readonly Pod[]): number | undefined {
+  const times = pods
+    .filter(isReady)
+    .flatMap((pod) => {
+      const ready = pod.status?.conditions?.find((condition) => condition.type === "Ready")?.lastTransitionTime;
+      return ready && pod.metadata.creationTimestamp
+        ? [Date.parse(ready) - Date.parse(pod.metadata.creationTimestamp)]
+        : [];
+    })
+    .sort((a, b) => a - b);
+  return times[Math.ceil(times.length * 0.9) - 1];
+}
+
+function rates(scraped: readonly Scraped[]): { [kpi: string]: number } {
+  const now = Date.now() / 1000;
+  const sums: { [kpi: string]: number } = {};
+  for (const { samples } of scraped) {
+    const start = samples.find((sample) => sample.name === metrics.startTime)?.value;
+    for (const { name, labels: of, value } of samples) {
+      const procedure = of[metricLabels.procedure];
+      if (name !== metrics.attempts || procedure === undefined) continue;
+      const kpi = `${procedure}-success`;
+      const rate = start === undefined || now <= start ? 0 : value / (now - start);
+      sums[kpi] = (sums[kpi] ?? 0) + rate;
+    }
+  }
+  return sums;
+}
+
+function loads(scraped: readonly Scraped[]): { [workload: string]: number } {
+  const byWorkload = new Map<string, number[]>();
+  for (const { workload, samples } of scraped) {
+    const load = samples.find((sample) => sample.name === metrics.load)?.value;
+    if (load === undefined || workload === "") continue;
+    byWorkload.set(workload, [...(byWorkload.get(workload) ?? []), load]);
+  }
+  return Object.fromEntries(
+    [...byWorkload].map(([workload, values]) => [workload, values.reduce((a, b) => a + b, 0) / values.length]),
+  );
+}
