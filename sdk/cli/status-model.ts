@@ -1,0 +1,174 @@
+/**
+ * What `issu status --json` prints. Versioned: fields are added within a version, never removed or given another meaning.
+ * Times are ISO 8601, durations milliseconds, shares percent.
+ *
+ * @module
+ */
+
+import type { Verdict } from "../campaign/gates";
+import type { CampaignState, PastCampaign, StageState } from "../campaign/journal";
+import type { Intent, ReleaseRef } from "../plan/plan";
+
+export const STATUS_VERSION = 1;
+
+export interface StatusDocument {
+  readonly schemaVersion: typeof STATUS_VERSION;
+  readonly at: string;
+  readonly targets: readonly TargetStatus[];
+}
+
+export interface TargetStatus {
+  /** e.g. `cnf/core/amf`. */
+  readonly target: string;
+  /** State of the last campaign; `idle` if there never was one. */
+  readonly state: CampaignState | "idle";
+  /** What `--exit-code` returns for this target. */
+  readonly exitCode: number;
+  /** What serves when no campaign is in hand. */
+  readonly serving?: ReleaseRef;
+  readonly campaign?: CampaignStatus;
+  readonly lease?: LeaseStatus;
+  /** Absent if the target could not be read or splits no traffic. */
+  readonly traffic?: TrafficStatus;
+  readonly objects: readonly ObjectStatus[];
+  readonly instances: readonly InstanceStatus[];
+  readonly kpis: readonly KpiStatus[];
+  readonly alarms: readonly Alarm[];
+  readonly quarantine: readonly QuarantineStatus[];
+  /** What the operator can do now, most likely first; empty if there is nothing to do. */
+  readonly next: readonly string[];
+  readonly history: readonly PastCampaign[];
+}
+
+export interface CampaignStatus {
+  readonly id: string;
+  readonly intent: Intent;
+  readonly from?: ReleaseRef;
+  readonly to: ReleaseRef;
+  readonly state: CampaignState;
+  /** Runs of the engine that worked on it. */
+  readonly attempt: number;
+  readonly openedAt: string;
+  readonly closedAt?: string;
+  /** From its opening to its end, or to now. */
+  readonly durationMs: number;
+  /** All stages together, without those that are skipped. */
+  readonly expectedMs: number;
+  /** What is left by the plan; only while it is open. */
+  readonly remainingMs?: number;
+  readonly stages: readonly StageStatus[];
+  readonly rollback?: RollbackStatus;
+}
+
+export interface StageStatus {
+  readonly name: string;
+  readonly state: StageState;
+  readonly expectedMs: number;
+  /** So far, if it runs; absent if it was not begun. */
+  readonly actualMs?: number;
+  readonly startedAt?: string;
+  readonly attempts: number;
+  readonly step?: { /** From 1. */ readonly index: number; readonly of: number; readonly summary: string };
+  readonly detail?: string;
+  readonly verdicts: readonly Verdict[];
+}
+
+export interface RollbackStatus {
+  readonly reason: string;
+  readonly code: string;
+  readonly startedAt: string;
+  readonly finishedAt?: string;
+  readonly durationMs: number;
+  /** The policy's `rollback.within`. */
+  readonly withinMs?: number;
+  readonly steps: readonly { readonly summary: string; readonly state: string; readonly detail?: string }[];
+}
+
+export interface LeaseStatus {
+  /** `host/process/random`. */
+  readonly heldBy: string;
+  readonly until: string;
+}
+
+export interface TrafficStatus {
+  /** Share of the subscribers that is wanted on the right (GRY-03). */
+  readonly ratio: number;
+  readonly admission: "by-ratio" | "right";
+  /** Subscribers not yet where they should be; absent until the target reports. */
+  readonly moving?: number;
+  readonly left?: SideStatus;
+  readonly right?: SideStatus;
+}
+
+export interface SideStatus {
+  readonly version: string;
+  readonly subscribers?: number;
+  readonly sessions?: number;
+  /** Share of all subscribers that it really carries. */
+  readonly sharePercent?: number;
+}
+
+export interface ObjectStatus {
+  readonly name: string;
+  readonly component: string;
+  readonly version: string;
+  /** `both` for a workload that the two domains share; absent if it carries nobody. */
+  readonly side?: "left" | "right" | "both";
+  /** Instances asked for. */
+  readonly wanted: number;
+  readonly ready: number;
+  readonly subscribers?: number;
+  readonly sessions?: number;
+}
+
+export interface InstanceStatus {
+  readonly name: string;
+  readonly object: string;
+  readonly side?: "left" | "right" | "both";
+  readonly serving: boolean;
+  readonly draining: boolean;
+  readonly subscribers: number;
+  readonly sessions: number;
+}
+
+export interface KpiStatus {
+  readonly kpi: string;
+  /** Length of the window over which it was counted. */
+  readonly windowMs: number;
+  readonly left: KpiSide;
+  readonly right: KpiSide;
+}
+
+export interface KpiSide {
+  readonly attempts: number;
+  /** Absent without attempts: no data, which is not 100 % (GRY-11). */
+  readonly successPercent?: number;
+}
+
+export type AlarmCode =
+  | "STAGE_OVERDUE"
+  | "ROLLBACK_OVERDUE"
+  | "RUN_LOST"
+  | "STOPPED"
+  | "ROLLBACK_INCOMPLETE"
+  | "NOT_READY"
+  | "NOTHING_SERVES"
+  | "SPLIT_UNANSWERED"
+  | "ELASTICITY_SUSPENDED"
+  | "TARGET_UNREADABLE";
+
+export interface Alarm {
+  readonly code: AlarmCode;
+  readonly severity: "critical" | "warning";
+  readonly message: string;
+}
+
+export interface QuarantineStatus {
+  readonly version: string;
+  readonly release: string;
+  readonly campaign: string;
+  readonly reason: string;
+  readonly at: string;
+  /** How to try it again. */
+  readonly retry: string;
+}

@@ -1,0 +1,289 @@
+/**
+ * The status for people: fits the page's width and reads without colours. Pure.
+ *
+ * @module
+ */
+import type { PastCampaign } from "../campaign/journal";
+import { clock, count, duration, percent } from "./format";
+import { type Cell, hanging, type Page, type Style, table } from "./layout";
+import type {
+  CampaignStatus,
+  InstanceStatus,
+  KpiSide,
+  SideStatus,
+  StageStatus,
+  StatusDocument,
+  TargetStatus,
+} from "./status-model";
+
+/** More instances than this are counted, not listed; `--json` has them all. */
+const INSTANCES_SHOWN = 24;
+const PAST_SHOWN = 3;
+
+const stateStyles: { readonly [state: string]: Style } = {
+  idle: "dim",
+  open: "cyan",
+  running: "cyan",
+  completed: "green",
+  done: "green",
+  held: "yellow",
+  "rolling-back": "yellow",
+  "rolled-back": "yellow",
+  stopped: "red",
+  failed: "red",
+  skipped: "dim",
+  pending: "dim",
+};
+
+const styled = (state: string): Cell => {
+  const style = stateStyles[state];
+  return { text: state, ...(style ? { style } : {}) };
+};
+
+export function statusText(document: StatusDocument, page: Page): string {
+  const now = Date.parse(document.at);
+  return document.targets
+    .map((target) => targetText(target, now, page))
+    .join(`\n\n${"─".repeat(page.width)}\n\n`);
+}
+
+function targetText(status: TargetStatus, now: number, page: Page): string {
+  const blocks = [
+    heading(status, now, page),
+    status.campaign ? stages(status.campaign, page) : [],
+    status.campaign?.rollback ? rollback(status.campaign.rollback, now, page) : [],
+    traffic(status, page),
+    objects(status, page),
+    instances(status.instances, page),
+    listed(
+      "ALARMS",
+      status.alarms.map(({ code, severity, message }) => ({
+        head: `! ${code}: `,
+        text: message,
+        style: severity === "critical" ? "red" : "yellow",
+      })),
+      page,
+    ),
+    listed(
+      "QUARANTINE",
+      status.quarantine.map(({ version, campaign, at, reason, retry }) => ({
+        head: `${version}: `,
+        text: `rolled back by campaign ${campaign} at ${clock(at, now)}: ${reason}. To try it again as it is, ${retry}.`,
+        style: "yellow",
+      })),
+      page,
+    ),
+    listed(
+      "WHAT TO DO",
+      status.next.map((text, i) => ({ head: `${i + 1}. `, text })),
+      page,
+    ),
+    history(status.history, now, page),
+  ];
+  return blocks
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n");
+}
+
+function heading(status: TargetStatus, now: number, page: Page): string[] {
+  const { campaign, serving, lease } = status;
+  const lines: string[] = [];
+  const title = campaign
+    ? `${campaign.intent} ${campaign.from ? `${campaign.from.version} → ` : ""}${campaign.to.version}`
+    : serving
+      ? `serves ${serving.version}, no campaign yet`
+      : "nothing was done yet";
+  const style = stateStyles[status.state];
+  const state = status.state.toUpperCase();
+  lines.push(`${page.paint("bold", status.target)}  ${title}  ${style ? page.paint(style, state) : state}`);
+  if (campaign) lines.push(...hanging("", campaignLine(campaign, now), page));
+  if (lease)
+    lines.push(...hanging("", `in hand by ${lease.heldBy}, lease until ${clock(lease.until, now)}`, page));
+  return lines;
+}
+
+function campaignLine(campaign: CampaignStatus, now: number): string {
+  const { id, attempt, openedAt, closedAt, durationMs, expectedMs, remainingMs } = campaign;
+  const parts = [`campaign ${id}, attempt ${attempt}`, `opened ${clock(openedAt, now)}`];
+  if (closedAt) parts.push(`closed ${clock(closedAt, now)}, took ${duration(durationMs)}`);
+  else parts.push(`${duration(durationMs)} so far`);
+  parts.push(`expected ${duration(expectedMs)}`);
+  if (remainingMs !== undefined) parts.push(`about ${duration(remainingMs)} left`);
+  return parts.join(" · ");
+}
+
+function stages({ stages: all }: CampaignStatus, page: Page): string[] {
+  return table(
+    [
+      { head: "STAGE", max: 24 },
+      { head: "STATE" },
+      { head: "EXPECTED", right: true },
+      { head: "ACTUAL", right: true },
+      { head: "TRIES", right: true },
+      { head: "DETAIL" },
+    ],
+    all.map((stage) => [
+      stage.name,
+      styled(stage.state),
+      stage.state === "skipped" ? "" : duration(stage.expectedMs),
+      actual(stage),
+      stage.attempts > 0 ? String(stage.attempts) : "",
+      detail(stage),
+    ]),
+    page,
+  );
+}
+
+function actual({ actualMs, expectedMs }: StageStatus): Cell {
+  if (actualMs === undefined) return { text: "" };
+  const over = actualMs > expectedMs && actualMs >= 1000;
+  return { text: duration(actualMs), ...(over ? { style: "yellow" as const } : {}) };
+}
+
+function detail({ state, step, detail: text }: StageStatus): string {
+  const at = step ? `step ${step.index}/${step.of} ${step.summary}` : "";
+  // While a step runs, what is recorded is of the one before.
+  if (state === "running") return at;
+  return [at, text ?? ""].filter(Boolean).join(": ");
+}
+
+function rollback(record: NonNullable<CampaignStatus["rollback"]>, now: number, page: Page): string[] {
+  const took = `${duration(record.durationMs)}${record.finishedAt ? "" : " so far"}${record.withinMs === undefined ? "" : `, within ${duration(record.withinMs)} by the policy`}`;
+  return [
+    ...hanging(
+      "ROLLBACK  ",
+      `since ${clock(record.startedAt, now)}, ${took}. ${record.code}: ${record.reason}`,
+      page,
+      "yellow",
+    ),
+    ...record.steps.flatMap(({ summary, state, detail: text }) =>
+      hanging(`  ${state.padEnd(8)}`, `${summary}${text ? `: ${text}` : ""}`, page, stateStyles[state]),
+    ),
+  ];
+}
+
+function traffic({ traffic: split, kpis }: TargetStatus, page: Page): string[] {
+  if (!split && kpis.length === 0) return [];
+  const head = (name: string, side?: SideStatus) => (side ? `${name} ${side.version}` : `${name} (none)`);
+  const rows: string[][] = [];
+  if (split) {
+    const carried = (side?: SideStatus) => {
+      if (side?.subscribers === undefined) return side ? "no data" : "";
+      const share = side.sharePercent === undefined ? "" : ` (${side.sharePercent.toFixed(2)} %)`;
+      return `${count(side.subscribers)}${share}`;
+    };
+    const sessions = (side?: SideStatus) =>
+      side ? (side.sessions === undefined ? "no data" : count(side.sessions)) : "";
+    const wanted = [
+      `${split.ratio} % wanted on the right`,
+      split.moving === undefined
+        ? ""
+        : split.moving > 0
+          ? `${count(split.moving)} still moving`
+          : "none moving",
+      split.admission === "right" ? "new ones to the right only" : "",
+    ].filter(Boolean);
+    rows.push(["subscribers", carried(split.left), carried(split.right), wanted.join(", ")]);
+    rows.push(["sessions", sessions(split.left), sessions(split.right), ""]);
+  }
+  for (const { kpi, left, right, windowMs } of kpis) {
+    rows.push([kpi, rate(left), rate(right), `last ${duration(windowMs)}`]);
+  }
+  return table(
+    [
+      { head: "TRAFFIC", max: 34 },
+      { head: head("LEFT", split?.left) },
+      { head: head("RIGHT", split?.right) },
+      { head: "" },
+    ],
+    rows,
+    page,
+  );
+}
+
+const rate = ({ attempts, successPercent }: KpiSide): string =>
+  successPercent === undefined ? "no data" : `${percent(successPercent)} of ${count(attempts)}`;
+
+function objects({ objects: all }: TargetStatus, page: Page): string[] {
+  if (all.length === 0) return [];
+  return table(
+    [
+      { head: "WORKLOAD", max: 40 },
+      { head: "VERSION", max: 18 },
+      { head: "SIDE" },
+      { head: "READY", right: true },
+      { head: "SUBSCRIBERS", right: true },
+      { head: "SESSIONS" },
+    ],
+    all.map((one) => [
+      one.name,
+      one.version,
+      one.side ?? "-",
+      {
+        text: `${one.ready}/${one.wanted}`,
+        ...(one.ready < one.wanted ? { style: "yellow" as const } : {}),
+      },
+      one.subscribers === undefined ? "" : count(one.subscribers),
+      one.sessions === undefined ? "" : count(one.sessions),
+    ]),
+    page,
+  );
+}
+
+function instances(all: readonly InstanceStatus[], page: Page): string[] {
+  if (all.length === 0) return [];
+  const shown = all.slice(0, INSTANCES_SHOWN);
+  const lines = table(
+    [
+      { head: "INSTANCE", max: 44 },
+      { head: "SIDE" },
+      { head: "STATE" },
+      { head: "SUBSCRIBERS", right: true },
+      { head: "SESSIONS" },
+    ],
+    shown.map((one) => [
+      one.name,
+      one.side ?? "-",
+      one.draining
+        ? { text: "draining", style: "yellow" as const }
+        : one.serving
+          ? "serving"
+          : { text: "not serving", style: "dim" as const },
+      count(one.subscribers),
+      count(one.sessions),
+    ]),
+    page,
+  );
+  const more = all.length - shown.length;
+  return more > 0 ? [...lines, page.paint("dim", `and ${more} more: --json lists them all`)] : lines;
+}
+
+function listed(
+  title: string,
+  items: readonly { readonly head: string; readonly text: string; readonly style?: Style }[],
+  page: Page,
+): string[] {
+  if (items.length === 0) return [];
+  return [
+    page.paint("dim", title),
+    ...items.flatMap(({ head, text, style }) => hanging(head, text, page, style)),
+  ];
+}
+
+function history(past: readonly PastCampaign[], now: number, page: Page): string[] {
+  if (past.length === 0) return [];
+  const lines = past
+    .slice(-PAST_SHOWN)
+    .reverse()
+    .map(
+      ({ id, intent, from, to, state, openedAt }) =>
+        `${id}  ${clock(openedAt, now)}  ${intent} ${from ? `${from} → ` : ""}${to}  ${state}`,
+    );
+  const more = past.length - lines.length;
+  return [
+    page.paint("dim", "CAMPAIGNS BEFORE"),
+    ...lines.flatMap((line) => hanging("", line, page)),
+    ...(more > 0 ? [page.paint("dim", `and ${more} more: --json lists them all`)] : []),
+  ];
+}
