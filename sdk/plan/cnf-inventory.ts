@@ -15,6 +15,8 @@ export interface WorkloadState {
   readonly replicas: number;
   /** Instances that are Ready. */
   readonly ready: number;
+  /** Of the Ready ones, those that were asked to drain and so take no new work; 0 if left out. */
+  readonly draining?: number;
 }
 
 export interface AutoscalerState {
@@ -22,6 +24,8 @@ export interface AutoscalerState {
   /** Workload that it scales, or scaled before a campaign suspended it. */
   readonly workload: string;
   readonly suspended: boolean;
+  /** While suspended: the instances that it had set when it was, as the driver noted them (ESC-07). */
+  readonly replicas?: number;
 }
 
 export interface DomainState {

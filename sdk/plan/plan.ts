@@ -74,6 +74,14 @@ export interface Plan {
   readonly problems: readonly Problem[];
 }
 
+/** A campaign that did not end yet. */
+export interface InCampaign {
+  readonly from?: ReleaseRef;
+  readonly to: ReleaseRef;
+  /** It is held: the ratio that it is held at was watched and passed, and is not watched again. */
+  readonly held?: boolean;
+}
+
 /**
  * What a kind of target brings to the campaign: how to plan the way there, and the way back.
  *
@@ -82,8 +90,8 @@ export interface Plan {
 export interface PlanRule<S, I> {
   /** Names of the stages for a policy, in order; the same whether or not there is anything to do. */
   stages(spec: S): readonly string[];
-  /** @param inCampaign the releases of a campaign that is open, if one is. */
-  plan(spec: S, inventory: I, inCampaign?: { readonly from?: ReleaseRef; readonly to: ReleaseRef }): Plan;
+  /** @param inCampaign the campaign that is open or held, if one is. */
+  plan(spec: S, inventory: I, inCampaign?: InCampaign): Plan;
   /**
    * The way back to `from`, from wherever the target is now: capacity, traffic, data, elasticity, in that order (ESC-09,
    * ESC-18). Empty if the target is back already.

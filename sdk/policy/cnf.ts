@@ -4,24 +4,11 @@
  * @module
  */
 import * as semver from "semver";
-import type { ServiceType } from "./cnf-spec";
+import type { CnfSpec, ComponentSpec } from "./cnf-spec";
 import type { Problem } from "./problem";
 import { Reader } from "./reader";
-
-export interface CheckedComponent {
-  readonly name: string;
-  readonly serviceType: ServiceType;
-  readonly replicas: number;
-  /** Its own, else the network function's. */
-  readonly version: string;
-}
-
-export interface CheckedCnf {
-  readonly name: string;
-  readonly version: string;
-  readonly components: readonly CheckedComponent[];
-  readonly kubernetes?: string;
-}
+import { contentHash, releaseId, workloadName } from "./release";
+import type { ResolvedPolicy } from "./upgrade-policy";
 
 const SERVICE_TYPES = ["load-sharing", "active-standby", "data-storage"] as const;
 /** Those that a campaign can upgrade in this release. */
@@ -31,14 +18,15 @@ const AVAILABLE: readonly string[] = ["load-sharing"];
  * Checks what a user declared of a network function. Properties that it does not know are left alone: they belong to the
  * pod template and such.
  *
- * @param raw `{ name, version, components: [{ name, serviceType, replicas, version? }], kubernetes? }`.
- * @param surge of the policy; with 0, a component with one replica has no redundancy.
- * @returns every problem found; the checked values only if there is none.
+ * @param raw a `CnfSpec` of which nothing is taken for granted. Content hashes, workload names and the release are derived
+ *   where they are missing.
+ * @param policy with a surge of 0, a component with one replica has no redundancy; that is not checked without a policy.
+ * @returns every problem found; the spec only if there is none.
  */
 export function checkCnf(
   raw: unknown,
-  surge = 1,
-): { readonly problems: readonly Problem[]; readonly cnf?: CheckedCnf } {
+  policy?: Pick<ResolvedPolicy, "surge">,
+): { readonly problems: readonly Problem[]; readonly cnf?: CnfSpec } {
   const reader = new Reader();
   const given = reader.fields(raw, "");
   const name = checkName(reader, given.name, "name", "amf");
@@ -49,52 +37,92 @@ export function checkCnf(
   if (Array.isArray(given.components) && list.length === 0) {
     reader.wrong("components", list, "at least one component", `Add e.g. { name: "gsu", replicas: 2 }`);
   }
-  const components = list.flatMap((one, i): CheckedComponent[] => {
-    const path = `components[${i}]`;
-    const part = reader.fields(one ?? null, path);
-    const partName = checkName(reader, part.name, `${path}.name`, "gsu");
-    if (partName !== undefined) {
-      const first = seen.get(partName);
-      if (first !== undefined) {
-        reader.wrong(
-          `${path}.name`,
-          partName,
-          `a name of its own: components[${first}] has it`,
-          "Rename one of them",
-        );
-      } else seen.set(partName, i);
-    }
-    const own = part.version === undefined ? version : checkVersion(reader, part.version, `${path}.version`);
-    const serviceType = reader.oneOf(part.serviceType, `${path}.serviceType`, SERVICE_TYPES, "load-sharing");
-    if (!AVAILABLE.includes(serviceType)) {
+  const components = list.flatMap((one, i): ComponentSpec[] => {
+    const component = checkComponent(reader, one, i, {
+      cnf: name ?? "cnf",
+      version,
+      declared: given.version,
+      seen,
+    });
+    if (component?.replicas === 1 && policy?.surge === 0) {
       reader.wrong(
-        `${path}.serviceType`,
-        serviceType,
-        `"load-sharing", the only service type that can be upgraded so far: ${serviceType} is not available yet`,
-        "Leave this component out of the network function's declaration for now",
-      );
-    }
-    if (part.replicas === undefined)
-      reader.wrong(`${path}.replicas`, undefined, "a number of instances", "Write e.g. 2");
-    const replicas = reader.whole(part.replicas, `${path}.replicas`, 1, 1);
-    if (part.replicas === 1 && surge === 0) {
-      reader.wrong(
-        `${path}.replicas`,
+        `components[${i}].replicas`,
         1,
         "at least 2 instances, or a surge of at least 1: one instance that is replaced without another leaves none that serves",
         "Set replicas to 2, or upgrade.surge to 1",
       );
     }
-    return partName === undefined || own === undefined
-      ? []
-      : [{ name: partName, serviceType, replicas, version: own }];
+    return component ? [component] : [];
   });
   if (reader.problems.length > 0 || name === undefined || version === undefined)
     return { problems: reader.problems };
-  return {
-    problems: [],
-    cnf: { name, version, components, ...(kubernetes === undefined ? {} : { kubernetes }) },
+  const text = (value: unknown, otherwise: string): string =>
+    typeof value === "string" && value ? value : otherwise;
+  const cnf: CnfSpec = {
+    name,
+    namespace: text(given.namespace, "default"),
+    version,
+    release: text(
+      given.release,
+      releaseId(
+        version,
+        components.map((one) => one.contentHash),
+      ),
+    ),
+    components,
+    ...(kubernetes === undefined ? {} : { kubernetes }),
   };
+  return { problems: [], cnf };
+}
+
+/** What a component takes over from its network function, and the names given out so far. */
+interface Around {
+  readonly cnf: string;
+  readonly version: string | undefined;
+  /** Its version as written; wrong, it is reported once and not again for every component that repeats it. */
+  readonly declared: unknown;
+  readonly seen: Map<string, number>;
+}
+
+function checkComponent(
+  reader: Reader,
+  raw: unknown,
+  index: number,
+  around: Around,
+): ComponentSpec | undefined {
+  const path = `components[${index}]`;
+  const given = reader.fields(raw ?? null, path);
+  const name = checkName(reader, given.name, `${path}.name`, "gsu");
+  const first = name === undefined ? undefined : around.seen.get(name);
+  if (first !== undefined) {
+    reader.wrong(
+      `${path}.name`,
+      name,
+      `a name of its own: components[${first}] has it`,
+      "Rename one of them",
+    );
+  } else if (name !== undefined) around.seen.set(name, index);
+  const version =
+    given.version === undefined || given.version === around.declared
+      ? around.version
+      : checkVersion(reader, given.version, `${path}.version`);
+  const serviceType = reader.oneOf(given.serviceType, `${path}.serviceType`, SERVICE_TYPES, "load-sharing");
+  if (!AVAILABLE.includes(serviceType)) {
+    reader.wrong(
+      `${path}.serviceType`,
+      serviceType,
+      `"load-sharing", the only service type that can be upgraded so far: ${serviceType} is not available yet`,
+      "Leave this component out of the network function's declaration for now",
+    );
+  }
+  if (given.replicas === undefined)
+    reader.wrong(`${path}.replicas`, undefined, "a number of instances", "Write e.g. 2");
+  const replicas = reader.whole(given.replicas, `${path}.replicas`, 1, 0);
+  if (name === undefined || version === undefined) return undefined;
+  const hash = typeof given.contentHash === "string" ? given.contentHash : contentHash({ name, version });
+  const workload =
+    typeof given.workload === "string" ? given.workload : workloadName(around.cnf, name, version, hash);
+  return { name, serviceType, replicas, version, contentHash: hash, workload };
 }
 
 function checkName(reader: Reader, raw: unknown, path: string, example: string): string | undefined {

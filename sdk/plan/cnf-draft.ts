@@ -1,0 +1,248 @@
+/**
+ * A target as it will be after the steps drafted so far. Every step is written down here, with the change that it makes to
+ * the numbers, so that the next one is planned from where it leads.
+ *
+ * @module
+ */
+import type { ResolvedPolicy } from "../policy/upgrade-policy";
+import type { CnfInventory, DomainState, SplitState } from "./cnf-inventory";
+import type { Step } from "./plan";
+
+/** What steps are expected to take, in milliseconds, where the target does not tell. */
+export const expected = {
+  /** From creation to serving, when no instance runs that could tell. */
+  bootMs: 30_000,
+  /** A change of the split, without the subscribers that it moves. */
+  moveMs: 1000,
+  /** Subscribers moved in a second. */
+  movedPerSecond: 2000,
+  /** An instance's end once it is drained. */
+  endMs: 1000,
+  snapshotMs: 500,
+  autoscalerMs: 300,
+  /** A designated subscriber's procedures. */
+  dialMs: 500,
+} as const;
+
+/** Longest wait for what is done by the control plane alone. */
+const CONTROL_LIMIT_MS = 60_000;
+
+/** Instances of one workload. */
+export interface Count {
+  /** Instances asked for. */
+  asked: number;
+  /** Those that serve. */
+  serving: number;
+  exists: boolean;
+}
+
+type Pins = SplitState["pinned"];
+
+export class Draft {
+  steps: Step[] = [];
+  private readonly counts = new Map<string, Count>();
+  split: {
+    left: DomainState | undefined;
+    right: DomainState | undefined;
+    ratio: number;
+    admission: SplitState["admission"];
+    pinned: Pins;
+  };
+  private readonly subscribers: number;
+
+  private readonly id: { readonly name: string; readonly namespace: string };
+  private readonly policy: ResolvedPolicy;
+  private readonly inventory: CnfInventory;
+
+  constructor(
+    id: { readonly name: string; readonly namespace: string },
+    policy: ResolvedPolicy,
+    inventory: CnfInventory,
+  ) {
+    this.id = id;
+    this.policy = policy;
+    this.inventory = inventory;
+    const { split } = inventory;
+    this.split = {
+      left: split?.left,
+      right: split?.right,
+      ratio: split?.ratio ?? 0,
+      admission: split?.admission ?? "by-ratio",
+      pinned: split?.pinned ?? [],
+    };
+    this.subscribers = (split?.carried?.left ?? 0) + (split?.carried?.right ?? 0);
+    for (const one of inventory.workloads) {
+      const serving = Math.max(0, Math.min(one.ready, one.replicas) - (one.draining ?? 0));
+      this.counts.set(one.name, { asked: one.replicas, serving, exists: true });
+    }
+  }
+
+  count(workload: string): Count {
+    let count = this.counts.get(workload);
+    if (!count) {
+      count = { asked: 0, serving: 0, exists: false };
+      this.counts.set(workload, count);
+    }
+    return count;
+  }
+
+  /** The steps drafted since the last call. */
+  take(): Step[] {
+    const { steps } = this;
+    this.steps = [];
+    return steps;
+  }
+
+  /** A workload that the program creates between two stages; a Deployment without a number comes up with one instance. */
+  created(workload: string): void {
+    const count = this.count(workload);
+    if (count.exists) return;
+    count.exists = true;
+    count.asked = 1;
+  }
+
+  scale(workload: string, replicas: number, awaitServing: boolean): void {
+    const count = this.count(workload);
+    const from = count.asked;
+    const up = replicas > from || (replicas === from && replicas > 0);
+    const drained = from > 0 ? ((from - replicas) / from) * this.carriedBy(workload) : 0;
+    this.steps.push({
+      action: "scale",
+      object: `deployment/${workload}`,
+      args: { replicas, from, awaitServing },
+      summary:
+        replicas === from
+          ? `wait until ${replicas === 1 ? "the instance" : `all ${replicas} instances`} of ${workload} ${replicas === 1 ? "serves" : "serve"}`
+          : `scale ${workload} from ${from} to ${instances(replicas)}`,
+      expectedMs: up ? (this.inventory.bootMs ?? expected.bootMs) : expected.endMs + moving(drained),
+      limitMs: up ? this.policy.limits.bootMs : this.policy.limits.moveMs,
+      ...(up || drained === 0
+        ? {}
+        : { coordination: "instances are drained: their sessions move to others of the same version" }),
+    });
+    count.asked = replicas;
+    count.serving = up && awaitServing ? replicas : Math.min(count.serving, replicas);
+    if (up && !awaitServing) count.serving = replicas;
+    count.exists = true;
+  }
+
+  /** Asks for another split. What is left out stays as it is; `undefined` for a side takes it away. */
+  move(change: Partial<Draft["split"]>, summary: string): void {
+    const before = this.split;
+    const after = { ...before, ...change };
+    const pins = after.pinned.filter(
+      (pin) => !before.pinned.some((one) => one.subscriber === pin.subscriber && one.side === pin.side),
+    ).length;
+    const gone = before.pinned.filter(
+      (pin) => !after.pinned.some((one) => one.subscriber === pin.subscriber),
+    ).length;
+    const share = Math.abs(after.ratio - before.ratio) / 100;
+    // When a side becomes the other one (promotion), the number changes and nobody moves.
+    const sides = sameSides(before, after);
+    const moved = sides ? share * this.subscribers + pins + gone : 0;
+    this.split = after;
+    this.steps.push({
+      action: "split",
+      object: this.object,
+      args: {
+        ...(after.left ? { left: plain(after.left) } : {}),
+        ...(after.right ? { right: plain(after.right) } : {}),
+        ratio: after.ratio,
+        admission: after.admission,
+        pinned: after.pinned.map(({ subscriber, side }) => ({ subscriber, side })),
+      },
+      summary:
+        share > 0 && sides && this.subscribers > 0
+          ? `${summary} (about ${Math.round(share * this.subscribers)} of ${this.subscribers} subscribers)`
+          : summary,
+      expectedMs: expected.moveMs + moving(moved) - moving(0),
+      limitMs: this.policy.limits.moveMs,
+      ...(moved > 0
+        ? { coordination: "subscribers move between instances; the load balancer reports when done" }
+        : {}),
+    });
+  }
+
+  dialTest(side: "left" | "right", version: string): void {
+    const test = this.policy.dialTest;
+    if (!test) return;
+    this.steps.push({
+      action: "dial-test",
+      object: this.object,
+      args: { subscribers: [...test.subscribers], side, withinMs: test.withinMs },
+      summary: `dial test of ${test.subscribers.length} designated subscribers on ${version}`,
+      expectedMs: Math.min(test.withinMs, expected.moveMs + test.subscribers.length * expected.dialMs),
+      limitMs: test.withinMs,
+      coordination: "the network function runs the designated subscribers' procedures and reports",
+    });
+  }
+
+  snapshot(workloads: readonly string[], label: string): void {
+    this.steps.push(this.snapshotStep(workloads, label));
+  }
+
+  snapshotStep(workloads: readonly string[], label: string): Step {
+    return {
+      action: "snapshot",
+      object: `cnf/${this.id.namespace}/${this.id.name}`,
+      args: { workloads: [...workloads], label },
+      summary: `save manifests and configuration of ${workloads.join(", ")}`,
+      expectedMs: expected.snapshotMs,
+      limitMs: CONTROL_LIMIT_MS,
+    };
+  }
+
+  suspendAutoscaler(name: string, workload: string, replicas: number): void {
+    this.autoscaler("suspend-autoscaler", name, { workload, replicas }, `suspend autoscaler ${name}`);
+  }
+
+  restoreAutoscaler(name: string, workload: string): void {
+    this.autoscaler(
+      "restore-autoscaler",
+      name,
+      { workload },
+      `restore autoscaler ${name}, scaling ${workload}`,
+    );
+  }
+
+  private autoscaler(action: string, name: string, args: Step["args"], summary: string): void {
+    this.steps.push({
+      action,
+      object: `hpa/${name}`,
+      args,
+      summary,
+      expectedMs: expected.autoscalerMs,
+      limitMs: CONTROL_LIMIT_MS,
+    });
+  }
+
+  private get object(): string {
+    return `split/${this.id.namespace}/${this.id.name}`;
+  }
+
+  /** Subscribers on a workload, taking those of a side as spread evenly over its workloads' kind. */
+  private carriedBy(workload: string): number {
+    const { left, right, ratio } = this.split;
+    const share =
+      (left?.workloads.includes(workload) ? 100 - ratio : 0) +
+      (right?.workloads.includes(workload) ? ratio : 0);
+    return (Math.min(100, share) / 100) * this.subscribers;
+  }
+}
+
+const instances = (n: number): string => `${n} ${n === 1 ? "instance" : "instances"}`;
+
+const moving = (subscribers: number): number => Math.round((subscribers / expected.movedPerSecond) * 1000);
+
+const plain = (domain: DomainState) => ({ version: domain.version, workloads: [...domain.workloads] });
+
+function sameSides(
+  a: { left: DomainState | undefined; right: DomainState | undefined },
+  b: { left: DomainState | undefined; right: DomainState | undefined },
+): boolean {
+  const key = (domain: DomainState | undefined) => domain?.workloads.join();
+  return key(a.left) === key(b.left) && (b.right === undefined || key(a.right) === key(b.right));
+}
+
+/** A ratio for people, e.g. `12.5 %`. */
+export const percent = (ratio: number): string => `${Number(ratio.toFixed(1))} %`;

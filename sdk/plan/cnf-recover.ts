@@ -1,0 +1,138 @@
+/**
+ * The way back to the version that served before, from wherever the target is (ESC-09, ESC-18, GRY-06 f).
+ *
+ * @module
+ */
+import type { CnfSpec } from "../policy/cnf-spec";
+import type { ResolvedPolicy } from "../policy/upgrade-policy";
+import { advance, backward, type Lane } from "./cnf-batches";
+import type { Draft } from "./cnf-draft";
+import type { CnfInventory, DomainState } from "./cnf-inventory";
+import { autoscalerOf, sameDomain, targetOf, workloadOf } from "./cnf-tracks";
+import type { Step } from "./plan";
+
+/** The steps by what they bring back; carried out in this order. */
+export interface WayBack {
+  /** The old version's instances, scaled and serving before anybody returns to them. */
+  readonly capacity: readonly Step[];
+  /** Subscribers, in batches with the rest of the capacity if there is no room for all at once. */
+  readonly traffic: readonly Step[];
+  /** What the abandoned version leaves: its instances go. */
+  readonly cleanup: readonly Step[];
+  readonly elasticity: readonly Step[];
+}
+
+export interface WayBackArgs {
+  readonly cnf: CnfSpec;
+  readonly policy: ResolvedPolicy;
+  readonly inventory: CnfInventory;
+  /** What is to serve alone again. */
+  readonly home: DomainState;
+  /** What is to go. */
+  readonly away: DomainState | undefined;
+  /** Instances above the full number while both run; `"all"`: as many as the cluster has room for. */
+  readonly surge: number | "all";
+}
+
+/** @param draft freshly made from the inventory. */
+export function wayBack(draft: Draft, args: WayBackArgs): WayBack {
+  const { home, away, inventory, cnf } = args;
+  const leaving = (away?.workloads ?? []).filter((name) => !home.workloads.includes(name));
+  const lanes = lanesOf(draft, args, leaving);
+
+  if (draft.split.left && !sameDomain(draft.split.left, home)) {
+    // The new version was promoted: it becomes the right side again, which moves nobody, and then everybody goes left.
+    const right = draft.split.left;
+    draft.move(
+      { left: home, right, ratio: 100 },
+      `${right.version} takes the right side again, nobody moves`,
+    );
+  }
+  advance(draft, lanes, 100, backward(home.version));
+  const { ratio, pinned, right } = draft.split;
+  if (ratio > 0 || pinned.length > 0) {
+    draft.move(
+      { ratio: 0, pinned: [] },
+      `move everybody back to ${home.version}, designated subscribers too`,
+    );
+  }
+  if (right) {
+    draft.move(
+      { left: home, right: undefined, ratio: 0, admission: "by-ratio", pinned: [] },
+      `${home.version} serves alone: ${right.version} takes no subscriber any more`,
+    );
+  }
+  const moves = draft.take();
+  for (const name of leaving) if (draft.count(name).asked > 0) draft.scale(name, 0, false);
+  const cleanup = draft.take();
+  restoreAutoscalers(draft, cnf, inventory, home);
+  const elasticity = draft.take();
+  const turn = moves.findIndex((step) => step.action === "split" && !comesFirst(step));
+  const capacity = turn < 0 ? moves : moves.slice(0, turn);
+  return { capacity, traffic: turn < 0 ? [] : moves.slice(turn), cleanup, elasticity };
+}
+
+/** The split that only names the sides anew belongs to what precedes the first move. */
+const comesFirst = (step: Step): boolean => step.args.ratio === 100;
+
+/**
+ * A first version that failed: nothing served before, so nothing is to serve. The split goes first, so that instances
+ * which end have nobody to hand over.
+ */
+export function wayBackToNothing(draft: Draft, cnf: CnfSpec): Step[] {
+  const { left, right } = draft.split;
+  if (left || right) {
+    draft.move(
+      { left: undefined, right: undefined, ratio: 0, admission: "by-ratio", pinned: [] },
+      `nothing serves, as before ${cnf.version}`,
+    );
+  }
+  for (const { workload } of cnf.components) {
+    if (draft.count(workload).asked > 0) draft.scale(workload, 0, false);
+  }
+  return draft.take();
+}
+
+function lanesOf(draft: Draft, args: WayBackArgs, leaving: readonly string[]): Lane[] {
+  const { home, inventory, cnf, surge, policy } = args;
+  return home.workloads.flatMap((workload): Lane[] => {
+    if (args.away?.workloads.includes(workload)) return [];
+    const name =
+      workloadOf(inventory, workload)?.component ??
+      cnf.components.find((one) => one.workload === workload)?.name;
+    const component = cnf.components.find((one) => one.name === name);
+    // A component that only the old version has was never scaled down.
+    if (!component) return [];
+    const shrink = leaving.find((one) => workloadOf(inventory, one)?.component === component.name);
+    const full = targetOf(inventory, component);
+    const total = draft.count(workload).asked + (shrink ? draft.count(shrink).asked : 0);
+    const limit =
+      surge === "all"
+        ? Math.max(full + policy.surge, total + (inventory.spareInstances ?? Number.POSITIVE_INFINITY))
+        : full + surge;
+    return [
+      {
+        component: component.name,
+        grow: workload,
+        ...(shrink ? { shrink } : {}),
+        full,
+        shrinkFull: full,
+        limit,
+        slack: surge === 0 ? Math.max(1, policy.maxUnavailable) : 0,
+        batch: Number.POSITIVE_INFINITY,
+      },
+    ];
+  });
+}
+
+function restoreAutoscalers(draft: Draft, cnf: CnfSpec, inventory: CnfInventory, home: DomainState): void {
+  for (const component of cnf.components) {
+    const workload =
+      home.workloads.find((one) => workloadOf(inventory, one)?.component === component.name) ??
+      home.workloads.find((one) => one === component.workload);
+    const autoscaler = autoscalerOf(inventory, component);
+    if (!workload || !autoscaler) continue;
+    if (autoscaler.suspended || autoscaler.workload !== workload)
+      draft.restoreAutoscaler(autoscaler.name, workload);
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * The way to a new version, stage by stage (GRY-06): smallest set, dial test, ratios with instances following in batches,
+ * test afterwards, promotion.
+ *
+ * @module
+ */
+import type { CnfSpec } from "../policy/cnf-spec";
+import type { ResolvedGate, ResolvedPolicy } from "../policy/upgrade-policy";
+import { advance, forward, type Lane, needed } from "./cnf-batches";
+import { type Draft, percent } from "./cnf-draft";
+import type { CnfInventory, DomainState } from "./cnf-inventory";
+import { autoscalerOf, domainOf, sameDomain, type Track, targetOf } from "./cnf-tracks";
+import type { StagePlan, Step } from "./plan";
+
+/** Share of rated capacity above which no instance is loaded on purpose (GRY-05). */
+export const HIGHEST_LOAD = 0.8;
+
+/** @returns the ratio of a stage's name; undefined for other stages. */
+export function ratioOfStage(name: string): number | undefined {
+  const match = /^gray-(\d+(?:\.\d+)?)$/.exec(name);
+  return match ? Number(match[1]) : undefined;
+}
+
+/** Names of the stages for a policy, in order. */
+export const stageNames = (policy: ResolvedPolicy): string[] => [
+  "preflight",
+  "snapshot",
+  "minimal",
+  "dial-test",
+  ...(policy.mode === "rolling" ? ["rolling"] : policy.gray.ratios.map((ratio) => `gray-${ratio}`)),
+  "post-test",
+  "finalize",
+];
+
+/** What a stage does, before times are added up. */
+export interface StageDraft {
+  readonly steps?: readonly Step[];
+  readonly skipped?: string;
+  readonly soakMs?: number;
+  readonly gates?: readonly ResolvedGate[];
+  readonly holds?: boolean;
+}
+
+export const nothing = (skipped: string): StageDraft => ({ skipped });
+
+/** Steps, or the reason why there are none. */
+export const stepsOr = (steps: readonly Step[], reason: string): StageDraft =>
+  steps.length > 0 ? { steps } : nothing(reason);
+
+/** @param of what each stage does; called in the chain's order, as each continues where the one before it ends. */
+export function chain(policy: ResolvedPolicy, of: (name: string) => StageDraft): StagePlan[] {
+  const stages = stageNames(policy).map((name): StagePlan => {
+    const { steps = [], skipped, soakMs = 0, gates = [], holds } = of(name);
+    return {
+      name,
+      ...(skipped === undefined ? {} : { skipped }),
+      steps,
+      soakMs,
+      gates,
+      gateLimitMs: gates.length > 0 ? policy.limits.gateMs : 0,
+      expectedMs: steps.reduce((sum, step) => sum + step.expectedMs, 0) + soakMs,
+      ...(holds ? { holds } : {}),
+    };
+  });
+  const [first, ...rest] = stages;
+  // Preflight only checks; with nothing to follow there is nothing to check.
+  if (!first || rest.some((stage) => stage.skipped === undefined)) return stages;
+  return [{ ...first, skipped: rest[0]?.skipped ?? "nothing to do" }, ...rest];
+}
+
+export interface WayThere {
+  readonly cnf: CnfSpec;
+  readonly policy: ResolvedPolicy;
+  readonly inventory: CnfInventory;
+  /** What serves now; undefined if it was promoted away already. */
+  readonly from: DomainState | undefined;
+  readonly tracks: readonly Track[];
+  /** The new version serves everybody as the only side. */
+  readonly promoted: boolean;
+  readonly held: boolean;
+}
+
+/** What each lane may use, from policy and load (GRY-05). */
+export function lanesOf(draft: Draft, { tracks, policy, inventory }: WayThere): Lane[] {
+  return tracks.map((track) => {
+    const old = track.old === undefined ? 0 : draft.count(track.old).asked;
+    const full = track.target;
+    const { surge, maxUnavailable } = policy;
+    const spare = Math.max(0, Math.min(maxUnavailable, full - 1));
+    const load = track.old === undefined ? undefined : inventory.load[track.old];
+    const bearable = load !== undefined && (load * full) / (full - spare) <= HIGHEST_LOAD;
+    const slack =
+      surge === 0
+        ? Math.max(1, spare)
+        : policy.gray.step !== undefined
+          ? Math.max(0, Math.min(spare, policy.gray.step - surge))
+          : bearable
+            ? spare
+            : 0;
+    return {
+      component: track.component,
+      grow: track.new,
+      ...(track.old === undefined ? {} : { shrink: track.old }),
+      full,
+      shrinkFull: Math.max(full, old),
+      limit: Math.max(full, old) + surge,
+      slack,
+      batch: policy.gray.step ?? Math.max(1, surge + slack),
+    };
+  });
+}
+
+/** Plans every stage of an upgrade or downgrade from where the target is now. */
+export function wayThere(draft: Draft, way: WayThere): StagePlan[] {
+  const { cnf, policy, promoted } = way;
+  const lanes = lanesOf(draft, way);
+  let stopped: string | undefined;
+  return chain(policy, (name) => {
+    if (stopped !== undefined) return nothing(stopped);
+    const stage =
+      promoted && name !== "preflight" && name !== "finalize" ? nothing("already at 100 %") : plan(name);
+    if (stage.holds || (policy.gray.holdAt === ratioOfStage(name) && policy.gray.holdAt !== undefined)) {
+      stopped = `held at ${percent(policy.gray.holdAt ?? 0)}`;
+    }
+    return withSnapshot(draft, way, name, stage);
+  });
+
+  function plan(name: string): StageDraft {
+    switch (name) {
+      case "preflight":
+        return {};
+      case "snapshot":
+        return snapshotStage(draft, way, lanes);
+      case "minimal":
+        return minimalStage(draft, way, lanes);
+      case "dial-test":
+        return dialTestStage(draft, way);
+      case "post-test":
+        if (!policy.dialTest) return nothing("no designated subscribers");
+        draft.dialTest("right", cnf.version);
+        return { steps: draft.take() };
+      case "finalize":
+        return finalizeStage(draft, way);
+      default:
+        return ratioStage(draft, way, lanes, ratioOfStage(name));
+    }
+  }
+}
+
+/** A snapshot precedes each stage that changes traffic or capacity (ESC-14). */
+function withSnapshot(draft: Draft, { policy }: WayThere, name: string, stage: StageDraft): StageDraft {
+  const changes = stage.steps?.some((step) => step.action === "split" || step.action === "scale") ?? false;
+  if (policy.snapshot !== "each-step" || name === "snapshot" || !changes) return stage;
+  return { ...stage, steps: [draft.snapshotStep(serving(draft), name), ...(stage.steps ?? [])] };
+}
+
+const serving = (draft: Draft): string[] => [
+  ...new Set([...(draft.split.left?.workloads ?? []), ...(draft.split.right?.workloads ?? [])]),
+];
+
+function snapshotStage(draft: Draft, { cnf, tracks }: WayThere, lanes: readonly Lane[]): StageDraft {
+  const begun = sameDomain(draft.split.right, domainOf(cnf));
+  if (!begun) draft.snapshot(serving(draft), "snapshot");
+  for (const { autoscaler, old, target } of tracks) {
+    if (autoscaler && old !== undefined && !autoscaler.suspended)
+      draft.suspendAutoscaler(autoscaler.name, old, target);
+  }
+  for (const lane of begun ? [] : lanes) {
+    // A Deployment comes up with one instance; without surge an old one makes room for it first.
+    if (lane.shrink === undefined) continue;
+    const old = draft.count(lane.shrink).asked;
+    const coming = Math.max(1, draft.count(lane.grow).asked);
+    const room = Math.max(1, lane.full - lane.slack, lane.limit - coming);
+    if (old + coming > lane.limit && room < old) draft.scale(lane.shrink, room, true);
+  }
+  const steps = draft.take();
+  for (const lane of lanes) draft.created(lane.grow);
+  return stepsOr(steps, "taken before the new version started");
+}
+
+/** The smallest set of the new version that serves every procedure, without subscribers (GRY-06 b). */
+function minimalStage(
+  draft: Draft,
+  { cnf, policy, from, tracks }: WayThere,
+  lanes: readonly Lane[],
+): StageDraft {
+  if (draft.split.ratio > 0) return nothing(`already at ${percent(draft.split.ratio)}`);
+  if (tracks.length === 0) return nothing("no component changed");
+  const right = domainOf(cnf);
+  if (!sameDomain(draft.split.right, right)) {
+    draft.move(
+      { left: from, right, ratio: 0, admission: "by-ratio", pinned: [] },
+      `announce ${cnf.version} beside ${from?.version ?? "nothing"}, without subscribers`,
+    );
+  }
+  const first = policy.mode === "rolling" ? 100 : (policy.gray.ratios[0] ?? 100);
+  for (const lane of lanes) {
+    const count = draft.count(lane.grow);
+    const others = lane.shrink === undefined ? 0 : draft.count(lane.shrink).asked;
+    const room = Math.min(Math.max(1, policy.surge), lane.limit - others);
+    const to = Math.max(1, count.asked, Math.min(room, needed(lane.full, first)));
+    if (to > count.asked || count.serving < to) draft.scale(lane.grow, to, true);
+  }
+  return stepsOr(draft.take(), "the smallest set serves already");
+}
+
+/** Designated subscribers are tested on the new version before any other moves (GRY-07). */
+function dialTestStage(draft: Draft, { cnf, policy, tracks }: WayThere): StageDraft {
+  if (!policy.dialTest) return nothing("no designated subscribers");
+  if (draft.split.ratio > 0) return nothing(`already at ${percent(draft.split.ratio)}`);
+  if (tracks.length === 0) return nothing("no component changed");
+  const pinned = policy.dialTest.subscribers.map((subscriber) => ({ subscriber, side: "right" as const }));
+  const there = draft.split.pinned;
+  const same =
+    pinned.length === there.length &&
+    pinned.every((one) => there.some((pin) => pin.subscriber === one.subscriber && pin.side === one.side));
+  if (!same) draft.move({ pinned }, `move ${pinned.length} designated subscribers to ${cnf.version}`);
+  draft.dialTest("right", cnf.version);
+  return { steps: draft.take() };
+}
+
+/** @param ratio undefined for the one stage of rolling mode, which goes to 100 %. */
+function ratioStage(
+  draft: Draft,
+  { cnf, policy, tracks, held }: WayThere,
+  lanes: readonly Lane[],
+  ratio: number | undefined,
+): StageDraft {
+  if (tracks.length === 0) return nothing("no component changed");
+  const goal = ratio ?? 100;
+  const now = draft.split.ratio;
+  if (now > goal) return nothing(`already at ${percent(now)}`);
+  if (ratio === undefined && draft.split.admission !== "right") {
+    draft.move({ admission: "right" }, `new connections go to ${cnf.version}`);
+  }
+  if (ratio !== undefined && draft.split.admission !== "by-ratio") {
+    draft.move({ admission: "by-ratio" }, "new connections follow the ratio");
+  }
+  advance(draft, lanes, goal, forward(cnf.version));
+  const steps = draft.take();
+  // Watched and passed before it was held; held again, nobody moves and nothing is judged anew.
+  if (held && now === goal && steps.length === 0) return nothing(`already at ${percent(goal)}`);
+  return {
+    steps,
+    soakMs: ratio === undefined ? 0 : policy.gray.soakMs,
+    gates: policy.gates,
+    ...(ratio !== undefined && policy.gray.holdAt === ratio ? { holds: true } : {}),
+  };
+}
+
+/** The new version becomes what serves; numbers and elasticity as declared (GRY-01). */
+function finalizeStage(draft: Draft, { cnf, inventory, tracks, promoted }: WayThere): StageDraft {
+  const left = domainOf(cnf);
+  const changed = new Set(tracks.map((track) => track.new));
+  for (const component of cnf.components) {
+    if (!changed.has(component.workload) && autoscalerOf(inventory, component)) continue;
+    const count = draft.count(component.workload);
+    const target = targetOf(inventory, component);
+    if (count.asked !== target || (changed.has(component.workload) && count.serving < target))
+      draft.scale(component.workload, target, true);
+  }
+  if (!promoted) {
+    draft.move(
+      { left, right: undefined, ratio: 0, admission: "by-ratio", pinned: [] },
+      `${cnf.version} serves alone, nobody moves`,
+    );
+  }
+  for (const { old } of tracks) {
+    if (old !== undefined && draft.count(old).asked > 0) draft.scale(old, 0, false);
+  }
+  for (const component of cnf.components) {
+    const autoscaler = autoscalerOf(inventory, component);
+    if (autoscaler && (autoscaler.suspended || autoscaler.workload !== component.workload))
+      draft.restoreAutoscaler(autoscaler.name, component.workload);
+  }
+  return stepsOr(draft.take(), "as wanted already");
+}
