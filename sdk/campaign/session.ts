@@ -104,7 +104,13 @@ export class Session<S, I> {
     const plan = rule.plan(
       spec,
       inventory,
-      unfinished ? { ...(unfinished.from ? { from: unfinished.from } : {}), to: unfinished.to } : undefined,
+      unfinished
+        ? {
+            ...(unfinished.from ? { from: unfinished.from } : {}),
+            to: unfinished.to,
+            held: unfinished.state === "held",
+          }
+        : undefined,
     );
     const last = journal.data.campaign;
     const quarantined = journal.quarantineOf(goal.release);

@@ -13,7 +13,7 @@ import type {
 } from "@pulumi/pulumi/provider";
 import { type CampaignError, failureOf } from "../campaign/errors";
 import { mayDelete } from "../campaign/guard";
-import { describeStage } from "../plan/describe";
+import { describePlan, describeStage } from "../plan/describe";
 import type { Problem } from "../policy/problem";
 import type { Engine } from "./engine";
 import { hasUnknown, reveal } from "./inputs";
@@ -62,14 +62,14 @@ export class IssuProvider implements Provider {
     ];
     if (failures.length > 0) return { inputs: news, failures };
     const stage = view.plan.stages.find((one) => one.name === inputs.stage);
-    if (stage === view.plan.stages[0])
-      for (const warning of view.plan.warnings) this.engine.say(urn, `warning: ${warning}`);
+    // The whole plan once, beside the first stage; each stage has its own part in its inputs.
+    if (stage === view.plan.stages[0]) this.engine.say(urn, describePlan(view.plan).join("\n"));
     const planned: PlannedInputs = {
-      ...view.campaign,
       campaign: view.campaign.id,
+      attempt: view.campaign.attempt,
       plan: stage ? describeStage(stage) : [`not part of campaign ${view.campaign.id}`],
     };
-    return { inputs: { ...news, campaign: planned.campaign, attempt: planned.attempt, plan: planned.plan } };
+    return { inputs: { ...news, ...planned } };
   }
 
   async create(urn: string, inputs: unknown): Promise<CreateResult> {
