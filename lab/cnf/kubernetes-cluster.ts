@@ -1,0 +1,195 @@
+/**
+ * The cluster as a Kubernetes API shows it: lists and watches that begin anew whenever they break, so that the network
+ * function serves on while the API server is away.
+ *
+ * @module
+ */
+import {
+  CoreV1Api,
+  CustomObjectsApi,
+  type Informer,
+  KubeConfig,
+  type KubernetesObject,
+  makeInformer,
+  type ObjectCache,
+  PatchStrategy,
+  setHeaderOptions,
+  type V1Pod,
+} from "@kubernetes/client-node";
+import {
+  annotations,
+  CONTRACT_VERSION,
+  type DialTestSpec,
+  type DialTestStatus,
+  GROUP,
+  labels,
+  plurals,
+  type SubscriberSplitSpec,
+  type SubscriberSplitStatus,
+} from "pulumi-issu/contract";
+import type { ClusterEvents, CnfCluster, CnfPod } from "./cluster.ts";
+
+/** Time after which a broken watch is begun anew, ms. */
+const RETRY = 500;
+
+type Custom<Spec, Status> = KubernetesObject & { readonly spec: Spec; readonly status?: Status };
+type Lister<T extends KubernetesObject> = Informer<T> & ObjectCache<T>;
+
+export class KubernetesCluster implements CnfCluster {
+  readonly #config = new KubeConfig();
+  readonly #namespace: string;
+  readonly #log: (line: string) => void;
+  readonly #custom: CustomObjectsApi;
+  readonly #informers: { stop(): Promise<void> }[] = [];
+  #stopped = false;
+
+  /** @throws {Error} if the kubeconfig can't be read. */
+  constructor(kubeconfigPath: string, namespace: string, log: (line: string) => void) {
+    this.#config.loadFromFile(kubeconfigPath);
+    this.#namespace = namespace;
+    this.#log = log;
+    this.#custom = this.#config.makeApiClient(CustomObjectsApi);
+  }
+
+  start(events: ClusterEvents): void {
+    const core = this.#config.makeApiClient(CoreV1Api);
+    const namespace = this.#namespace;
+    const labelSelector = labels.cnf;
+    const pods: Lister<V1Pod> = makeInformer(
+      this.#config,
+      `/api/v1/namespaces/${namespace}/pods`,
+      () => core.listNamespacedPod({ namespace, labelSelector }),
+      labelSelector,
+    );
+    this.#run("pods", pods, () => events.pods(pods.list().flatMap(toPod)));
+
+    const splits = this.#customInformer<SubscriberSplitSpec, SubscriberSplitStatus>(plurals.subscriberSplit);
+    this.#run("splits", splits, () => {
+      const all = [...splits.list()].sort((a, b) =>
+        (a.metadata?.name ?? "") < (b.metadata?.name ?? "") ? -1 : 1,
+      );
+      const [split] = all;
+      if (all.length > 1)
+        this.#log(
+          `${all.length} splits; this lab's network function obeys the first, ${split?.metadata?.name}`,
+        );
+      events.split(
+        split && {
+          name: split.metadata?.name ?? "",
+          generation: split.metadata?.generation ?? 0,
+          spec: split.spec,
+        },
+      );
+    });
+
+    const tests = this.#customInformer<DialTestSpec, DialTestStatus>(plurals.dialTest);
+    this.#run("dial tests", tests, () => {
+      events.dialTests(
+        tests.list().map((test) => ({
+          name: test.metadata?.name ?? "",
+          uid: test.metadata?.uid ?? "",
+          generation: test.metadata?.generation ?? 0,
+          spec: test.spec,
+          ...(test.status ? { status: test.status } : {}),
+        })),
+      );
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const informer of this.#informers) void informer.stop().catch(() => {});
+  }
+
+  writeSplitStatus(name: string, status: SubscriberSplitStatus): Promise<void> {
+    return this.#writeStatus(plurals.subscriberSplit, name, status);
+  }
+
+  writeDialTestStatus(name: string, status: DialTestStatus): Promise<void> {
+    return this.#writeStatus(plurals.dialTest, name, status);
+  }
+
+  async #writeStatus(plural: string, name: string, status: unknown): Promise<void> {
+    await this.#custom.patchNamespacedCustomObjectStatus(
+      { group: GROUP, version: CONTRACT_VERSION, namespace: this.#namespace, plural, name, body: { status } },
+      setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
+    );
+  }
+
+  #customInformer<Spec, Status>(plural: string): Lister<Custom<Spec, Status>> {
+    const namespace = this.#namespace;
+    return makeInformer<Custom<Spec, Status>>(
+      this.#config,
+      `/apis/${GROUP}/${CONTRACT_VERSION}/namespaces/${namespace}/${plural}`,
+      () =>
+        this.#custom.listNamespacedCustomObject({
+          group: GROUP,
+          version: CONTRACT_VERSION,
+          namespace,
+          plural,
+        }),
+    );
+  }
+
+  /** Reports after every group of changes, and once the first list is there. */
+  #run<T extends KubernetesObject>(what: string, informer: Lister<T>, report: () => void): void {
+    this.#informers.push(informer);
+    let reporting = false;
+    const changed = () => {
+      if (reporting) return;
+      reporting = true;
+      setImmediate(() => {
+        reporting = false;
+        if (!this.#stopped) report();
+      });
+    };
+    let quiet = false;
+    const again = (error: unknown) => {
+      if (this.#stopped) return;
+      if (error && !quiet)
+        this.#log(`watch of ${what} broke: ${(error as Error).message ?? error}; trying again`);
+      quiet = true;
+      setTimeout(begin, RETRY).unref();
+    };
+    const begin = () => {
+      if (this.#stopped) return;
+      informer.start().then(
+        () => {
+          quiet = false;
+          changed();
+        },
+        (error) => again(error),
+      );
+    };
+    informer.on("change", changed);
+    informer.on("add", changed);
+    informer.on("update", changed);
+    informer.on("delete", changed);
+    informer.on("error", again);
+    begin();
+  }
+}
+
+/** Pods that run, of components that share load; others hold no subscribers. */
+function toPod(pod: V1Pod): CnfPod[] {
+  const address = pod.status?.podIP;
+  const uid = pod.metadata?.uid;
+  if (!address || !uid || pod.status?.phase !== "Running") return [];
+  const notes = pod.metadata?.annotations ?? {};
+  if ((notes[annotations.serviceType] ?? "load-sharing") !== "load-sharing") return [];
+  const tags = pod.metadata?.labels ?? {};
+  return [
+    {
+      uid,
+      name: pod.metadata?.name ?? "",
+      address,
+      workload: tags[labels.workload] ?? "",
+      version: (tags[labels.version] ?? "").replaceAll("_", "+"),
+      ready: pod.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True") ?? false,
+      deleting: pod.metadata?.deletionTimestamp !== undefined,
+      draining: annotations.drain in notes,
+      metricsPort: Number(notes[annotations.metricsPort] ?? 9090),
+      metricsPath: notes[annotations.metricsPath] ?? "/metrics",
+    },
+  ];
+}
