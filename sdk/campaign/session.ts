@@ -92,6 +92,17 @@ export class Session<S, I> {
     return this.cached;
   }
 
+  /** Specs, as journalled, of versions other than the goal that serve or that an open campaign may return to. */
+  async otherVersions(): Promise<readonly S[]> {
+    const { data, unfinished } = await Journal.read(this.args.store, this.args.target.id);
+    const { goal } = this.args;
+    const others = [
+      { ref: data.serving, spec: data.serving?.spec },
+      { ref: unfinished?.from, spec: unfinished?.fromSpec },
+    ].filter(({ ref, spec }) => ref && spec && ref.release !== goal.release);
+    return [...new Map(others.map(({ ref, spec }) => [ref?.release, spec as S])).values()];
+  }
+
   private async look(): Promise<View> {
     const { target, store } = this.args;
     const [inventory, journal] = await Promise.all([target.observe(), Journal.read(store, target.id)]);

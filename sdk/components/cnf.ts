@@ -14,8 +14,8 @@ import { contentHash, releaseId, workloadName } from "../policy/release";
 import { resolvePolicy } from "../policy/resolve";
 import type { CnfArgs, CnfComponent } from "./cnf-args";
 import { hookBefore } from "./hooks";
-import { Stage, type TargetArgs, VersionGuard } from "./stage";
-import { contentOf, createWorkload } from "./workload";
+import { Stage, type StageArgs, type TargetArgs, VersionGuard } from "./stage";
+import { contentOf, createWorkload, keepWorkload } from "./workload";
 
 /**
  * A network function on Kubernetes. A changed version or content becomes a campaign: preview shows its stages, `pulumi up`
@@ -126,6 +126,9 @@ export class Cnf extends pulumi.ComponentResource {
       );
     }
 
+    if (policy?.gray.holdAt !== undefined)
+      this.keepLiveVersions(name, target, { ...spec }, upgrade, onCluster);
+
     const end = last as Stage;
     this.campaign = end.campaign;
     this.version = end.outcome.apply(() => args.version);
@@ -140,6 +143,38 @@ export class Cnf extends pulumi.ComponentResource {
       workloads: this.workloads,
     });
   }
+
+  /** While a campaign is or will be held, the other version serves on: it has to stay in the program. */
+  private keepLiveVersions(
+    name: string,
+    target: TargetArgs,
+    spec: StageArgs["spec"],
+    upgrade: unknown,
+    onCluster: pulumi.CustomResourceOptions,
+  ): void {
+    const live = pulumi.runtime.invokeOutput<{ versions: LiveVersion[] }>("issu:index:liveVersions", {
+      target,
+      spec,
+      upgrade,
+    });
+    live.apply(({ versions }) => {
+      for (const { version, release, components } of versions) {
+        const workloads = components.map((component) => keepWorkload(component, onCluster));
+        new VersionGuard(
+          `${name}-guard-${release}`,
+          { target, version, release, workloads: components.map((one) => one.workload), protect: true },
+          { parent: this, dependsOn: workloads, ignoreChanges: ["*"] },
+        );
+      }
+    });
+  }
+}
+
+/** A version other than the declared one that serves, or that a held campaign may return to. */
+interface LiveVersion {
+  readonly version: string;
+  readonly release: string;
+  readonly components: readonly ComponentSpec[];
 }
 
 const versionOf = (args: CnfArgs, component: CnfComponent): string => component.version ?? args.version;
@@ -147,13 +182,15 @@ const versionOf = (args: CnfArgs, component: CnfComponent): string => component.
 function componentSpec(cnf: string, cnfVersion: string, component: CnfComponent): ComponentSpec {
   const version = component.version ?? cnfVersion;
   const hash = contentHash(contentOf(cnf, version, component));
+  const workload = workloadName(cnf, component.name, version, hash);
   return {
     name: component.name,
     serviceType: component.serviceType,
     replicas: component.replicas,
     version,
     contentHash: hash,
-    workload: workloadName(cnf, component.name, version, hash),
+    workload,
+    ...(Object.keys(component.config ?? {}).length > 0 ? { configMap: `${workload}-config` } : {}),
   };
 }
 

@@ -44,12 +44,12 @@ export function createWorkload(
     [labels.workload]: name,
     [labels.version]: labelValue(component.version),
   };
-  const hasConfig = Object.keys(content.config).length > 0;
-  const config = hasConfig
+  const { configMap } = component;
+  const config = configMap
     ? new ConfigMap(
-        `${name}-config`,
+        configMap,
         {
-          metadata: { name: `${name}-config`, namespace, labels: allLabels },
+          metadata: { name: configMap, namespace, labels: allLabels },
           data: { ...content.config },
           immutable: true,
         },
@@ -87,16 +87,26 @@ export function createWorkload(
                 image: content.image,
                 resources: { ...content.resources },
                 ports: [{ name: "metrics", containerPort: content.metricsPort }],
-                ...(hasConfig
+                ...(configMap
                   ? { volumeMounts: [{ name: "config", mountPath: CONFIG_DIR, readOnly: true }] }
                   : {}),
               },
             ],
-            ...(hasConfig ? { volumes: [{ name: "config", configMap: { name: `${name}-config` } }] } : {}),
+            ...(configMap ? { volumes: [{ name: "config", configMap: { name: configMap } }] } : {}),
           },
         },
       },
     },
     config ? { ...opts, dependsOn: [...[opts.dependsOn ?? []].flat(), config] as pulumi.Resource[] } : opts,
   );
+}
+
+/**
+ * An earlier version that goes on serving while a campaign is held: declared so that the engine keeps it, and frozen as it
+ * is, since what made it is no longer in the program.
+ */
+export function keepWorkload(component: ComponentSpec, opts: pulumi.CustomResourceOptions): Deployment {
+  const frozen = { ...opts, ignoreChanges: ["*"] };
+  const config = component.configMap ? [new ConfigMap(component.configMap, {}, frozen)] : [];
+  return new Deployment(component.workload, {}, { ...frozen, dependsOn: config });
 }

@@ -18,6 +18,8 @@ export interface ComponentSpec {
   readonly contentHash: string;
   /** Name of the Deployment that runs this version and content. */
   readonly workload: string;
+  /** Name of the ConfigMap that its instances mount, if it has files of its own. */
+  readonly configMap?: string;
 }
 
 export interface CnfSpec {

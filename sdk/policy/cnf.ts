@@ -122,7 +122,9 @@ function checkComponent(
   const hash = typeof given.contentHash === "string" ? given.contentHash : contentHash({ name, version });
   const workload =
     typeof given.workload === "string" ? given.workload : workloadName(around.cnf, name, version, hash);
-  return { name, serviceType, replicas, version, contentHash: hash, workload };
+  const { configMap } = given;
+  const mounted = typeof configMap === "string" ? { configMap } : {};
+  return { name, serviceType, replicas, version, contentHash: hash, workload, ...mounted };
 }
 
 function checkName(reader: Reader, raw: unknown, path: string, example: string): string | undefined {

@@ -8,6 +8,7 @@ import type {
   CheckFailure,
   CheckResult,
   CreateResult,
+  InvokeResult,
   Provider,
   UpdateResult,
 } from "@pulumi/pulumi/provider";
@@ -17,11 +18,13 @@ import { describePlan, describeStage } from "../plan/describe";
 import type { Problem } from "../policy/problem";
 import type { Engine } from "./engine";
 import { hasUnknown, reveal } from "./inputs";
+import { kinds } from "./kinds";
 import { type CampaignSession, reach, Sessions } from "./sessions";
 import type { GuardInputs, PlannedInputs, StageInputs } from "./stage-inputs";
 
 const STAGE = "issu:index:Stage";
 const GUARD = "issu:index:VersionGuard";
+const LIVE_VERSIONS = "issu:index:liveVersions";
 
 const typeOf = (urn: string): string => (urn.split("::")[2] ?? "").split("$").at(-1) ?? "";
 
@@ -114,6 +117,15 @@ export class IssuProvider implements Provider {
     throw new Error(
       `${guard.version} is not deleted: ${why}. To end the service for good, set deletionProtection to false, run pulumi up, then pulumi destroy.`,
     );
+  }
+
+  async invoke(token: string, args: unknown): Promise<InvokeResult> {
+    if (token !== LIVE_VERSIONS) throw new Error(`unknown function ${token}`);
+    const inputs = reveal(args) as StageInputs;
+    const { session } = await this.sessions.get(inputs);
+    // What is wrong with the inputs is for preflight to say, in one place.
+    const others = session ? await session.otherVersions() : [];
+    return { outputs: { versions: others.map((spec) => kinds[inputs.target.kind]?.live(spec)) } };
   }
 
   /** Interrupt while a stage runs; the normal end otherwise. */

@@ -26,12 +26,18 @@ export interface Kind {
     raw: unknown,
     policy: ResolvedPolicy | undefined,
   ): { readonly problems: readonly Problem[]; readonly declared?: Declared };
+  /** What a program needs to keep a version declared that is not its own. */
+  live(spec: unknown): object;
   readonly rule: PlanRule<never, never>;
   /** Reaches the target. The driver is loaded only now, since most calls of a run without changes don't need it. */
   connect(inputs: TargetInputs): Promise<{ readonly target: Target<never>; readonly clusterStore: Store }>;
 }
 
 const cnf: Kind = {
+  live(spec) {
+    const { version, release, components } = (spec as { cnf: CnfSpec }).cnf;
+    return { version, release, components };
+  },
   rule: cnfRule as PlanRule<never, never>,
   declare(raw, policy) {
     const { problems, cnf: spec } = checkCnf(raw, policy);
