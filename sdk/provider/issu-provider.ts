@@ -32,7 +32,8 @@ export class IssuProvider implements Provider {
   readonly version = (require("../../package.json") as { version: string }).version;
   private readonly sessions = new Sessions();
   private readonly engine: Engine;
-  private busy = 0;
+  /** Stages in hand; more than one only with several targets. */
+  private readonly running = new Set<Promise<unknown>>();
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -90,18 +91,19 @@ export class IssuProvider implements Provider {
     const inputs = reveal(news) as StageInputs;
     const { session, problems } = await this.sessions.get(inputs);
     if (!session) throw new Error(problems.map((p) => `${p.path}: ${p.message}`).join("\n"));
-    this.busy += 1;
+    const run = session.runStage(inputs.stage, {
+      tick: (line) => this.engine.tick(urn, line),
+      say: (line) => this.engine.say(urn, line),
+    });
+    this.running.add(run);
     try {
-      const outcome = await session.runStage(inputs.stage, {
-        tick: (line) => this.engine.tick(urn, line),
-        say: (line) => this.engine.say(urn, line),
-      });
+      const outcome = await run;
       return { ...(news as object), outcome: outcome.state, detail: outcome.detail };
     } catch (error) {
       const { message, code } = error as CampaignError;
       throw Object.assign(new Error(message), { code });
     } finally {
-      this.busy -= 1;
+      this.running.delete(run);
     }
   }
 
@@ -133,9 +135,11 @@ export class IssuProvider implements Provider {
     await this.end("interrupted");
   }
 
+  /** Stops what runs at its next safe point and lets go of the leases. */
   private async end(why: string): Promise<void> {
-    if (this.busy > 0) await this.sessions.each((session: CampaignSession) => session.stop(why));
-    else await this.sessions.each((session) => session.close());
+    if (this.running.size > 0) await this.sessions.each((session: CampaignSession) => session.stop(why));
+    await Promise.allSettled(this.running);
+    await this.sessions.each((session) => session.close());
   }
 }
 
