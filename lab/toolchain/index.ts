@@ -136,6 +136,8 @@ class Run {
         .downloads(this.#platform)
         .flatMap(({ url, checksum }) => ["listUrl" in checksum ? checksum.listUrl : url]),
     );
+    const program = candidates[0]?.program.name;
+    if (program) this.#progress({ phase: "download", program, text: "asking the publishers" });
     await probe(urls, this.#downloadOptions());
   }
 
