@@ -107,7 +107,10 @@ export class Api {
     try {
       return JSON.parse(text) as T;
     } catch {
-      throw new UnreachableError(`${this.server}${sent.path} did not answer with JSON; is it a Kubernetes API?`, false);
+      throw new UnreachableError(
+        `${this.server}${sent.path} did not answer with JSON; is it a Kubernetes API?`,
+        false,
+      );
     }
   }
 

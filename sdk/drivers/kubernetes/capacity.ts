@@ -36,7 +36,9 @@ function admits(node: Node, spec: PodSpec | undefined): boolean {
       (spec?.tolerations ?? []).some(
         (toleration) =>
           (toleration.key === undefined || toleration.key === taint.key) &&
-          (toleration.effect === undefined || toleration.effect === "" || toleration.effect === taint.effect) &&
+          (toleration.effect === undefined ||
+            toleration.effect === "" ||
+            toleration.effect === taint.effect) &&
           (toleration.operator === "Exists" || (toleration.value ?? "") === (taint.value ?? "")),
       ),
     );
@@ -57,7 +59,8 @@ export function spareInstances(
     // A pod on its way out still holds its place.
     if (node === undefined || (!isAlive(pod) && pod.metadata.deletionTimestamp === undefined)) continue;
     const sum = used.get(node) ?? new Map<string, number>();
-    for (const [resource, amount] of requestsOf(pod.spec)) sum.set(resource, (sum.get(resource) ?? 0) + amount);
+    for (const [resource, amount] of requestsOf(pod.spec))
+      sum.set(resource, (sum.get(resource) ?? 0) + amount);
     used.set(node, sum);
   }
   const fits = (spec: PodSpec | undefined): number => {
@@ -69,7 +72,8 @@ export function spareInstances(
       for (const [resource, amount] of wanted) {
         if (!(amount > 0)) continue;
         const free =
-          quantity(node.status?.allocatable?.[resource] ?? "0") - (used.get(node.metadata.name)?.get(resource) ?? 0);
+          quantity(node.status?.allocatable?.[resource] ?? "0") -
+          (used.get(node.metadata.name)?.get(resource) ?? 0);
         // A hair of tolerance: 0.1 + 0.2 is not 0.3.
         here = Math.min(here, Math.floor(free / amount + 1e-9));
       }

@@ -27,8 +27,8 @@ export interface KubernetesConnection {
  *
  * @throws TargetError `KUBECONFIG` if there is none, or it does not name a cluster.
  */
-export async function connect(options: ConnectionOptions = {}): Promise<KubernetesConnection> {
-  const endpoint = await endpointOf(options.kubeconfig, options.context);
+export function connect(options: ConnectionOptions = {}): KubernetesConnection {
+  const endpoint = endpointOf(options.kubeconfig, options.context);
   return {
     api: new Api(endpoint),
     namespace: options.namespace ?? endpoint.namespace,

@@ -67,11 +67,14 @@ const LASTING: { readonly [code: string]: string } = {
   ENOTFOUND: "its host name is not known; check `server` in the kubeconfig",
   DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is not signed by the kubeconfig's `certificate-authority`",
   SELF_SIGNED_CERT_IN_CHAIN: "its certificate is not signed by the kubeconfig's `certificate-authority`",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is not signed by the kubeconfig's `certificate-authority`",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate is not signed by the kubeconfig's `certificate-authority`",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    "its certificate is not signed by the kubeconfig's `certificate-authority`",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    "its certificate is not signed by the kubeconfig's `certificate-authority`",
   CERT_SIGNATURE_FAILURE: "its certificate is not signed by the kubeconfig's `certificate-authority`",
   CERT_HAS_EXPIRED: "its certificate has expired; renew it on the cluster",
-  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host; set `tls-server-name` in the kubeconfig",
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    "its certificate is for another host; set `tls-server-name` in the kubeconfig",
   EPROTO: "it does not speak TLS as expected; check `server` in the kubeconfig",
 };
 
@@ -79,8 +82,14 @@ const LASTING: { readonly [code: string]: string } = {
 export function unreachable(server: string, error: NodeJS.ErrnoException): UnreachableError {
   const lasting = LASTING[error.code ?? ""];
   // `message` of a connection to several addresses is empty; the code says what happened.
-  const why = lasting ?? `${error.message || error.code}; check that the cluster runs and that this machine can reach it`;
-  return new UnreachableError(`the Kubernetes API at ${server} can't be reached: ${why}`, lasting === undefined, {
-    cause: error,
-  });
+  const why =
+    lasting ??
+    `${error.message || error.code}; check that the cluster runs and that this machine can reach it`;
+  return new UnreachableError(
+    `the Kubernetes API at ${server} can't be reached: ${why}`,
+    lasting === undefined,
+    {
+      cause: error,
+    },
+  );
 }

@@ -9,7 +9,12 @@ import type { Api } from "./api";
 import { type KubeObject, marks } from "./objects";
 
 /** @throws TargetError `STALE_EPOCH` if a later campaign has written here. */
-export function checkEpoch(object: KubeObject, epoch: number, name: string, mark: string = marks.epoch): void {
+export function checkEpoch(
+  object: KubeObject,
+  epoch: number,
+  name: string,
+  mark: string = marks.epoch,
+): void {
   const seen = Number(object.metadata.annotations?.[mark] ?? 0);
   if (seen > epoch) throw staleEpoch(name, epoch, seen);
 }
@@ -26,7 +31,12 @@ export function staleEpoch(name: string, epoch: number, seen?: number): TargetEr
  *
  * @returns the object as it is now; its `resourceVersion` is the precondition of our next write.
  */
-export async function claim<T extends KubeObject>(api: Api, path: string, epoch: number, name: string): Promise<T> {
+export async function claim<T extends KubeObject>(
+  api: Api,
+  path: string,
+  epoch: number,
+  name: string,
+): Promise<T> {
   const object = await api.get<T>(path);
   checkEpoch(object, epoch, name);
   if (object.metadata.annotations?.[marks.epoch] === String(epoch)) return object;

@@ -18,6 +18,8 @@ export interface WorkloadState {
   readonly replicas: number;
   /** Instances that are Ready. */
   readonly ready: number;
+  /** Of the Ready ones, those that were asked to drain and so take no new work. */
+  readonly draining: number;
 }
 
 export interface AutoscalerState {
@@ -25,6 +27,8 @@ export interface AutoscalerState {
   /** Workload that it scales, or scaled before a campaign suspended it. */
   readonly workload: string;
   readonly suspended: boolean;
+  /** While suspended: the instances that it had set when it was (ESC-07). */
+  readonly replicas?: number;
 }
 
 export interface DomainState {

@@ -7,7 +7,8 @@
  *
  * @module
  */
-import * as fs from "node:fs/promises";
+import * as fs from "node:fs";
+import * as http from "node:http";
 import * as https from "node:https";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -70,19 +71,19 @@ const isContents = (text: string): boolean => text.includes("\n") || text.trimSt
  * @param kubeconfig contents or a path; `KUBECONFIG`, `~/.kube/config` or the pod's own service account if left out.
  * @throws TargetError `KUBECONFIG` if it can't be read or does not name what it should; no credential is ever quoted.
  */
-export async function endpointOf(kubeconfig?: string, context?: string): Promise<Endpoint> {
+export function endpointOf(kubeconfig?: string, context?: string): Endpoint {
   if (kubeconfig !== undefined && isContents(kubeconfig)) {
     return fromText(kubeconfig, "the kubeconfig given", process.cwd(), context);
   }
-  const listed = (kubeconfig ?? process.env["KUBECONFIG"] ?? "").split(path.delimiter).filter((p) => p !== "");
+  const listed = (kubeconfig ?? process.env.KUBECONFIG ?? "").split(path.delimiter).filter((p) => p !== "");
   if (listed.length > 1) return fromLibrary((config) => config.loadFromDefault(), context);
   const given = listed[0];
   const file = given?.replace(/^~(?=\/)/, os.homedir()) ?? path.join(os.homedir(), ".kube", "config");
   let text: string;
   try {
-    text = await fs.readFile(file, "utf8");
+    text = fs.readFileSync(file, "utf8");
   } catch (error) {
-    if (given === undefined && process.env["KUBERNETES_SERVICE_HOST"]) return inCluster();
+    if (given === undefined && process.env.KUBERNETES_SERVICE_HOST) return inCluster();
     throw bad(
       `no kubeconfig at ${file} (${(error as NodeJS.ErrnoException).code}). Give \`kubeconfig\` as contents or path, or set KUBECONFIG.`,
       error,
@@ -91,13 +92,15 @@ export async function endpointOf(kubeconfig?: string, context?: string): Promise
   return fromText(text, file, path.dirname(path.resolve(file)), context);
 }
 
-async function fromText(text: string, where: string, dir: string, wanted?: string): Promise<Endpoint> {
+function fromText(text: string, where: string, dir: string, wanted?: string): Endpoint {
   let config: Kubeconfig;
   try {
     config = load(text) as Kubeconfig;
   } catch {
     // The parser's own message quotes the line at fault, which may be a key.
-    throw bad(`${where} is not valid YAML. Expected a kubeconfig as \`kubectl config view --raw\` prints it.`);
+    throw bad(
+      `${where} is not valid YAML. Expected a kubeconfig as \`kubectl config view --raw\` prints it.`,
+    );
   }
   if (config === null || typeof config !== "object") {
     throw bad(`${where} holds no kubeconfig. Expected what \`kubectl config view --raw\` prints.`);
@@ -111,7 +114,8 @@ async function fromText(text: string, where: string, dir: string, wanted?: strin
     );
   }
   const cluster = config.clusters?.find((entry) => entry.name === context.cluster)?.cluster;
-  if (!cluster?.server) throw bad(`${where}: context "${name}" names cluster "${context.cluster}", which has no \`server\`.`);
+  if (!cluster?.server)
+    throw bad(`${where}: context "${name}" names cluster "${context.cluster}", which has no \`server\`.`);
   const user = config.users?.find((entry) => entry.name === context.user)?.user ?? {};
   if (cluster["proxy-url"] || user.exec || user["auth-provider"]) {
     return fromLibrary((library) => {
@@ -126,18 +130,21 @@ async function fromText(text: string, where: string, dir: string, wanted?: strin
   } catch {
     throw bad(`${where}: \`server\` of cluster "${context.cluster}" is no URL: "${cluster.server}".`);
   }
-  const material = async (data: string | undefined, file: string | undefined): Promise<Buffer | undefined> => {
+  const material = (data: string | undefined, file: string | undefined): Buffer | undefined => {
     if (data) return Buffer.from(data, "base64");
     if (!file) return undefined;
-    return fs.readFile(path.resolve(dir, file)).catch((error: NodeJS.ErrnoException) => {
-      throw bad(`${where} names ${file}, which can't be read (${error.code}).`, error);
-    });
+    try {
+      return fs.readFileSync(path.resolve(dir, file));
+    } catch (error) {
+      throw bad(
+        `${where} names ${file}, which can't be read (${(error as NodeJS.ErrnoException).code}).`,
+        error,
+      );
+    }
   };
-  const [ca, cert, key] = await Promise.all([
-    material(cluster["certificate-authority-data"], cluster["certificate-authority"]),
-    material(user["client-certificate-data"], user["client-certificate"]),
-    material(user["client-key-data"], user["client-key"]),
-  ]);
+  const ca = material(cluster["certificate-authority-data"], cluster["certificate-authority"]);
+  const cert = material(user["client-certificate-data"], user["client-certificate"]);
+  const key = material(user["client-key-data"], user["client-key"]);
   const tokenFile = user.tokenFile && path.resolve(dir, user.tokenFile);
   const secret = tokenFile || user.token || user.username;
   if (secret && server.protocol === "http:" && !isLoopback(server.hostname)) {
@@ -150,53 +157,58 @@ async function fromText(text: string, where: string, dir: string, wanted?: strin
     ...(cluster["insecure-skip-tls-verify"] ? { rejectUnauthorized: false } : {}),
     ...(cluster["tls-server-name"] ? { servername: cluster["tls-server-name"] } : {}),
   };
-  const agent = await agentFor(server, tls);
+  const agent = agentFor(server, tls);
   return {
     server,
     namespace: context.namespace ?? "default",
     options: async () => ({
       agent,
       headers: {
-        ...(await authorization(user, tokenFile || undefined)),
+        ...authorization(user, tokenFile || undefined),
         ...(user.as ? { "Impersonate-User": user.as } : {}),
       },
     }),
   };
 }
 
-async function inCluster(): Promise<Endpoint> {
-  const host = process.env["KUBERNETES_SERVICE_HOST"] ?? "";
-  const server = new URL(`https://${host.includes(":") ? `[${host}]` : host}:${process.env["KUBERNETES_SERVICE_PORT"] ?? 443}`);
-  const agent = await agentFor(server, { ca: await fs.readFile(`${SERVICE_ACCOUNT}/ca.crt`) });
-  const namespace = await fs.readFile(`${SERVICE_ACCOUNT}/namespace`, "utf8").catch(() => "default");
+function inCluster(): Endpoint {
+  const host = process.env.KUBERNETES_SERVICE_HOST ?? "";
+  const server = new URL(
+    `https://${host.includes(":") ? `[${host}]` : host}:${process.env.KUBERNETES_SERVICE_PORT ?? 443}`,
+  );
+  const agent = agentFor(server, { ca: fs.readFileSync(`${SERVICE_ACCOUNT}/ca.crt`) });
+  const namespace = fs.readFileSync(`${SERVICE_ACCOUNT}/namespace`, "utf8");
   return {
     server,
     namespace: namespace.trim(),
-    options: async () => ({ agent, headers: await authorization({}, `${SERVICE_ACCOUNT}/token`) }),
+    options: async () => ({ agent, headers: authorization({}, `${SERVICE_ACCOUNT}/token`) }),
   };
 }
 
-async function agentFor(server: URL, tls: https.AgentOptions): Promise<https.Agent> {
+function agentFor(server: URL, tls: https.AgentOptions): https.Agent {
   const options = { ...tls, keepAlive: true, keepAliveMsecs: 30_000 };
   if (server.protocol === "https:") return new https.Agent(options);
-  const http = await import("node:http");
   return new http.Agent(options) as https.Agent;
 }
 
 /** A projected token is replaced on disk before it ends, so the file is read each time. */
-async function authorization(user: User, tokenFile?: string): Promise<{ Authorization?: string }> {
-  if (tokenFile) return { Authorization: `Bearer ${(await fs.readFile(tokenFile, "utf8")).trim()}` };
+function authorization(user: User, tokenFile?: string): { Authorization?: string } {
+  if (tokenFile) return { Authorization: `Bearer ${fs.readFileSync(tokenFile, "utf8").trim()}` };
   if (user.token) return { Authorization: `Bearer ${user.token}` };
   if (!user.username) return {};
-  return { Authorization: `Basic ${Buffer.from(`${user.username}:${user.password ?? ""}`).toString("base64")}` };
+  return {
+    Authorization: `Basic ${Buffer.from(`${user.username}:${user.password ?? ""}`).toString("base64")}`,
+  };
 }
 
-const isLoopback = (host: string): boolean => host === "localhost" || host === "[::1]" || host.startsWith("127.");
+const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "[::1]" || host.startsWith("127.");
 
+type Library = typeof import("@kubernetes/client-node");
 type LibraryConfig = import("@kubernetes/client-node").KubeConfig;
 
-async function fromLibrary(fill: (config: LibraryConfig) => void, context?: string): Promise<Endpoint> {
-  const { KubeConfig } = await import("@kubernetes/client-node");
+function fromLibrary(fill: (config: LibraryConfig) => void, context?: string): Endpoint {
+  const { KubeConfig } = require("@kubernetes/client-node") as Library;
   const config = new KubeConfig();
   try {
     fill(config);
@@ -207,7 +219,9 @@ async function fromLibrary(fill: (config: LibraryConfig) => void, context?: stri
   const server = config.getCurrentCluster()?.server;
   if (!server) {
     const known = config.getContexts().map((entry) => entry.name);
-    throw bad(`the kubeconfig has no usable context "${config.getCurrentContext()}". Known contexts: ${known.join(", ")}.`);
+    throw bad(
+      `the kubeconfig has no usable context "${config.getCurrentContext()}". Known contexts: ${known.join(", ")}.`,
+    );
   }
   return {
     server: new URL(server),

@@ -12,7 +12,7 @@ export interface Sample {
 const LINE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+-?\d+)?$/;
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"/g;
 
-const unescape = (text: string): string => text.replace(/\\(.)/g, (_, c: string) => (c === "n" ? "\n" : c));
+const unescaped = (text: string): string => text.replace(/\\(.)/g, (_, c: string) => (c === "n" ? "\n" : c));
 
 function number(text: string): number {
   if (text === "+Inf" || text === "Inf") return Number.POSITIVE_INFINITY;
@@ -30,7 +30,7 @@ export function parseMetrics(text: string, names: ReadonlySet<string>): Sample[]
     if (Number.isNaN(value)) continue;
     const labels: { [label: string]: string } = {};
     for (const [, label, content] of (found[2] ?? "").matchAll(LABEL)) {
-      if (label) labels[label] = unescape(content ?? "");
+      if (label) labels[label] = unescaped(content ?? "");
     }
     samples.push({ name: found[1], labels, value });
   }

@@ -152,6 +152,8 @@ export const marks = {
   epoch: `${GROUP}/epoch`,
   suspendedFrom: `${GROUP}/suspended-from`,
   suspendedEpoch: `${GROUP}/suspended-epoch`,
+  /** Instances that the autoscaler had set when it was suspended (ESC-07). */
+  suspendedReplicas: `${GROUP}/suspended-replicas`,
   /** Network function whose campaign suspended an autoscaler. */
   suspendedBy: `${GROUP}/suspended-by`,
   /** Kubernetes' own: pods with a lower cost go first when a ReplicaSet shrinks. */
@@ -159,7 +161,8 @@ export const marks = {
 } as const;
 
 export const isReady = (pod: Pod): boolean =>
-  pod.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false;
+  pod.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ??
+  false;
 
 /** Neither on its way out nor ended. */
 export const isAlive = (pod: Pod): boolean =>

@@ -9,7 +9,7 @@ import type { SubscriberSplit } from "../../contract/subscriber-split";
 import type { Query } from "./api";
 import { spareInstances } from "./capacity";
 import type { Cnf } from "./cnf-context";
-import { isForbidden, isNotFound } from "./errors";
+import { isForbidden } from "./errors";
 import type { AutoscalerState, Inventory, ServiceType, SplitState, WorkloadState } from "./inventory";
 import {
   type Autoscaler,
@@ -21,7 +21,9 @@ import {
   type Node,
   type Pod,
   paths,
+  selects,
 } from "./objects";
+import { splitOf } from "./read-split";
 import { retrying } from "./retry";
 import type { Scraped, Scraper } from "./scrape";
 
@@ -46,42 +48,46 @@ export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal):
     list<Deployment>(paths.deployments(namespace), ours),
     pods,
     list<Autoscaler>(paths.autoscalers(namespace)),
-    readSplit(cnf, read),
+    splitOf(cnf, read),
     readCluster(list),
-    pods.then((all) => scraper.scrape(all.filter((pod) => isAlive(pod) && isReady(pod)), SCRAPE_MS, signal)),
+    pods.then((all) =>
+      scraper.scrape(
+        all.filter((pod) => isAlive(pod) && isReady(pod)),
+        SCRAPE_MS,
+        signal,
+      ),
+    ),
   ]);
   const bootMs = bootTime(podList);
   return {
     kubernetesVersion: /\d+\.\d+\.\d+/.exec(version.gitVersion)?.[0] ?? version.gitVersion,
-    workloads: deployments.map(workloadState).sort(byName),
+    workloads: deployments.map((of) => workloadState(of, podList)).sort(byName),
     autoscalers: autoscalerStates(cnf.name, autoscalers, deployments),
     ...(split ? { split: splitState(split) } : {}),
     kpis: rates(scraped),
     load: loads(scraped),
     ...(bootMs === undefined ? {} : { bootMs }),
     ...(cluster
-      ? { spareInstances: spareInstances(cluster.nodes, cluster.pods, deployments.map((of) => of.spec.template.spec)) }
+      ? {
+          spareInstances: spareInstances(
+            cluster.nodes,
+            cluster.pods,
+            deployments.map((of) => of.spec.template.spec),
+          ),
+        }
       : {}),
   };
 }
 
-const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1);
+const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
+  a.name < b.name ? -1 : 1;
 
-type Read = <T>(path: string, query?: Query) => Promise<T>;
 type List = <T>(path: string, query?: Query) => Promise<readonly T[]>;
 
-/** @returns undefined where there is none, or its definition isn't installed. */
-async function readSplit(cnf: Cnf, read: Read): Promise<SubscriberSplit | undefined> {
-  try {
-    return await read<SubscriberSplit>(paths.splits(cnf.namespace, cnf.name));
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
-}
-
 /** @returns undefined without the right to see the whole cluster. */
-async function readCluster(list: List): Promise<{ nodes: readonly Node[]; pods: readonly Pod[] } | undefined> {
+async function readCluster(
+  list: List,
+): Promise<{ nodes: readonly Node[]; pods: readonly Pod[] } | undefined> {
   try {
     // From the API server's cache: an estimate needs no read through to etcd.
     const cached: Query = { resourceVersion: "0" };
@@ -98,7 +104,7 @@ async function readCluster(list: List): Promise<{ nodes: readonly Node[]; pods: 
 
 const SERVICE_TYPES: readonly string[] = ["active-standby", "data-storage", "load-sharing"];
 
-function workloadState({ metadata, spec, status }: Deployment): WorkloadState {
+function workloadState({ metadata, spec, status }: Deployment, pods: readonly Pod[]): WorkloadState {
   const of = metadata.labels ?? {};
   const type = metadata.annotations?.[annotations.serviceType] ?? "";
   return {
@@ -108,6 +114,13 @@ function workloadState({ metadata, spec, status }: Deployment): WorkloadState {
     serviceType: (SERVICE_TYPES.includes(type) ? type : "load-sharing") as ServiceType,
     replicas: spec.replicas,
     ready: status?.readyReplicas ?? 0,
+    draining: pods.filter(
+      (pod) =>
+        isAlive(pod) &&
+        isReady(pod) &&
+        pod.metadata.annotations?.[annotations.drain] !== undefined &&
+        selects(spec.selector, pod.metadata.labels),
+    ).length,
   };
 }
 
@@ -122,7 +135,9 @@ function autoscalerStates(
       const from = metadata.annotations?.[marks.suspendedFrom];
       const by = metadata.annotations?.[marks.suspendedBy];
       if (from !== undefined && (by === cnf || names.has(from))) {
-        return [{ name: metadata.name, workload: from, suspended: true }];
+        const noted = Number(metadata.annotations?.[marks.suspendedReplicas] ?? Number.NaN);
+        const replicas = Number.isInteger(noted) ? { replicas: noted } : {};
+        return [{ name: metadata.name, workload: from, suspended: true, ...replicas }];
       }
       const { kind, name } = spec.scaleTargetRef;
       const scales = kind === "Deployment" && names.has(name);
@@ -155,7 +170,9 @@ function bootTime(pods: readonly Pod[]): number | undefined {
   const times = pods
     .filter(isReady)
     .flatMap((pod) => {
-      const ready = pod.status?.conditions?.find((condition) => condition.type === "Ready")?.lastTransitionTime;
+      const ready = pod.status?.conditions?.find(
+        (condition) => condition.type === "Ready",
+      )?.lastTransitionTime;
       return ready && pod.metadata.creationTimestamp
         ? [Date.parse(ready) - Date.parse(pod.metadata.creationTimestamp)]
         : [];
@@ -188,6 +205,9 @@ function loads(scraped: readonly Scraped[]): { [workload: string]: number } {
     byWorkload.set(workload, [...(byWorkload.get(workload) ?? []), load]);
   }
   return Object.fromEntries(
-    [...byWorkload].map(([workload, values]) => [workload, values.reduce((a, b) => a + b, 0) / values.length]),
+    [...byWorkload].map(([workload, values]) => [
+      workload,
+      values.reduce((a, b) => a + b, 0) / values.length,
+    ]),
   );
 }

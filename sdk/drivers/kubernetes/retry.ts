@@ -18,7 +18,8 @@ const LONGEST_PAUSE_MS = 3_000;
 
 /** @throws TargetError `ABORTED` */
 export function checkAborted(signal: AbortSignal | undefined, doing: string): void {
-  if (signal?.aborted) throw new TargetError("ABORTED", `stopped on request while ${doing}; the next run goes on from there`);
+  if (signal?.aborted)
+    throw new TargetError("ABORTED", `stopped on request while ${doing}; the next run goes on from there`);
 }
 
 /**

@@ -119,7 +119,10 @@ export function countsOf(
       for (const { name, labels: of, value } of samples) {
         if (of[metricLabels.procedure] !== procedure) continue;
         const label = of[metricLabels.side];
-        const side = label === "left" || label === "right" ? label : sideOf(of[metricLabels.workload] ?? workload, split);
+        const side =
+          label === "left" || label === "right"
+            ? label
+            : sideOf(of[metricLabels.workload] ?? workload, split);
         if (side === undefined) continue;
         const sum = sums.get(side) ?? { attempts: 0, successes: 0 };
         if (name === metrics.attempts) sum.attempts += value;

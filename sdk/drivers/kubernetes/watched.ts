@@ -56,7 +56,11 @@ export class Watched<T extends KubeObject> {
       try {
         version ??= await this.list(signal);
         this.trouble = undefined;
-        for await (const event of this.api.watch<T>(this.path, { ...this.query, resourceVersion: version }, signal)) {
+        for await (const event of this.api.watch<T>(
+          this.path,
+          { ...this.query, resourceVersion: version },
+          signal,
+        )) {
           if (event.type === "ERROR") {
             // Usually 410: what we know is too old to be told the difference.
             version = undefined;

@@ -1,0 +1,288 @@
+/**
+ * `scale`: another number of instances of one workload. Upwards it waits until they serve; downwards it empties the
+ * surplus first, so that no session ends with its instance (GRY-01, GRY-05, TEF-9).
+ *
+ * @module
+ */
+import type { CarryingInstance, SubscriberSplit } from "../../../contract/subscriber-split";
+import { type Action, type ActionContext, TargetError } from "../../../contract/target";
+import type { Query } from "../api";
+import { countArg, nameIn } from "../arguments";
+import type { Cnf } from "../cnf-context";
+import { isNotFound } from "../errors";
+import { claim } from "../fence";
+import {
+  type Deployment,
+  isAlive,
+  isReady,
+  type KubeObject,
+  type Pod,
+  paths,
+  selectorText,
+} from "../objects";
+import { checkAborted, retrying } from "../retry";
+import { onceEach, waitUntil } from "../wait";
+import { Watched } from "../watched";
+import { askToDrain, isDraining, surplus, takeBackDrain } from "./drain";
+import { noLoadBalancer } from "./load-balancer";
+import { refuseLoss } from "./loss";
+import { complaints, PodTrouble } from "./pod-trouble";
+
+/** @throws TargetError `UNSCHEDULABLE`, `NOT_STARTING`, `CANNOT_CREATE_PODS`, `WOULD_LOSE_SESSIONS`, `NO_LOAD_BALANCER`, `STALE_EPOCH`, `TIMEOUT`, `ABORTED` */
+export async function scale(cnf: Cnf, action: Action, context: ActionContext): Promise<string> {
+  const scaling = new Scaling(cnf, action, context);
+  try {
+    return await scaling.run();
+  } finally {
+    scaling.stop();
+  }
+}
+
+class Scaling {
+  private readonly cnf: Cnf;
+  private readonly context: ActionContext;
+  private readonly name: string;
+  private readonly wanted: number;
+  private readonly from: number;
+  private readonly awaitServing: boolean;
+  private readonly path: string;
+  private readonly say: (line: string) => void;
+  private readonly watches: { stop(): void }[] = [];
+  private readonly deployments: Watched<Deployment>;
+  private readonly splits: Watched<SubscriberSplit>;
+  private pods!: Watched<Pod>;
+
+  constructor(cnf: Cnf, action: Action, context: ActionContext) {
+    this.cnf = cnf;
+    this.context = context;
+    this.name = nameIn(action, "deployment");
+    this.wanted = countArg(action, "replicas");
+    this.from = countArg(action, "from");
+    this.awaitServing = action.args.awaitServing === true;
+    this.path = paths.deployments(cnf.namespace, this.name);
+    this.say = onceEach(context.progress);
+    this.deployments = this.watch(paths.deployments(cnf.namespace), {
+      fieldSelector: `metadata.name=${this.name}`,
+    });
+    this.splits = this.watch(paths.splits(cnf.namespace), { fieldSelector: `metadata.name=${cnf.name}` });
+  }
+
+  stop(): void {
+    for (const watch of this.watches) watch.stop();
+  }
+
+  async run(): Promise<string> {
+    const found = await this.claimed().catch((error) => {
+      throw isNotFound(error) ? this.gone() : error;
+    });
+    this.pods = this.watch(paths.pods(this.cnf.namespace), {
+      labelSelector: selectorText(found.spec.selector),
+    });
+    await this.until("the cluster's answer", () => true);
+
+    const before = found.spec.replicas;
+    const notes: string[] = [];
+    if (before === this.wanted) this.generation = found.metadata.generation ?? 0;
+    if (before !== this.from && before !== this.wanted) {
+      notes.push(`the plan took it to have ${this.from}, someone else had set ${before}`);
+    }
+    const gone = before > this.wanted ? await this.down(before) : await this.up(before);
+    if (gone !== undefined) notes.push(gone);
+    return `${this.name} has ${this.wanted} of ${this.wanted} instances, was ${before}${notes.map((note) => `; ${note}`).join("")}`;
+  }
+
+  private async up(before: number): Promise<undefined> {
+    for (const pod of this.alive()) {
+      // What an earlier scaling down asked for and did not come to finish.
+      if (isDraining(pod)) await takeBackDrain(this.cnf, pod, this.context.epoch, this.context);
+    }
+    if (before !== this.wanted) await this.set(this.wanted);
+    const trouble = new PodTrouble(this.cnf.patience.unschedulableMs);
+    let readySince: number | undefined;
+    const what = () => {
+      const said = complaints(this.alive());
+      return `${this.wanted} instances of ${this.name} to ${this.awaitServing ? "serve" : "be Ready"}: ${this.tally()}${said ? `; ${said}` : ""}`;
+    };
+    await this.until(what, () => {
+      const pods = this.alive();
+      this.say(this.tally());
+      this.checkUnchanged();
+      // Those that an earlier run drained and took away are waited for too.
+      const leaving = this.from > this.wanted && this.leaving() > 0;
+      if (pods.length === this.wanted && pods.every(isReady) && !leaving) {
+        if (!this.awaitServing) return true;
+        const carrying = this.carrying();
+        if (pods.every((pod) => carrying.get(pod.metadata.name)?.serving)) return true;
+        readySince ??= Date.now();
+        const silent = this.splits.items.get(this.cnf.name)?.status === undefined;
+        if (silent && Date.now() - readySince > this.cnf.patience.silenceMs) {
+          throw noLoadBalancer(this.cnf, "has not reported which instances serve");
+        }
+        return undefined;
+      }
+      trouble.check(this.deployments.items.get(this.name), pods);
+      return undefined;
+    });
+  }
+
+  /** @returns what went otherwise than asked for. */
+  private async down(before: number): Promise<string | undefined> {
+    if (this.wanted === 0)
+      await refuseLoss(this.cnf, this.name, this.context, this.splits.items.get(this.cnf.name));
+    const chosen = await this.emptied();
+    await this.set(this.wanted);
+    await this.until(
+      () => `the ${before - this.wanted} drained instances of ${this.name} to end: ${this.tally()}`,
+      () => {
+        this.say(this.tally());
+        this.checkUnchanged();
+        return this.alive().length <= this.wanted && this.leaving() === 0 ? true : undefined;
+      },
+    );
+    // The ReplicaSet chooses; a pod that stopped being Ready in the last instant goes before the one we asked.
+    const left = this.alive().filter(isDraining);
+    for (const pod of left) await takeBackDrain(this.cnf, pod, this.context.epoch, this.context);
+    if (left.length === 0) return undefined;
+    const names = left.map((pod) => pod.metadata.name).join(", ");
+    return `of the drained instances ${chosen.join(", ")}, ${names} stayed, since another had stopped serving; it takes work again`;
+  }
+
+  /** Drains the surplus and waits until it carries nobody. @returns names of those pods. */
+  private async emptied(): Promise<string[]> {
+    const { context } = this;
+    const started = Date.now();
+    for (;;) {
+      checkAborted(context.signal, `draining ${this.name}`);
+      const count = Math.max(0, this.alive().length - this.wanted);
+      const chosen = surplus(this.alive(), count, this.carrying());
+      const names = new Set(chosen.map((pod) => pod.metadata.name));
+      for (const pod of this.alive()) {
+        if (names.has(pod.metadata.name) && !isDraining(pod))
+          await askToDrain(this.cnf, pod, context.epoch, context);
+        if (!names.has(pod.metadata.name) && isDraining(pod))
+          await takeBackDrain(this.cnf, pod, context.epoch, context);
+      }
+      const loads = () => {
+        const carrying = this.carrying();
+        return [...names]
+          .map((name) => carrying.get(name))
+          .filter((of): of is CarryingInstance => of !== undefined);
+      };
+      const line = () => {
+        const subscribers = loads().reduce((sum, of) => sum + of.subscribers, 0);
+        const sessions = loads().reduce((sum, of) => sum + of.sessions, 0);
+        return `${names.size} instances of ${this.name} draining: ${subscribers} subscribers, ${sessions} sessions left`;
+      };
+      const done = await this.until(line, () => {
+        this.say(line());
+        this.checkUnchanged();
+        const now = surplus(this.alive(), Math.max(0, this.alive().length - this.wanted), this.carrying());
+        const same = now.length === names.size && now.every((pod) => names.has(pod.metadata.name));
+        if (!same) return "choose again";
+        const split = this.splits.items.get(this.cnf.name);
+        // Without a split nobody was ever sent here.
+        if (split === undefined) return "empty";
+        if (split.status === undefined) {
+          if (Date.now() - started > this.cnf.patience.silenceMs) {
+            throw noLoadBalancer(this.cnf, "has not reported what its instances carry");
+          }
+          return undefined;
+        }
+        // An instance that the load balancer doesn't know carries nothing; when it learns of it, it sees the request too.
+        const empty = loads().every((of) => of.draining && of.subscribers === 0 && of.sessions === 0);
+        return empty && chosen.every((pod) => this.annotated(pod)) ? "empty" : undefined;
+      });
+      if (done === "empty") return [...names];
+    }
+  }
+
+  /** Our own request has come back to us by the watch, so what the load balancer says is not older than it. */
+  private annotated(pod: Pod): boolean {
+    const now = this.pods.items.get(pod.metadata.name);
+    return now === undefined || isDraining(now);
+  }
+
+  /** Sets the number, on condition that nobody has written the Deployment since we put our epoch on it. */
+  private async set(replicas: number): Promise<void> {
+    await retrying(this.context, `scaling deployment/${this.name}`, async () => {
+      const { metadata, spec } = await this.claimed();
+      this.generation = metadata.generation ?? 0;
+      if (spec.replicas === replicas) return;
+      await this.cnf.api.replace(`${this.path}/scale`, {
+        apiVersion: "autoscaling/v1",
+        kind: "Scale",
+        metadata: {
+          name: this.name,
+          namespace: this.cnf.namespace,
+          resourceVersion: metadata.resourceVersion,
+        },
+        spec: { replicas },
+      });
+      this.generation += 1;
+    });
+  }
+
+  /** `metadata.generation` as our own write left it; later ones are someone else's. */
+  private generation = Number.POSITIVE_INFINITY;
+
+  /** Someone else's hand on the same number would be fought over for ever. */
+  private checkUnchanged(): void {
+    const now = this.deployments.items.get(this.name);
+    if (now === undefined) {
+      if (this.deployments.synced) throw this.gone();
+      return;
+    }
+    if (now.spec.replicas !== this.wanted && (now.metadata.generation ?? 0) > this.generation) {
+      throw new TargetError(
+        "CONFLICT",
+        `deployment/${this.name} was set to ${now.spec.replicas} instances by someone else while the campaign had set ${this.wanted}. Look for an autoscaler or an operator that scales it, and suspend it.`,
+      );
+    }
+  }
+
+  private claimed(): Promise<Deployment> {
+    return retrying(this.context, `reading deployment/${this.name}`, () =>
+      claim<Deployment>(this.cnf.api, this.path, this.context.epoch, `deployment/${this.name}`),
+    );
+  }
+
+  private alive(): Pod[] {
+    return [...this.pods.items.values()].filter(isAlive);
+  }
+
+  private leaving(): number {
+    return [...this.pods.items.values()].filter((pod) => pod.metadata.deletionTimestamp !== undefined).length;
+  }
+
+  private carrying(): Map<string, CarryingInstance> {
+    const instances = this.splits.items.get(this.cnf.name)?.status?.instances ?? [];
+    return new Map(instances.map((instance) => [instance.name, instance]));
+  }
+
+  private tally(): string {
+    const pods = this.alive();
+    const ready = pods.filter(isReady);
+    const leaving = this.leaving();
+    const carrying = this.carrying();
+    const serving = ready.filter((pod) => carrying.get(pod.metadata.name)?.serving).length;
+    return `${this.name}: ${ready.length} of ${this.wanted} Ready${this.awaitServing ? `, ${serving} serving` : ""}${leaving > 0 ? `, ${leaving} ending` : ""}`;
+  }
+
+  private gone(): TargetError {
+    return new TargetError(
+      "NOT_FOUND",
+      `deployment/${this.name} does not exist in namespace ${this.cnf.namespace}. It is declared by the Pulumi program; let \`pulumi up\` create it again.`,
+    );
+  }
+
+  private watch<T extends KubeObject>(path: string, query: Query): Watched<T> {
+    const watched = new Watched<T>(this.cnf.api, path, query);
+    this.watches.push(watched);
+    return watched;
+  }
+
+  private until<T>(what: string | (() => string), check: () => T | undefined): Promise<T> {
+    const sources = [this.deployments, this.splits, this.pods];
+    return waitUntil(sources, this.context, typeof what === "string" ? () => what : what, check);
+  }
+}

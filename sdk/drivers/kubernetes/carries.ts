@@ -1,0 +1,43 @@
+/**
+ * Whether a workload may go: what the version guard asks before the engine deletes it.
+ *
+ * @module
+ */
+import { labels } from "../../contract/names";
+import type { SubscriberSplit } from "../../contract/subscriber-split";
+import type { Cnf } from "./cnf-context";
+import { isNotFound } from "./errors";
+import { isAlive, type KubeList, type Pod, paths } from "./objects";
+import { retrying } from "./retry";
+
+const PATIENCE_MS = 3_000;
+
+/** @returns undefined if the cluster or the load balancer can't tell. */
+export async function carries({ api, namespace, name }: Cnf, workload: string): Promise<boolean | undefined> {
+  const limits = { deadline: Date.now() + PATIENCE_MS };
+  try {
+    const split = await retrying(limits, "reading the split", () =>
+      api.get<SubscriberSplit>(paths.splits(namespace, name)).catch((error) => {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      }),
+    );
+    if (split?.status !== undefined) {
+      const here = (split.status.instances ?? []).filter((instance) => instance.workload === workload);
+      if (here.some((instance) => instance.subscribers > 0 || instance.sessions > 0)) return true;
+      // A report on an earlier split may miss those who are on their way here.
+      return (split.status.observedGeneration ?? 0) >= (split.metadata.generation ?? 0) ? false : undefined;
+    }
+    const named = [split?.spec.left, split?.spec.right].some((domain) =>
+      domain?.workloads.includes(workload),
+    );
+    if (split !== undefined && !named) return false;
+    // Nobody reports what it carries; without an instance it carries nothing.
+    const pods = await retrying(limits, "reading pods", () =>
+      api.get<KubeList<Pod>>(paths.pods(namespace), { labelSelector: `${labels.workload}=${workload}` }),
+    );
+    return pods.items.some(isAlive) ? undefined : false;
+  } catch {
+    return undefined;
+  }
+}

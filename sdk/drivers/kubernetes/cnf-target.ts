@@ -1,0 +1,125 @@
+/**
+ * A network function on Kubernetes as a campaign sees it.
+ *
+ * @module
+ */
+
+import { labels } from "../../contract/names";
+import type { SubscriberSplit } from "../../contract/subscriber-split";
+import {
+  type Action,
+  type ActionContext,
+  type KpiCount,
+  type Target,
+  TargetError,
+} from "../../contract/target";
+import { restoreAutoscaler, suspendAutoscaler } from "./actions/autoscaler";
+import { dialTest } from "./actions/dial-test";
+import { scale } from "./actions/scale";
+import { snapshot } from "./actions/snapshot";
+import { split } from "./actions/split";
+import { carries } from "./carries";
+import { type Cnf, PATIENCE, type Patience } from "./cnf-context";
+import type { KubernetesConnection } from "./connection";
+import type { Inventory } from "./inventory";
+import { isAlive, isReady, type KubeObject, type Pod, paths } from "./objects";
+import { observe } from "./observe";
+import { countsOf, Scraper } from "./scrape";
+import { waitUntil } from "./wait";
+import { Watched } from "./watched";
+
+export interface CnfTargetOptions {
+  readonly name: string;
+  readonly namespace: string;
+  /** How long passing states are put up with. */
+  readonly patience?: Partial<Patience>;
+}
+
+const ACTIONS: {
+  readonly [action: string]: (cnf: Cnf, action: Action, context: ActionContext) => Promise<string>;
+} = {
+  snapshot,
+  scale,
+  split,
+  "suspend-autoscaler": suspendAutoscaler,
+  "restore-autoscaler": restoreAutoscaler,
+  "dial-test": dialTest,
+};
+
+/** Longest wait for one instance's KPIs; a gate's failure must be acted on within a second. */
+const SAMPLE_MS = 500;
+/** Longest wait for the first list of instances. */
+const FIRST_LIST_MS = 5_000;
+/** The instances are followed for this long after a sample, then let go. */
+const FOLLOW_MS = 30_000;
+
+/** The target `cnf/<namespace>/<name>`; its `carries` takes the name of a workload. */
+export function cnfTarget(connection: KubernetesConnection, options: CnfTargetOptions): Target<Inventory> {
+  return new CnfTarget(connection, options);
+}
+
+class CnfTarget implements Target<Inventory> {
+  readonly id: string;
+  private readonly cnf: Cnf;
+  private readonly scraper = new Scraper();
+  private following:
+    | { readonly pods: Watched<Pod>; readonly splits: Watched<SubscriberSplit & KubeObject> }
+    | undefined;
+  private letGo: NodeJS.Timeout | undefined;
+
+  constructor({ api }: KubernetesConnection, { name, namespace, patience }: CnfTargetOptions) {
+    this.id = `cnf/${namespace}/${name}`;
+    this.cnf = { api, name, namespace, patience: { ...PATIENCE, ...patience } };
+  }
+
+  observe(signal?: AbortSignal): Promise<Inventory> {
+    return observe(this.cnf, this.scraper, signal);
+  }
+
+  async perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }> {
+    const run = Object.hasOwn(ACTIONS, action.action) ? ACTIONS[action.action] : undefined;
+    if (run) return { detail: await run(this.cnf, action, context) };
+    throw new TargetError(
+      "BAD_ACTION",
+      `${this.id} can't do "${action.action}"; it can do ${Object.keys(ACTIONS).join(", ")}. The plan was made by another version of pulumi-issu; plan anew.`,
+    );
+  }
+
+  async sample(kpis: readonly string[], signal?: AbortSignal): Promise<readonly KpiCount[]> {
+    const { pods, splits } = this.follow();
+    const limits = { signal, deadline: Date.now() + FIRST_LIST_MS };
+    await waitUntil(
+      [pods, splits],
+      limits,
+      () => "the list of instances",
+      () => true,
+    );
+    const ready = [...pods.items.values()].filter((pod) => isAlive(pod) && isReady(pod));
+    const scraped = await this.scraper.scrape(ready, SAMPLE_MS, signal);
+    return countsOf(scraped, kpis, splits.items.get(this.cnf.name)?.spec);
+  }
+
+  carries(workload: string): Promise<boolean | undefined> {
+    return carries(this.cnf, workload);
+  }
+
+  /** Four samples a second must not list the pods four times a second. */
+  private follow() {
+    clearTimeout(this.letGo);
+    this.letGo = setTimeout(() => this.unfollow(), FOLLOW_MS);
+    this.letGo.unref();
+    if (this.following?.pods.failure || this.following?.splits.failure) this.unfollow();
+    const { api, namespace, name } = this.cnf;
+    this.following ??= {
+      pods: new Watched(api, paths.pods(namespace), { labelSelector: `${labels.cnf}=${name}` }),
+      splits: new Watched(api, paths.splits(namespace), { fieldSelector: `metadata.name=${name}` }),
+    };
+    return this.following;
+  }
+
+  private unfollow(): void {
+    this.following?.pods.stop();
+    this.following?.splits.stop();
+    this.following = undefined;
+  }
+}

@@ -1,0 +1,12 @@
+/**
+ * Network functions on Kubernetes: a driver over the Kubernetes API, and a store for journals.
+ *
+ * @module
+ */
+export type { Patience } from "./cnf-context";
+export { type CnfTargetOptions, cnfTarget } from "./cnf-target";
+export { type ConnectionOptions, connect, type KubernetesConnection } from "./connection";
+export type * from "./inventory";
+export { KubernetesStore } from "./journal-store";
+export { mask } from "./mask";
+export { readSplit } from "./read-split";

@@ -1,0 +1,286 @@
+/**
+ * Journals and leases on the cluster itself: a ConfigMap and a Lease for each target. Has the shape of the campaign's
+ * `Store`, which a driver does not know.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { GROUP } from "../../contract/names";
+import { TargetError } from "../../contract/target";
+import type { Api } from "./api";
+import type { KubernetesConnection } from "./connection";
+import { isAlreadyThere, isConflict, isNotFound } from "./errors";
+import { checkEpoch } from "./fence";
+import { type KubeList, type KubeObject, marks, paths } from "./objects";
+import { retrying } from "./retry";
+
+export interface Document {
+  readonly text: string;
+  /** The ConfigMap's `resourceVersion`. */
+  readonly revision: string;
+}
+
+export interface HeldLease {
+  readonly heldBy: string;
+  /** ms since 1970 */
+  readonly until: number;
+}
+
+export type Acquired = { readonly epoch: number } | HeldLease;
+
+/** Known to the campaign by its name. */
+class StoreConflict extends Error {
+  constructor(key: string, options?: ErrorOptions) {
+    super(`the journal of ${key} was changed by someone else since it was read`, options);
+    this.name = "StoreConflict";
+  }
+}
+
+interface ConfigMap extends KubeObject {
+  readonly data?: { readonly journal?: string };
+  readonly binaryData?: { readonly journal?: string };
+}
+
+interface Lease extends KubeObject {
+  readonly spec?: {
+    readonly holderIdentity?: string;
+    readonly leaseDurationSeconds?: number;
+    readonly leaseTransitions?: number;
+    readonly acquireTime?: string;
+    readonly renewTime?: string;
+  };
+}
+
+const KEY = `${GROUP}/journal`;
+/** Larger texts are compressed; the API server takes up to 1 MiB. */
+const PLAIN_LIMIT = 900_000;
+/** How long a request is tried again; shorter than a lease, so that nobody holds on to what he has lost. */
+const PATIENCE_MS = 5_000;
+
+export class KubernetesStore {
+  private readonly api: Api;
+  private readonly namespace: string;
+  /** Epochs taken by us, to be noted with the journal. */
+  private readonly epochs = new Map<string, number>();
+
+  constructor({ api, namespace }: Pick<KubernetesConnection, "api" | "namespace">) {
+    this.api = api;
+    this.namespace = namespace;
+  }
+
+  /** @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`; so do all below. */
+  async read(key: string): Promise<Document | undefined> {
+    const found = await this.configMap(key);
+    return found && { text: textOf(found), revision: found.metadata.resourceVersion ?? "" };
+  }
+
+  async list(): Promise<readonly string[]> {
+    const { items } = await this.patiently("listing journals", () =>
+      this.api.get<KubeList<ConfigMap>>(paths.configMaps(this.namespace), { labelSelector: KEY }),
+    );
+    return items.flatMap((of) => of.metadata.annotations?.[KEY] ?? []).sort();
+  }
+
+  async holder(key: string): Promise<HeldLease | undefined> {
+    const lease = await this.lease(key);
+    return lease && held(lease);
+  }
+
+  /** @throws StoreConflict; TargetError `JOURNAL_TOO_LARGE`, `STALE_EPOCH` */
+  async write(key: string, text: string, expected: string | undefined): Promise<string> {
+    const epoch = this.epochs.get(key);
+    const now = expected === undefined ? undefined : await this.configMap(key);
+    if (expected !== undefined && now === undefined) throw new StoreConflict(key);
+    if (now !== undefined && epoch !== undefined) checkEpoch(now, epoch, `the journal of ${key}`);
+    const noted = epoch === undefined ? now?.metadata.annotations?.[marks.epoch] : String(epoch);
+    const body = {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: {
+        name: this.nameOf(key),
+        namespace: this.namespace,
+        labels: { [KEY]: "true" },
+        annotations: { [KEY]: key, ...(noted === undefined ? {} : { [marks.epoch]: noted }) },
+        ...(expected === undefined ? {} : { resourceVersion: expected }),
+      },
+      ...packed(key, text),
+    };
+    const path = paths.configMaps(this.namespace, expected === undefined ? undefined : this.nameOf(key));
+    let tries = 0;
+    try {
+      const written = await this.patiently(`writing the journal of ${key}`, async () => {
+        tries++;
+        try {
+          return await (expected === undefined
+            ? this.api.create<ConfigMap>(path, body)
+            : this.api.replace<ConfigMap>(path, body));
+        } catch (error) {
+          // Not for another try: what we would write over has changed.
+          throw isConflict(error) || isAlreadyThere(error) ? new StoreConflict(key, { cause: error }) : error;
+        }
+      });
+      return written.metadata.resourceVersion ?? "";
+    } catch (error) {
+      if (isNotFound(error)) {
+        if (expected !== undefined) throw new StoreConflict(key, { cause: error });
+        throw this.noNamespace(error);
+      }
+      if (!(error instanceof StoreConflict) || tries < 2) throw error;
+      // An earlier try may have got through though its answer did not.
+      const there = await this.read(key);
+      if (there?.text !== text) throw error;
+      return there.revision;
+    }
+  }
+
+  /**
+   * The epoch is the Lease's `leaseTransitions`: it rises with every taking and stays when the lease is given back. Should
+   * somebody delete the Lease, it goes on from the epoch noted with the journal.
+   */
+  acquire(key: string, holder: string, ttlMs: number): Promise<Acquired> {
+    return this.patiently(`taking the lease of ${key}`, async () => {
+      const lease = await this.lease(key);
+      const now = lease && held(lease);
+      if (now && now.heldBy !== holder) return now;
+      const noted = lease ? 0 : Number((await this.configMap(key))?.metadata.annotations?.[marks.epoch] ?? 0);
+      const before = lease?.spec?.leaseTransitions ?? noted;
+      const epoch = now ? before : before + 1;
+      const at = microTime();
+      const acquireTime = now ? (lease?.spec?.acquireTime ?? at) : at;
+      await this.put(key, lease, {
+        holderIdentity: holder,
+        leaseDurationSeconds: Math.max(1, Math.ceil(ttlMs / 1000)),
+        leaseTransitions: epoch,
+        acquireTime,
+        renewTime: at,
+      });
+      this.epochs.set(key, epoch);
+      return { epoch };
+    });
+  }
+
+  renew(key: string, holder: string, epoch: number, ttlMs: number): Promise<boolean> {
+    return this.patiently(`renewing the lease of ${key}`, async () => {
+      const lease = await this.lease(key);
+      if (!lease || !isOurs(lease, holder, epoch)) return false;
+      const leaseDurationSeconds = Math.max(1, Math.ceil(ttlMs / 1000));
+      await this.put(key, lease, { ...lease.spec, leaseDurationSeconds, renewTime: microTime() });
+      return true;
+    });
+  }
+
+  release(key: string, holder: string, epoch: number): Promise<void> {
+    return this.patiently(`giving back the lease of ${key}`, async () => {
+      const lease = await this.lease(key);
+      if (!lease || !isOurs(lease, holder, epoch)) return;
+      const { holderIdentity: _, ...rest } = lease.spec ?? {};
+      await this.put(key, lease, { ...rest, leaseDurationSeconds: 1 });
+    });
+  }
+
+  private put(key: string, before: Lease | undefined, spec: Lease["spec"]): Promise<unknown> {
+    const name = this.nameOf(key);
+    const { resourceVersion } = before?.metadata ?? {};
+    const body = {
+      apiVersion: "coordination.k8s.io/v1",
+      kind: "Lease",
+      metadata: {
+        name,
+        namespace: this.namespace,
+        labels: { [KEY]: "true" },
+        annotations: { [KEY]: key },
+        ...(resourceVersion ? { resourceVersion } : {}),
+      },
+      spec,
+    };
+    if (before) return this.api.replace(paths.leases(this.namespace, name), body);
+    return this.api.create(paths.leases(this.namespace), body).catch((error) => {
+      if (isNotFound(error)) throw this.noNamespace(error);
+      throw error;
+    });
+  }
+
+  private async configMap(key: string): Promise<ConfigMap | undefined> {
+    return this.optional<ConfigMap>(key, paths.configMaps(this.namespace, this.nameOf(key)));
+  }
+
+  private lease(key: string): Promise<Lease | undefined> {
+    return this.optional<Lease>(key, paths.leases(this.namespace, this.nameOf(key)));
+  }
+
+  private async optional<T extends KubeObject>(key: string, path: string): Promise<T | undefined> {
+    try {
+      const found = await this.patiently(`reading the journal of ${key}`, () => this.api.get<T>(path));
+      const whose = found.metadata.annotations?.[KEY];
+      if (whose === key) return found;
+      throw new TargetError(
+        "JOURNAL_FOREIGN",
+        `${path} is ${whose === undefined ? "no journal of pulumi-issu" : `the journal of ${whose}`}, expected that of ${key}. Rename or remove it.`,
+      );
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  private patiently<T>(doing: string, attempt: () => Promise<T>): Promise<T> {
+    return retrying({ deadline: Date.now() + PATIENCE_MS }, doing, async () => {
+      try {
+        return await attempt();
+      } catch (error) {
+        // Someone was faster by a hair: looked at again, like any conflict.
+        if (isAlreadyThere(error)) throw Object.assign(error, { reason: "Conflict" });
+        throw error;
+      }
+    });
+  }
+
+  /** `issu-journal-<kind>-<name>`, with the namespace where it is another than ours; what had to be bent gets a hash. */
+  private nameOf(key: string): string {
+    const parts = key.split("/").filter((part, index) => index !== 1 || part !== this.namespace);
+    const plain = parts.join("-");
+    const safe = plain.toLowerCase().replace(/[^a-z0-9-]+/g, "-");
+    const hash = createHash("sha256").update(key).digest("hex").slice(0, 8);
+    const exact = safe === plain && parts.length === 2 && safe.length <= 200;
+    return `issu-journal-${exact ? safe : `${safe.slice(0, 200)}-${hash}`}`;
+  }
+
+  private noNamespace(cause: unknown): TargetError {
+    return new TargetError(
+      "NO_NAMESPACE",
+      `the namespace ${this.namespace} does not exist, so no journal can be kept in it. Create it first, in the same program if you like.`,
+      { cause },
+    );
+  }
+}
+
+function textOf({ data, binaryData }: ConfigMap): string {
+  const packed = binaryData?.journal;
+  return packed === undefined
+    ? (data?.journal ?? "")
+    : gunzipSync(Buffer.from(packed, "base64")).toString("utf8");
+}
+
+function packed(key: string, text: string): Pick<ConfigMap, "data" | "binaryData"> {
+  if (Buffer.byteLength(text) <= PLAIN_LIMIT) return { data: { journal: text } };
+  const small = gzipSync(text);
+  if (small.length <= PLAIN_LIMIT) return { binaryData: { journal: small.toString("base64") } };
+  throw new TargetError(
+    "JOURNAL_TOO_LARGE",
+    `the journal of ${key} takes ${small.length} bytes compressed, a ConfigMap holds ${PLAIN_LIMIT}. Keep it elsewhere (\`journal: file://…\`).`,
+  );
+}
+
+/** By the clock of this machine; a clock that is off is what the epoch in every write is for. */
+function held({ spec }: Lease): HeldLease | undefined {
+  if (!spec?.holderIdentity || !spec.renewTime) return undefined;
+  const until = Date.parse(spec.renewTime) + (spec.leaseDurationSeconds ?? 0) * 1000;
+  return until > Date.now() ? { heldBy: spec.holderIdentity, until } : undefined;
+}
+
+const isOurs = ({ spec }: Lease, holder: string, epoch: number): boolean =>
+  spec?.holderIdentity === holder && spec.leaseTransitions === epoch;
+
+/** Kubernetes' `MicroTime` wants six places. */
+const microTime = (): string => new Date().toISOString().replace(/\.(\d{3})Z$/, ".$1000Z");
