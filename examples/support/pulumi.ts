@@ -15,10 +15,12 @@ export interface PulumiRun {
 }
 
 export interface StackArgs {
-  /** Folder with `Pulumi.yaml`. */
-  readonly project: string;
+  /** Root of the repository, where the package is installed. */
+  readonly root: string;
+  /** The program: a TypeScript file. */
+  readonly program: string;
   readonly stack: string;
-  /** Folder of the run: backend, config and passphrase are kept here. */
+  /** Folder of the run: project file, config, backend and passphrase are kept here, so a run leaves no trace in the repo. */
   readonly dir: string;
   /** Environment in which `pulumi` and its plugins are found. */
   readonly env: NodeJS.ProcessEnv;
@@ -28,12 +30,10 @@ export interface StackArgs {
 
 export class Stack {
   private readonly args: StackArgs;
-  private readonly configFile: string;
   private readonly env: NodeJS.ProcessEnv;
 
   private constructor(args: StackArgs, passphraseFile: string) {
     this.args = args;
-    this.configFile = path.join(args.dir, `Pulumi.${args.stack}.yaml`);
     this.env = {
       ...args.env,
       PULUMI_BACKEND_URL: `file://${path.join(args.dir, "backend")}`,
@@ -48,6 +48,14 @@ export class Stack {
     await fs
       .writeFile(passphraseFile, randomBytes(24).toString("hex"), { mode: 0o600, flag: "wx" })
       .catch(() => undefined);
+    // JSON is YAML; the same lines as in the repository's own Pulumi.yaml, with absolute paths.
+    const project = {
+      name: "site",
+      runtime: { name: "nodejs", options: { typescript: false } },
+      main: args.program,
+      packages: { issu: path.join(args.root, "node_modules/pulumi-issu/provider") },
+    };
+    await fs.writeFile(path.join(args.dir, "Pulumi.yaml"), JSON.stringify(project, undefined, 2));
     const stack = new Stack(args, passphraseFile);
     await stack.quietly(["stack", "select", "--create", args.stack]);
     return stack;
@@ -55,22 +63,14 @@ export class Stack {
 
   async setConfig(values: { readonly [key: string]: string | number | readonly number[] }): Promise<void> {
     for (const [key, value] of Object.entries(values)) {
-      if (Array.isArray(value)) {
-        await this.quietly(["config", "rm", key, ...this.stackArgs]).catch(() => undefined);
-        for (const [index, item] of value.entries()) {
-          await this.quietly([
-            "config",
-            "set",
-            "--path",
-            `${key}[${index}]`,
-            String(item),
-            ...this.stackArgs,
-          ]);
-        }
-      } else {
-        await this.quietly(["config", "set", key, String(value), ...this.stackArgs]);
-      }
+      if (typeof value === "object") await this.setJson(key, value);
+      else await this.quietly(["config", "set", key, String(value), ...this.stackArgs]);
     }
+  }
+
+  /** Sets one key to a whole object or list; the program reads it with `getObject`. */
+  setJson(key: string, value: unknown): Promise<unknown> {
+    return this.quietly(["config", "set", key, JSON.stringify(value), ...this.stackArgs]);
   }
 
   preview(...more: string[]): Promise<PulumiRun> {
@@ -98,7 +98,7 @@ export class Stack {
   run(args: readonly string[], echo: (line: string) => void = this.args.echo): Promise<PulumiRun> {
     const startedAt = performance.now();
     return new Promise((resolve, reject) => {
-      const child = spawn("pulumi", ["--color", "never", "--cwd", this.args.project, ...args], {
+      const child = spawn("pulumi", ["--color", "never", "--cwd", this.args.dir, ...args], {
         env: this.env,
         stdio: ["ignore", "pipe", "pipe"],
       });
@@ -127,6 +127,6 @@ export class Stack {
   }
 
   private get stackArgs(): string[] {
-    return ["--stack", this.args.stack, "--config-file", this.configFile];
+    return ["--stack", this.args.stack];
   }
 }

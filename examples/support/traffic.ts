@@ -1,0 +1,79 @@
+/**
+ * The lab's record of what subscribers felt.
+ *
+ * @module
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { control } from "../../lab/control.ts";
+import type { Lab } from "../../lab/lab.ts";
+import type { Endpoint } from "../../lab/record.ts";
+import type { Figures } from "./report.ts";
+
+/** Figures of a window, with what only some checks need. */
+export interface WindowFigures extends Figures {
+  readonly subscribers: number;
+  readonly splitErrorPercentMax: number;
+  /** Subscribers who met each version, and those of them whom the ratio did not ask for. */
+  readonly metVersions: {
+    readonly [version: string]: { readonly subscribers: number; readonly outsideRatio: number };
+  };
+}
+
+/** A gate's rule, watched in the traffic's own record. */
+export interface Rule {
+  readonly name: string;
+  readonly procedure: string;
+  readonly atLeast: number;
+  readonly minSamples: number;
+  readonly side: "left" | "right";
+}
+
+export class Traffic {
+  private readonly lab: Lab;
+
+  constructor(lab: Lab) {
+    this.lab = lab;
+  }
+
+  async openWindow(name: string): Promise<void> {
+    await control(this.endpoint, "POST", "/windows", { body: { name } });
+  }
+
+  async closeWindow(name: string): Promise<WindowFigures> {
+    return (await control(this.endpoint, "POST", `/windows/${name}/close`)) as WindowFigures;
+  }
+
+  async watchRule(rule: Rule): Promise<void> {
+    await control(this.endpoint, "POST", "/rules", { body: rule });
+  }
+
+  /** Instant (ms since 1970) at which the record first met the rule; undefined if it never did. */
+  async ruleMetAt(name: string): Promise<number | undefined> {
+    const { metAt } = (await control(this.endpoint, "GET", `/rules/${name}`)) as { metAt?: number | null };
+    return metAt ?? undefined;
+  }
+
+  /** Waits until all subscribers are registered. */
+  async allRegistered(deadlineMs: number): Promise<number> {
+    const giveUp = Date.now() + deadlineMs;
+    for (;;) {
+      const figures = (await control(this.endpoint, "GET", "/figures")) as {
+        registered: number;
+        subscribers: number;
+      };
+      if (figures.registered >= figures.subscribers) return figures.registered;
+      if (Date.now() > giveUp) {
+        throw new Error(
+          `${figures.registered} of ${figures.subscribers} subscribers were registered after ${deadlineMs / 1000} s`,
+        );
+      }
+      await delay(200);
+    }
+  }
+
+  private get endpoint(): Endpoint {
+    const { traffic } = this.lab.endpoints;
+    if (!traffic) throw new Error(`lab ${this.lab.name} has no subscribers`);
+    return traffic;
+  }
+}
