@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { createSocket } from "node:dgram";
 import { linkSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
@@ -18,8 +19,10 @@ import { identify, isRunning } from "./processes.ts";
 const FIRST_PORT = 20_000;
 const LAST_PORT = 32_000;
 
+const LOOPBACK = "127.0.0.1";
+
 /**
- * Free TCP ports of 127.0.0.1.
+ * Ports of 127.0.0.1 that are free for TCP and for UDP.
  *
  * @throws {Error} if there are not so many.
  */
@@ -37,12 +40,24 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return ports;
 }
 
-/** Whether a TCP port of an address can be listened on now. */
-export async function isPortFree(port: number, address = "127.0.0.1"): Promise<boolean> {
+/** Whether a port of 127.0.0.1 can be listened on now, by TCP and by UDP. */
+export async function isPortFree(port: number): Promise<boolean> {
+  return (await isTcpFree(port)) && (await isUdpFree(port));
+}
+
+function isTcpFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", () => resolve(false));
-    server.listen({ port, host: address, exclusive: true }, () => server.close(() => resolve(true)));
+    server.listen({ port, host: LOOPBACK, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+function isUdpFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket("udp4");
+    socket.once("error", () => socket.close(() => resolve(false)));
+    socket.bind({ port, address: LOOPBACK, exclusive: true }, () => socket.close(() => resolve(true)));
   });
 }
 

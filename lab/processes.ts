@@ -144,6 +144,11 @@ export class ProcessTable {
     for (const record of this.#read().reverse()) await this.stop(record.name);
   }
 
+  /** Takes a daemon that ends by itself off the record. */
+  forget(name: string): void {
+    this.#write(this.#read().filter((p) => p.name !== name));
+  }
+
   /** In the order of their start. */
   list(): readonly ProcessState[] {
     return this.#read().map((record) => ({ ...record, running: isRunning(record) }));

@@ -37,8 +37,14 @@ export class Api {
   readonly #server: string;
   readonly #agent: Agent;
 
-  /** @param path a kubeconfig that this lab has written. */
-  constructor(path: string) {
+  readonly #withinMs: number;
+
+  /**
+   * @param path a kubeconfig that this lab has written.
+   * @param withinMs longest wait for an answer, milliseconds.
+   */
+  constructor(path: string, withinMs = 15_000) {
+    this.#withinMs = withinMs;
     const config = readJson<{
       clusters: [{ cluster: { server: string; "certificate-authority-data": string } }];
       users: [{ user: { "client-certificate-data": string; "client-key-data": string } }];
@@ -85,7 +91,7 @@ export class Api {
   /** Deletes an object, or all of a collection. One that isn't there is as good as deleted. */
   async delete(path: string, options: { gracePeriodSeconds?: number; propagationPolicy?: string } = {}) {
     try {
-      await this.#done("DELETE", path, options);
+      await this.#done("DELETE", path, { apiVersion: "v1", kind: "DeleteOptions", ...options });
     } catch (error) {
       if (!(error instanceof ApiError && error.code === 404)) throw error;
     }
@@ -107,10 +113,13 @@ export class Api {
         : patch === "merge"
           ? "application/merge-patch+json"
           : "application/json";
+    const payload = body === undefined ? "" : JSON.stringify(body);
+    // The length is said outright: for DELETE, Node would send a body without saying that there is one.
+    const headers = { "content-type": type, "content-length": Buffer.byteLength(payload) };
     return new Promise((resolve, reject) => {
       const req = request(
         `${this.#server}${path}`,
-        { method, agent: this.#agent, headers: { "content-type": type }, timeout: 15_000 },
+        { method, agent: this.#agent, headers, timeout: this.#withinMs },
         (res) => {
           const chunks: Buffer[] = [];
           res.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -125,9 +134,11 @@ export class Api {
           });
         },
       );
-      req.once("timeout", () => req.destroy(new Error(`${method} ${path}: no answer within 15 s`)));
+      req.once("timeout", () =>
+        req.destroy(new Error(`${method} ${path}: no answer within ${this.#withinMs / 1000} s`)),
+      );
       req.once("error", reject);
-      req.end(body === undefined ? undefined : JSON.stringify(body));
+      req.end(payload);
     });
   }
 }

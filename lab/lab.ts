@@ -1,0 +1,436 @@
+/**
+ * A lab: a simulated site with a real control plane, on this machine, beside other labs.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Api } from "./cluster/api.ts";
+import { clusterPaths, startCluster } from "./cluster/index.ts";
+import { control } from "./control.ts";
+import { startDaemons } from "./daemons.ts";
+import { type ActiveFault, checkedParams, type FaultContext, type FaultParams, labFaults } from "./faults.ts";
+import { readJson, writeJson } from "./files.ts";
+import { withLock } from "./lock.ts";
+import { claimPodCidr, freePorts, isPortFree, releasePodCidr } from "./network.ts";
+import { ProcessTable } from "./processes.ts";
+import { findPrograms } from "./programs.ts";
+import {
+  defaultRoot,
+  type Endpoint,
+  type LabRecord,
+  type LabShape,
+  labDir,
+  readRecord,
+  writeRecord,
+} from "./record.ts";
+import { wipe } from "./reset.ts";
+import { type LabStatus, statusOf } from "./status.ts";
+
+export interface LabOptions extends Partial<LabShape> {
+  /** Default `default`. */
+  readonly name?: string;
+  /** Port of the API server. Default: a free one. */
+  readonly port?: number;
+  /** Folder that labs are kept in. Default: `.lab` of this checkout. */
+  readonly root?: string;
+  /** Called when something begins; never more often, so it may print. */
+  readonly onProgress?: (message: string) => void;
+  /** Aborted when the lab is no longer wanted; what has started is then ended. */
+  readonly signal?: AbortSignal;
+}
+
+const defaultShape: LabShape = {
+  nodes: 6,
+  subscribers: 10_000,
+  calls: 50,
+  namespace: "core",
+  cnf: true,
+  traffic: true,
+};
+
+/** The lab is up already, and not as it was asked for. */
+export class LabRunningError extends Error {
+  override readonly name = "LabRunningError";
+}
+
+/** There is no such lab. */
+export class NoLabError extends Error {
+  override readonly name = "NoLabError";
+}
+
+/**
+ * Brings a lab up. One of that name which runs, and is what is asked for, is returned as it is; what a crashed one left
+ * is cleaned first.
+ *
+ * @throws {LabRunningError} if one of that name runs and differs.
+ * @throws {ToolchainError} if a program can't be had.
+ * @throws {ProcessStartError} if a program doesn't come up. Nothing is left running then, and the logs are kept.
+ */
+export async function startLab(options: LabOptions = {}): Promise<Lab> {
+  const { name = "default", root = defaultRoot, onProgress = () => {}, signal } = options;
+  const dir = resolve(labDir(name, root));
+  const shape = checkedShape(options);
+  mkdirSync(root, { recursive: true });
+  return locked(dir, name, async () => {
+    const table = new ProcessTable(dir);
+    const existing = readRecord(dir);
+    if (existing && isHealthy(existing, table)) {
+      checkSame(existing, shape, options.port);
+      return new Lab(existing);
+    }
+    if (existing || table.list().length > 0) {
+      onProgress(`cleaning what a crashed lab ${name} left behind`);
+      await clean(dir, table);
+    }
+    rmSync(dir, { recursive: true, force: true });
+    onProgress("looking for the programs");
+    const programs = await findPrograms(signal);
+    signal?.throwIfAborted();
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    try {
+      const record = await layOut(dir, name, shape, programs, options.port);
+      writeRecord(record);
+      await startCluster(table, record.cluster, {
+        nodes: shape.nodes,
+        onProgress,
+        ...(signal ? { signal } : {}),
+      });
+      await startDaemons(table, record, onProgress, signal);
+      const ready: LabRecord = { ...record, phase: "ready" };
+      writeRecord(ready);
+      return new Lab(ready);
+    } catch (error) {
+      onProgress("it failed: ending what has started");
+      await clean(dir, table);
+      throw error;
+    }
+  });
+}
+
+/** @throws {NoLabError} if no lab of that name is recorded. */
+export function openLab(name = "default", root: string = defaultRoot): Lab {
+  const record = readRecord(resolve(labDir(name, root)));
+  if (!record) {
+    throw new NoLabError(`no lab ${name} is up; start one: npm run lab -- up${nameFlag(name)}`);
+  }
+  return new Lab(record);
+}
+
+/**
+ * Ends a lab, crashed or not, up to its last process and port. Logs are kept until the next `up`.
+ *
+ * @returns false if there was nothing to end.
+ */
+export async function stopLab(name = "default", root: string = defaultRoot): Promise<boolean> {
+  const dir = resolve(labDir(name, root));
+  mkdirSync(root, { recursive: true });
+  return locked(dir, name, async () => {
+    const table = new ProcessTable(dir);
+    const record = readRecord(dir);
+    if (!record && table.list().length === 0) return false;
+    await clean(dir, table);
+    return true;
+  });
+}
+
+export class Lab {
+  readonly name: string;
+  readonly dir: string;
+  readonly namespace: string;
+  /** Full rights (`system:masters`). */
+  readonly kubeconfigPath: string;
+  /** The rights of `docs/rbac.yaml`: what `pulumi` is given. */
+  readonly operatorKubeconfigPath: string;
+  /** JSON lines, one `audit.k8s.io/v1` event for each request that was answered. */
+  readonly auditLogPath: string;
+  /** Range of the pods' addresses, e.g. `127.42.0.0/16`. */
+  readonly podCidr: string;
+  /** Control endpoints of the daemons, where the lab has them. */
+  readonly endpoints: { readonly cnf?: Endpoint; readonly traffic?: Endpoint };
+  readonly #record: LabRecord;
+  readonly #table: ProcessTable;
+
+  constructor(record: LabRecord) {
+    const paths = clusterPaths(record.cluster.dir);
+    this.name = record.name;
+    this.dir = record.cluster.dir;
+    this.namespace = record.shape.namespace;
+    this.kubeconfigPath = paths.kubeconfig;
+    this.operatorKubeconfigPath = paths.operatorKubeconfig;
+    this.auditLogPath = paths.auditLog;
+    this.podCidr = record.podCidr;
+    this.endpoints = record.endpoints;
+    this.#record = record;
+    this.#table = new ProcessTable(this.dir);
+  }
+
+  /** Daemons of this lab. */
+  get processes(): ProcessTable {
+    return this.#table;
+  }
+
+  async stop(): Promise<void> {
+    await stopLab(this.name, resolve(this.dir, ".."));
+  }
+
+  async status(): Promise<LabStatus> {
+    return statusOf(this.#record, this.#table, this.faults());
+  }
+
+  /**
+   * Takes away workloads, configuration and custom resources of the namespace and ends all faults: as after `up`, but
+   * sooner.
+   */
+  async reset(): Promise<void> {
+    await this.clearFaults();
+    await this.#withApi((api) => wipe(api, this.namespace));
+  }
+
+  /** Faults of the lab's own that act; those of network functions are the daemon's to tell. */
+  faults(): readonly ActiveFault[] {
+    return readJson<ActiveFault[]>(this.#faultsFile) ?? [];
+  }
+
+  /**
+   * Injects a fault.
+   *
+   * @throws {Error} if the name or a parameter is unknown or wrong.
+   */
+  async fault(name: string, params: FaultParams = {}): Promise<void> {
+    const fault = labFaults.get(name);
+    if (!fault) return this.#forward(name, params);
+    const full = checkedParams(fault, params);
+    const entry: ActiveFault = { name, params: full, since: new Date().toISOString() };
+    const before = this.faults();
+    if (fault.end) this.#writeFaults([...before, entry]);
+    try {
+      // The keeper first: should this process die half-way, the fault still ends.
+      if (fault.timed) await this.#startKeeper(name, Number(full[fault.timed]));
+      await this.#withApi((api) => fault.begin(this.#context(api), full));
+    } catch (error) {
+      if (fault.timed) await this.#table.stop(keeperOf(name));
+      this.#writeFaults(before);
+      throw error;
+    }
+  }
+
+  /**
+   * Ends the faults of one name. Does nothing if there is none.
+   *
+   * @throws {Error} for a fault of network functions; their daemon ends all of its faults at once only.
+   */
+  async clearFault(name: string, options: { readonly byKeeper?: boolean } = {}): Promise<void> {
+    const fault = labFaults.get(name);
+    if (!fault && (await this.cnfFaults()).some((active) => active.name === name)) {
+      throw new Error(`${name} is a fault of network functions: they are ended together, without a name`);
+    }
+    const gone = this.faults().filter((active) => active.name === name);
+    if (!fault || gone.length === 0) return;
+    if (!options.byKeeper) await this.#table.stop(keeperOf(name));
+    const left = this.faults().filter((active) => active.name !== name);
+    await this.#withApi(async (api) => {
+      for (const { params } of gone) await fault.end?.(this.#context(api, left), params);
+    });
+    this.#writeFaults(left);
+    // A keeper can't wait for its own end; it is about to leave by itself.
+    if (options.byKeeper) this.#table.forget(keeperOf(name));
+  }
+
+  /** Ends all faults, the network functions' too. */
+  async clearFaults(): Promise<void> {
+    for (const name of new Set(this.faults().map((fault) => fault.name))) await this.clearFault(name);
+    if (this.endpoints.cnf) await control(this.endpoints.cnf, "DELETE", "/faults");
+  }
+
+  /** Faults of network functions that act, as their daemon tells them. */
+  async cnfFaults(): Promise<readonly ActiveFault[]> {
+    const { cnf } = this.endpoints;
+    return cnf ? control<readonly ActiveFault[]>(cnf, "GET", "/faults") : [];
+  }
+
+  async #forward(name: string, params: FaultParams): Promise<void> {
+    const { cnf } = this.endpoints;
+    if (!cnf) {
+      throw new Error(
+        `fault ${JSON.stringify(name)}: the lab itself knows ${[...labFaults.keys()].join(", ")}; others are those of network functions, which this lab runs without`,
+      );
+    }
+    await control(cnf, "POST", "/faults", { body: { name, params } });
+  }
+
+  async #startKeeper(fault: string, seconds: number): Promise<void> {
+    await this.#table.stop(keeperOf(fault));
+    await this.#table.start({
+      name: keeperOf(fault),
+      command: process.execPath,
+      args: [
+        join(import.meta.dirname, "fault-keeper.ts"),
+        this.dir,
+        fault,
+        String(Date.now() + seconds * 1000),
+      ],
+      stopWithinMs: 500,
+      ready: async () => {},
+    });
+  }
+
+  #context(api: Api, active: readonly ActiveFault[] = this.faults()): FaultContext {
+    return { record: this.#record, table: this.#table, api, active };
+  }
+
+  async #withApi<T>(work: (api: Api) => Promise<T>): Promise<T> {
+    const api = new Api(this.kubeconfigPath);
+    try {
+      return await work(api);
+    } finally {
+      api.close();
+    }
+  }
+
+  get #faultsFile(): string {
+    return join(this.dir, "faults.json");
+  }
+
+  #writeFaults(faults: readonly ActiveFault[]): void {
+    writeJson(this.#faultsFile, faults);
+  }
+}
+
+const keeperOf = (fault: string) => `fault-keeper-${fault}`;
+
+const nameFlag = (name: string) => (name === "default" ? "" : ` --name ${name}`);
+
+function locked<T>(dir: string, name: string, work: () => Promise<T>): Promise<T> {
+  return withLock(`${dir}.lock`, `lab ${name}`, work);
+}
+
+/** @throws {Error} naming every number that makes no sense. */
+function checkedShape(options: LabOptions): LabShape {
+  const shape: LabShape = {
+    nodes: options.nodes ?? defaultShape.nodes,
+    subscribers: options.subscribers ?? defaultShape.subscribers,
+    calls: options.calls ?? defaultShape.calls,
+    namespace: options.namespace ?? defaultShape.namespace,
+    cnf: options.cnf ?? defaultShape.cnf,
+    traffic: options.traffic ?? options.cnf ?? defaultShape.traffic,
+  };
+  const mistakes: string[] = [];
+  const whole = (key: "nodes" | "subscribers" | "calls", least: number, most: number) => {
+    const value = shape[key];
+    if (!Number.isInteger(value) || value < least || value > most) {
+      mistakes.push(`${key}: got ${value}, expected a whole number from ${least} to ${most}`);
+    }
+  };
+  whole("nodes", 1, 1_000);
+  whole("subscribers", 1, 1_000_000);
+  whole("calls", 0, 2_000);
+  if (shape.calls > shape.subscribers) {
+    mistakes.push(`calls: got ${shape.calls}, more than there are subscribers (${shape.subscribers})`);
+  }
+  if (shape.traffic && !shape.cnf) mistakes.push("traffic: needs cnf as well");
+  if (
+    options.port !== undefined &&
+    !(Number.isInteger(options.port) && options.port > 0 && options.port < 65_536)
+  ) {
+    mistakes.push(`port: got ${options.port}, expected a whole number from 1 to 65535`);
+  }
+  if (mistakes.length > 0) throw new Error(`lab options: ${mistakes.join("; ")}`);
+  return shape;
+}
+
+function isHealthy(record: LabRecord, table: ProcessTable): boolean {
+  const processes = table.list();
+  return record.phase === "ready" && processes.length > 0 && processes.every((p) => p.running);
+}
+
+function checkSame(record: LabRecord, shape: LabShape, port: number | undefined): void {
+  const differing = (Object.keys(shape) as (keyof LabShape)[])
+    .filter((key) => record.shape[key] !== shape[key])
+    .map((key) => `${key} ${record.shape[key]}, not ${shape[key]}`);
+  if (port !== undefined && port !== record.cluster.ports.apiserver) {
+    differing.push(`port ${record.cluster.ports.apiserver}, not ${port}`);
+  }
+  if (differing.length > 0) {
+    throw new LabRunningError(
+      `lab ${record.name} is up with ${differing.join("; ")}. Take it down first (npm run lab -- down${nameFlag(record.name)}) or give the new one another --name`,
+    );
+  }
+}
+
+async function layOut(
+  dir: string,
+  name: string,
+  shape: LabShape,
+  programs: LabRecord["cluster"]["programs"],
+  port: number | undefined,
+): Promise<LabRecord> {
+  if (port !== undefined && !(await isPortFree(port))) {
+    throw new Error(`port ${port} is in use; choose another or leave --port away`);
+  }
+  const free = (await freePorts(10)).filter((p) => p !== port);
+  const take = () => free.shift() as number;
+  const podCidr = claimPodCidr(dir);
+  const endpoint = (): Endpoint => {
+    const controlPort = take();
+    return {
+      url: `http://127.0.0.1:${controlPort}`,
+      port: controlPort,
+      token: randomBytes(24).toString("base64url"),
+    };
+  };
+  return {
+    schemaVersion: 1,
+    name,
+    phase: "starting",
+    startedAt: new Date().toISOString(),
+    shape,
+    podCidr,
+    cluster: {
+      dir,
+      programs,
+      ports: {
+        apiserver: port ?? take(),
+        etcdClient: take(),
+        etcdPeer: take(),
+        controllerManager: take(),
+        scheduler: take(),
+      },
+      podCidr,
+      namespace: shape.namespace,
+    },
+    endpoints: {
+      ...(shape.cnf ? { cnf: endpoint() } : {}),
+      ...(shape.traffic ? { traffic: endpoint() } : {}),
+    },
+    service: { signallingPort: take(), mediaPort: take() },
+  };
+}
+
+/** Ends all processes, waits for the ports to be free, and removes all but the logs. */
+async function clean(dir: string, table: ProcessTable): Promise<void> {
+  const record = readRecord(dir);
+  await table.stopAll();
+  const ports = record ? portsOf(record) : [];
+  const deadline = performance.now() + 5_000;
+  for (;;) {
+    const busy: number[] = [];
+    for (const port of ports) if (!(await isPortFree(port))) busy.push(port);
+    if (busy.length === 0) break;
+    if (performance.now() > deadline) {
+      throw new Error(`ports still in use although the lab's processes have ended: ${busy.join(", ")}`);
+    }
+    await delay(20);
+  }
+  for (const entry of readdirSync(dir)) {
+    if (entry !== "logs") rmSync(join(dir, entry), { recursive: true, force: true });
+  }
+  releasePodCidr(dir);
+}
+
+function portsOf({ cluster, endpoints, service }: LabRecord): readonly number[] {
+  const controls = [endpoints.cnf, endpoints.traffic].flatMap((e) => (e ? [e.port] : []));
+  return [...Object.values(cluster.ports), ...controls, ...Object.values(service)];
+}

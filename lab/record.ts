@@ -1,0 +1,83 @@
+/**
+ * What a lab writes down about itself, and where.
+ *
+ * @module
+ */
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { ClusterRecord } from "./cluster/index.ts";
+import type { ControlAddress } from "./control.ts";
+import { readJson, writeJson } from "./files.ts";
+
+/**
+ * A daemon's control endpoint: HTTP on loopback, `Authorization: Bearer <token>`. The token is never printed; `lab.json`,
+ * where it is kept, is its owner's alone.
+ */
+export interface Endpoint extends ControlAddress {
+  readonly url: string;
+}
+
+/** What a lab consists of. */
+export interface LabShape {
+  /** Simulated nodes. */
+  readonly nodes: number;
+  /** Subscribers of the traffic daemon. */
+  readonly subscribers: number;
+  /** Of them, calls that are held all the time, with a packet every 20 ms each way. */
+  readonly calls: number;
+  /** Where network functions live. */
+  readonly namespace: string;
+  /** Whether instances stand behind the pods. */
+  readonly cnf: boolean;
+  /** Whether subscribers use them; needs `cnf`. */
+  readonly traffic: boolean;
+}
+
+export interface LabRecord {
+  readonly schemaVersion: 1;
+  readonly name: string;
+  /** `starting` until everything serves. One that stays so was left by a command that died. */
+  readonly phase: "starting" | "ready";
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly shape: LabShape;
+  readonly podCidr: string;
+  readonly cluster: ClusterRecord;
+  readonly endpoints: { readonly cnf?: Endpoint; readonly traffic?: Endpoint };
+  /** Of the network functions' service address on 127.0.0.1 (UDP). */
+  readonly service: { readonly signallingPort: number; readonly mediaPort: number };
+}
+
+/** Labs of this checkout. */
+export const defaultRoot: string = resolve(import.meta.dirname, "..", ".lab");
+
+const NAME = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
+
+/** @throws {Error} if the name can't be a folder's and a label's at once. */
+export function labDir(name: string, root: string = defaultRoot): string {
+  if (!NAME.test(name)) {
+    throw new Error(
+      `lab name: got ${JSON.stringify(name)}, expected 1 to 40 lower-case letters, digits and inner hyphens, e.g. "site-a"`,
+    );
+  }
+  return join(root, name);
+}
+
+const fileOf = (dir: string) => join(dir, "lab.json");
+
+export function readRecord(dir: string): LabRecord | undefined {
+  return readJson<LabRecord>(fileOf(dir));
+}
+
+export function writeRecord(record: LabRecord): void {
+  writeJson(fileOf(record.cluster.dir), record);
+}
+
+/** Names of the labs that are recorded as up or left behind. */
+export function recordedLabs(root: string = defaultRoot): readonly string[] {
+  mkdirSync(root, { recursive: true });
+  return readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(fileOf(join(root, entry.name))))
+    .map((entry) => entry.name)
+    .sort();
+}
