@@ -4,7 +4,7 @@
  * @module
  */
 import type { CampaignRecord, StageRecord } from "../campaign/journal";
-import { duration } from "./format";
+import { formatDuration as duration } from "../policy/duration";
 import type { Observation } from "./observation";
 import { stageMs } from "./stage-time";
 import type { Alarm } from "./status-model";

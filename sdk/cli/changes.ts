@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { count, duration } from "./format";
+import { formatDuration as duration } from "../policy/duration";
+import { count } from "./format";
 import type { StageStatus, TargetStatus } from "./status-model";
 
 /** @param before undefined at the first look, which is told as one line and the alarms there are. */

@@ -4,17 +4,6 @@
  * @module
  */
 
-/** e.g. `350 ms`, `12.3 s`, `2 min 05 s`, `1 h 05 min`. */
-export function duration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
-  const seconds = Math.round(ms / 1000);
-  const two = (n: number) => String(n).padStart(2, "0");
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${two(seconds % 60)} s`;
-  const minutes = Math.round(seconds / 60);
-  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
-}
-
 /** e.g. `10,000`. */
 export function count(n: number): string {
   return n.toLocaleString("en-US");

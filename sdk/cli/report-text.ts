@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { clock, duration } from "./format";
+import { formatDuration as duration } from "../policy/duration";
+import { clock } from "./format";
 import { hanging, type Page, table } from "./layout";
 import type { CampaignReport } from "./report";
 

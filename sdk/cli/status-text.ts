@@ -4,7 +4,8 @@
  * @module
  */
 import type { PastCampaign } from "../campaign/journal";
-import { clock, count, duration, percent } from "./format";
+import { formatDuration as duration } from "../policy/duration";
+import { clock, count, percent } from "./format";
 import { type Cell, hanging, type Page, type Style, table } from "./layout";
 import type {
   CampaignStatus,

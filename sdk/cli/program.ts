@@ -1,0 +1,66 @@
+/**
+ * The commands and their options.
+ *
+ * @module
+ */
+import { Command, Option } from "commander";
+import { printCrds } from "./command-crds";
+import { showLog } from "./command-log";
+import { showReport } from "./command-report";
+import { showStatus } from "./command-status";
+import { exitCodes } from "./exit-code";
+
+const TARGET = "target, like amf or cnf/core/amf";
+
+/** @param exit told with which code the process is to end, if not with 0. */
+export function program(version: string, exit: (code: number) => void): Command {
+  const issu = new Command("issu")
+    .description("Looks at in-service upgrades that pulumi up carries out. Changes nothing.")
+    .version(version)
+    .helpCommand(false)
+    .showHelpAfterError("(issu --help, or issu COMMAND --help)");
+
+  withSite(issu.command("status"))
+    .description("what runs, how far the campaign is, what each version carries, what to do next")
+    .argument("[target]", `${TARGET}; all if left out`)
+    .option("-w, --watch", "keep looking: redraws on a terminal, prints a line per change in a pipeline")
+    .option("--json", "print the versioned document of docs/cli.md")
+    .option(
+      "--exit-code",
+      `tell the outcome: ${exitCodes.ok} completed or unchanged, ${exitCodes.held} held, ${exitCodes.rolledBack} rolled back, ${exitCodes.inProgress} in progress, ${exitCodes.attention} stopped or rollback incomplete; with --watch, end when nothing is in progress`,
+    )
+    .option("--window <duration>", "time over which KPIs are counted, 0s for none", "2s")
+    .action(async (target: string | undefined, options) => exit(await showStatus(target, options)));
+
+  withSite(issu.command("report"))
+    .description("what the last campaign did, from its journal")
+    .argument("[target]", `${TARGET}; all if left out`)
+    .option("--campaign <id>", "another one than the last; of those only the outcome is kept")
+    .option("--json", "print the versioned document of docs/cli.md")
+    .action((target: string | undefined, options) => showReport(target, options));
+
+  issu
+    .command("crds")
+    .description("the custom resource definitions of the contract, for kubectl apply -f -")
+    .addOption(new Option("-o, --output <format>", "format").choices(["yaml", "json"]).default("yaml"))
+    .action(({ output }) => printCrds(output));
+
+  issu
+    .command("log")
+    .description("every action of the campaigns that ran on this machine")
+    .argument("[target]", `${TARGET}; may be left out if there is one`)
+    .option("-f, --follow", "wait for more")
+    .option("--campaign <id>", "of one campaign only")
+    .option("--json", "print the lines as they are in the file")
+    .action((target: string | undefined, options) => showLog(target, options));
+
+  return issu;
+}
+
+function withSite(command: Command): Command {
+  return command
+    .option("-n, --namespace <name>", "namespace of the target; the context's own if left out")
+    .option("--kubeconfig <path>", "kubeconfig; KUBECONFIG or ~/.kube/config if left out")
+    .option("--context <name>", "context in it; its current one if left out")
+    .option("--journal <url>", "where the journal is kept: kubernetes, or a URL like file:///var/lib/issu");
+}

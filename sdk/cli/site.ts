@@ -1,0 +1,99 @@
+/**
+ * Where journals are, and which targets they are of.
+ *
+ * @module
+ */
+import { Journal } from "../campaign/journal";
+import type { Store } from "../campaign/store";
+import { storeAt } from "../campaign/store-at";
+import type { KubernetesConnection } from "../drivers/kubernetes/index.js";
+import { UsageError } from "./usage-error";
+
+/** As given on the command line. */
+export interface SiteOptions {
+  readonly namespace?: string;
+  /** Path. */
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  /** `kubernetes` or a URL, as in the program. */
+  readonly journal?: string;
+}
+
+export interface Site {
+  readonly store: Store;
+  /** For people, e.g. `namespace core of https://10.0.0.1:6443`. */
+  readonly where: string;
+  /** Throws if there is no usable kubeconfig; the cluster itself is not asked. */
+  connect(namespace: string): Promise<KubernetesConnection>;
+}
+
+/** @param target names the namespace if it is given in full. */
+export async function openSite(options: SiteOptions, target?: string): Promise<Site> {
+  const { namespace, kubeconfig, context, journal } = options;
+  const connect = async (at: string | undefined) => {
+    const kubernetes = await import("../drivers/kubernetes/index.js");
+    return kubernetes.connect({
+      ...(at === undefined ? {} : { namespace: at }),
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      ...(context === undefined ? {} : { context }),
+    });
+  };
+  if (journal !== undefined && journal !== "kubernetes") {
+    const store = storeAt(journal, () => {
+      throw new Error("unreachable");
+    });
+    return { store, where: journal, connect };
+  }
+  const { KubernetesStore } = await import("../drivers/kubernetes/index.js");
+  const connection = await connect(partsOf(target ?? "")?.namespace ?? namespace);
+  return {
+    store: storeAt(journal, () => new KubernetesStore(connection)),
+    where: `namespace ${connection.namespace} of ${connection.server}`,
+    connect,
+  };
+}
+
+export interface TargetParts {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** @returns undefined for what is not of the form `kind/namespace/name`. */
+export function partsOf(target: string): TargetParts | undefined {
+  const [kind, namespace, name, ...more] = target.split("/");
+  return kind && namespace && name && more.length === 0 ? { kind, namespace, name } : undefined;
+}
+
+/**
+ * The targets that are meant.
+ *
+ * @param wanted `amf` or `cnf/core/amf`; all there are if left out.
+ * @throws UsageError that lists what there is.
+ */
+export async function targetsOf(site: Pick<Site, "store" | "where">, wanted?: string): Promise<string[]> {
+  if (wanted !== undefined && partsOf(wanted)) {
+    // Asked for by its key: whoever may not list may still read.
+    const { data } = await Journal.read(site.store, wanted);
+    if (data.campaign || data.serving || data.history.length > 0) return [wanted];
+  }
+  return pick(await site.store.list(), wanted, site.where);
+}
+
+/** @throws UsageError */
+export function pick(all: readonly string[], wanted: string | undefined, where: string): string[] {
+  if (all.length === 0) {
+    throw new UsageError(
+      `no journal in ${where}: nothing was upgraded from here yet. A journal is written by the first pulumi up; if there was one, check --namespace, --kubeconfig, --context and --journal.`,
+    );
+  }
+  if (wanted === undefined) return [...all];
+  const found = all.filter((target) => target === wanted || target.split("/").at(-1) === wanted);
+  if (found.length === 0) {
+    throw new UsageError(`no target ${wanted} in ${where}. There is: ${all.join(", ")}.`);
+  }
+  if (found.length > 1) {
+    throw new UsageError(`${wanted} may be any of ${found.join(", ")}: give it in full.`);
+  }
+  return found;
+}
