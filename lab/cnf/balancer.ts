@@ -182,7 +182,10 @@ export class Balancer {
   }
 
   #onSignalling(message: Buffer, from: RemoteInfo): void {
-    if (message[at.type] === type.setup) return this.#setup(message, from);
+    if (message[at.type] === type.setup) {
+      this.#setup(message, from);
+      return;
+    }
     const msin = message.readUInt32LE(at.msin);
     const known = this.routes.get(msin);
     const route = known?.backend ? known : this.#admit(msin, known);

@@ -183,8 +183,10 @@ export class CnfDaemon {
       }
       case "GET /split":
         return this.view();
-      case "GET /ever-right":
-        return { msins: [...(this.balancer.rule.everRight.get(name ?? "") ?? [])] };
+      case "GET /ever-right": {
+        const everRight = this.balancer.rule.everRight.get(name ?? "");
+        return { msins: everRight ? [...everRight] : null };
+      }
       case "GET /faults":
         return this.faults.list();
       case "DELETE /faults":

@@ -119,7 +119,10 @@ function validate(name: string, params: FaultParams): void {
     if (params.count !== undefined) positive("count", 1000);
     return;
   }
-  if (name === "slow-move") return positive("perSecond", 1e6);
+  if (name === "slow-move") {
+    positive("perSecond", 1e6);
+    return;
+  }
   if (typeof params.version !== "string") throw wrong("version", "a version such as 1.2.0");
   if (name === "procedure-failures") {
     if (!procedureNames.some((p) => p === params.procedure))

@@ -147,13 +147,17 @@ export class Instance {
     if (!context && this.#transfer.redirect(msin, message, false)) return;
     switch (message[at.type]) {
       case type.request:
-        return this.#request(message, msin, context);
+        this.#request(message, msin, context);
+        return;
       case type.challengeAnswer:
-        return this.#challengeAnswer(message, context);
+        this.#challengeAnswer(message, context);
+        return;
       case type.reach:
-        return this.#reach(message, msin, context);
+        this.#reach(message, msin, context);
+        return;
       case type.pageAnswer:
-        return this.#pageAnswer(message, context);
+        this.#pageAnswer(message, context);
+        return;
       case type.releaseSession:
         if (context) this.#setSessions(context, context.sessions & ~(message[at.sessions] ?? 0));
         return;

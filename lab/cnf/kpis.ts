@@ -36,8 +36,8 @@ export class Kpis {
   /** Text exposition format 0.0.4. */
   text(labels: KpiLabels, gauges: KpiGauges): string {
     const common =
-      `${metricLabels.version}="${escape(labels.version)}",${metricLabels.side}="${escape(labels.side)}",` +
-      `${metricLabels.workload}="${escape(labels.workload)}"`;
+      `${metricLabels.version}="${quoted(labels.version)}",${metricLabels.side}="${quoted(labels.side)}",` +
+      `${metricLabels.workload}="${quoted(labels.workload)}"`;
     const lines: string[] = [];
     for (const [name, values, help] of [
       [metrics.attempts, this.attempts, "Attempts of a procedure, retries included."],
@@ -60,4 +60,4 @@ export class Kpis {
   }
 }
 
-const escape = (value: string): string => value.replace(/[\\"\n]/g, (c) => (c === "\n" ? "\\n" : `\\${c}`));
+const quoted = (value: string): string => value.replace(/[\\"\n]/g, (c) => (c === "\n" ? "\\n" : `\\${c}`));

@@ -28,7 +28,7 @@ export class SplitRule {
   #classed = 0;
   #standing = new Assignment();
   #new = new Assignment();
-  /** Subscribers that the rule ever put on the right, by the right's version. */
+  /** Subscribers that the rule ever gave to a version, for versions that began as a right side. */
   readonly everRight = new Map<string, MsinSet>();
   /** Instant (ms since 1970) since which there have been two sides; undefined while there is one. */
   twoSidedSince: number | undefined;
@@ -91,9 +91,11 @@ export class SplitRule {
   sideOf(member: Member): number {
     const spec = this.#spec;
     if (!spec) return 0;
-    if (!spec.left || !spec.right) return spec.left ? LEFT : spec.right ? RIGHT : 0;
-    const side = this.#choose(member, spec);
-    if (side === RIGHT) this.everRight.get(spec.right.version)?.add(member.msin);
+    const side =
+      spec.left && spec.right ? this.#choose(member, spec) : spec.left ? LEFT : spec.right ? RIGHT : 0;
+    // A version that was a right side once may be the only one now.
+    const version = (side === RIGHT ? spec.right : spec.left)?.version;
+    if (version !== undefined) this.everRight.get(version)?.add(member.msin);
     return side;
   }
 

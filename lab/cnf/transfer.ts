@@ -103,13 +103,17 @@ export class Transfer {
   receive(message: Buffer, from: RemoteInfo): void {
     switch (message[0]) {
       case kind.fetch:
-        return this.#handOver(message, from);
+        this.#handOver(message, from);
+        return;
       case kind.contexts:
-        return this.#arrived(message);
+        this.#arrived(message);
+        return;
       case kind.signalling:
-        return this.#instance.onSignalling(message.subarray(1));
+        this.#instance.onSignalling(message.subarray(1));
+        return;
       case kind.media:
-        return this.#instance.onMedia(message.subarray(1));
+        this.#instance.onMedia(message.subarray(1));
+        return;
     }
   }
 
@@ -169,9 +173,10 @@ export class Transfer {
   #retry(id: number): void {
     const fetch = this.#fetches.get(id);
     if (!fetch) return;
-    if (fetch.from.closed) return this.#fail(id, `${fetch.from.identity.pod} has died`);
-    if (fetch.tries++ >= TRIES) return this.#fail(id, `${fetch.from.identity.pod} does not answer`);
-    this.#socket.send(fetch.request, ports.internal, fetch.from.identity.address);
+    const { pod } = fetch.from.identity;
+    if (fetch.from.closed) this.#fail(id, `${pod} has died`);
+    else if (fetch.tries++ >= TRIES) this.#fail(id, `${pod} does not answer`);
+    else this.#socket.send(fetch.request, ports.internal, fetch.from.identity.address);
   }
 
   #fail(id: number, reason: string): void {

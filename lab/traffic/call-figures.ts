@@ -1,0 +1,89 @@
+/**
+ * What the two ends of the calls felt, in a window of time.
+ *
+ * @module
+ */
+import { build, type Histogram } from "hdr-histogram-js";
+
+export interface GapFigures {
+  /** Longest time between two packets of a stream, beyond what the sender's own lateness explains, ms. */
+  readonly longestGapMs: number;
+  /** Below which 99.9 % of the gaps lie, ms. */
+  readonly gapP999Ms: number;
+  readonly packets: number;
+}
+
+export interface CallFigures extends GapFigures {
+  readonly packetsLost: number;
+  /** Latest departure of a packet after it was due, ms; the sender's fault and taken off the gaps. */
+  readonly senderLatenessMaxMs: number;
+  readonly bySide: { readonly left: GapFigures; readonly right: GapFigures };
+  readonly byClass: { readonly standing: GapFigures; readonly new: GapFigures };
+}
+
+export const noCalls: CallFigures = {
+  longestGapMs: 0,
+  gapP999Ms: 0,
+  packets: 0,
+  packetsLost: 0,
+  senderLatenessMaxMs: 0,
+  bySide: {
+    left: { longestGapMs: 0, gapP999Ms: 0, packets: 0 },
+    right: { longestGapMs: 0, gapP999Ms: 0, packets: 0 },
+  },
+  byClass: {
+    standing: { longestGapMs: 0, gapP999Ms: 0, packets: 0 },
+    new: { longestGapMs: 0, gapP999Ms: 0, packets: 0 },
+  },
+};
+
+/** Up to a minute, to the thousandth of a millisecond, with three digits. */
+const MAX = 60_000_000;
+const histogram = () =>
+  build({
+    bitBucketSize: 32,
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: MAX,
+    numberOfSignificantValueDigits: 3,
+  });
+
+/** One window over all calls. Calls are held throughout, so their subscribers are standing ones. */
+export class CallWindow {
+  readonly #left = histogram();
+  readonly #right = histogram();
+  packetsLost = 0;
+  latest = 0;
+
+  /** @param gap ms */
+  gap(side: number, gap: number): void {
+    (side === 2 ? this.#right : this.#left).recordValue(Math.min(MAX, Math.max(1, Math.round(gap * 1_000))));
+  }
+
+  /** @param waiting longest time for which a stream has been silent now, ms */
+  figures(waiting: number): CallFigures {
+    const all = histogram();
+    all.add(this.#left);
+    all.add(this.#right);
+    const total = summarise(all);
+    const longestGapMs = Math.max(total.longestGapMs, waiting);
+    const whole = { ...total, longestGapMs };
+    return {
+      ...whole,
+      packetsLost: this.packetsLost,
+      senderLatenessMaxMs: round(this.latest),
+      bySide: { left: summarise(this.#left), right: summarise(this.#right) },
+      byClass: { standing: whole, new: noCalls.byClass.new },
+    };
+  }
+}
+
+function summarise(values: Histogram): GapFigures {
+  if (values.totalCount === 0) return { longestGapMs: 0, gapP999Ms: 0, packets: 0 };
+  return {
+    longestGapMs: round(values.maxValue / 1_000),
+    gapP999Ms: round(values.getValueAtPercentile(99.9) / 1_000),
+    packets: values.totalCount,
+  };
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100;

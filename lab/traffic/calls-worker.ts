@@ -1,0 +1,135 @@
+/**
+ * The calls, in a thread of their own so that nothing but packets is done there: each of a pair of subscribers sends one
+ * every 20 ms to the other, by way of the network function, and measures what comes in.
+ *
+ * @module
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { bindUdp } from "../cnf/udp.ts";
+import { at, MEDIA_LENGTH, type } from "../cnf/wire.ts";
+import { CallWindow } from "./call-figures.ts";
+import type { CallsData, CallsReply, CallsRequest } from "./calls.ts";
+
+const { host, port, callers } = workerData as CallsData;
+
+/** Time between two packets of a stream, ms. */
+const INTERVAL = 20;
+/** Streams are sent in so many groups, spread over the interval. */
+const GROUPS = 8;
+/** Silence after which a subscriber asks for service, and between two such reports, ms. */
+const SILENCE = 1_000;
+
+/** Stream `i` goes from subscriber `callers[i]` to the other of its pair. */
+const streams = callers.length;
+const running = new Uint8Array(streams);
+const sequence = new Uint32Array(streams);
+const expected = new Uint32Array(streams);
+const received = new Float64Array(streams).fill(-1);
+const lateness = new Float64Array(streams);
+const reported = new Float64Array(streams);
+const streamOf = new Map<number, number>();
+for (const [stream, msin] of callers.entries()) streamOf.set(msin, stream);
+
+const windows = new Map<string, CallWindow>();
+const reply = (message: CallsReply) => parentPort?.postMessage(message);
+
+const socket = await bindUdp("127.0.0.1", 0, onPacket);
+
+function onPacket(packet: Buffer): void {
+  const stream = streamOf.get(packet.readUInt32LE(at.msin));
+  if (stream === undefined || packet[at.type] !== type.media) return;
+  const now = performance.now();
+  const number = packet.readUInt32LE(at.sequence);
+  const late = packet.readDoubleLE(at.sent) - packet.readDoubleLE(at.due);
+  const next = expected[stream] ?? 0;
+  if (number >= next) {
+    lost(number - next);
+    expected[stream] = number + 1;
+  } else lost(-1); // It had been counted as lost, and was only overtaken.
+  const before = received[stream] ?? -1;
+  if (before >= 0) {
+    const gap = now - before - Math.max(0, late - (lateness[stream] ?? 0));
+    for (const window of windows.values()) window.gap(packet[at.side] ?? 0, gap);
+  }
+  received[stream] = now;
+  lateness[stream] = late;
+}
+
+function lost(count: number): void {
+  if (count === 0) return;
+  for (const window of windows.values()) window.packetsLost += count;
+}
+
+/** Due instants of the groups. */
+const due = new Float64Array(GROUPS);
+const start = performance.now() + INTERVAL;
+for (let group = 0; group < GROUPS; group++) due[group] = start + (group * INTERVAL) / GROUPS;
+
+function send(): void {
+  const now = performance.now();
+  for (let group = 0; group < GROUPS; group++) {
+    while ((due[group] ?? 0) <= now) {
+      const instant = due[group] ?? 0;
+      due[group] = instant + INTERVAL;
+      // The two directions of a call are in different groups.
+      for (let stream = group; stream < streams; stream += GROUPS)
+        if (running[stream]) sendOne(stream, instant);
+    }
+  }
+  const next = due.reduce((least, instant) => Math.min(least, instant));
+  setTimeout(send, Math.max(0, next - performance.now()));
+}
+
+function sendOne(stream: number, instant: number): void {
+  const packet = Buffer.allocUnsafe(MEDIA_LENGTH);
+  packet[at.type] = type.media;
+  packet[at.side] = 0;
+  packet.writeUInt32LE(callers[stream] ?? 0, at.msin);
+  packet.writeUInt32LE(callers[stream ^ 1] ?? 0, at.transaction);
+  packet.writeUInt32LE(sequence[stream] ?? 0, at.sequence);
+  sequence[stream] = (sequence[stream] ?? 0) + 1;
+  const sent = performance.now();
+  packet.writeDoubleLE(instant, at.due);
+  packet.writeDoubleLE(sent, at.sent);
+  for (const window of windows.values()) window.latest = Math.max(window.latest, sent - instant);
+  socket.send(packet, port, host);
+}
+
+/** Longest time for which a running stream has been silent, if that is longer than any packet takes, ms. */
+function waiting(): number {
+  const now = performance.now();
+  let longest = 0;
+  for (let stream = 0; stream < streams; stream++) {
+    const since = now - (received[stream] ?? now);
+    if (running[stream] && received[stream] !== -1 && since > 5 * INTERVAL)
+      longest = Math.max(longest, since);
+  }
+  return longest;
+}
+
+parentPort?.on("message", (request: CallsRequest) => {
+  if ("start" in request) {
+    // A sequence goes on where it was, if the subscriber has been away.
+    for (const stream of request.start) running[stream] = 1;
+    return;
+  }
+  const { id, window: name } = request;
+  if (request.do === "open") windows.set(name, new CallWindow());
+  const window = windows.get(name);
+  if (request.do === "close") windows.delete(name);
+  reply({ id, figures: window?.figures(waiting()) });
+});
+
+setInterval(() => {
+  const now = performance.now();
+  const silent: number[] = [];
+  for (let stream = 0; stream < streams; stream++) {
+    if (!running[stream] || received[stream] === -1 || now - (received[stream] ?? 0) < SILENCE) continue;
+    if (now - (reported[stream] ?? 0) < SILENCE) continue;
+    reported[stream] = now;
+    silent.push(stream);
+  }
+  if (silent.length > 0) reply({ silent });
+}, 250);
+
+send();

@@ -1,0 +1,73 @@
+/**
+ * The calls as the rest of the traffic daemon sees them; they are made in a thread of their own.
+ *
+ * @module
+ */
+import { Worker } from "node:worker_threads";
+import { type CallFigures, noCalls } from "./call-figures.ts";
+
+export interface CallsData {
+  readonly host: string;
+  readonly port: number;
+  /** MSINs; those at 2k and 2k+1 talk to each other. */
+  readonly callers: readonly number[];
+}
+
+export type CallsRequest =
+  | { readonly start: readonly number[] }
+  | { readonly id: number; readonly do: "open" | "read" | "close"; readonly window: string };
+
+export type CallsReply =
+  | { readonly silent: readonly number[] }
+  | { readonly id: number; readonly figures: CallFigures | undefined };
+
+export class Calls {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, (figures: CallFigures) => void>();
+  #next = 1;
+  /** Streams, by their index in `callers`, that have heard nothing for a second. */
+  onSilent: (streams: readonly number[]) => void = () => {};
+  onError: (error: unknown) => void = () => {};
+
+  constructor(data: CallsData) {
+    this.#worker = new Worker(new URL("./calls-worker.ts", import.meta.url), { workerData: data });
+    this.#worker.on("error", (error) => this.onError(error));
+    this.#worker.on("message", (reply: CallsReply) => {
+      if ("silent" in reply) {
+        this.onSilent(reply.silent);
+        return;
+      }
+      this.#waiting.get(reply.id)?.(reply.figures ?? noCalls);
+      this.#waiting.delete(reply.id);
+    });
+  }
+
+  /** Begins streams; those that run already go on. */
+  start(streams: readonly number[]): void {
+    this.#worker.postMessage({ start: streams } satisfies CallsRequest);
+  }
+
+  open(window: string): Promise<CallFigures> {
+    return this.#ask("open", window);
+  }
+
+  read(window: string): Promise<CallFigures> {
+    return this.#ask("read", window);
+  }
+
+  close(window: string): Promise<CallFigures> {
+    return this.#ask("close", window);
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #ask(what: "open" | "read" | "close", window: string): Promise<CallFigures> {
+    const id = this.#next++;
+    return new Promise((resolve) => {
+      this.#waiting.set(id, resolve);
+      this.#worker.postMessage({ id, do: what, window } satisfies CallsRequest);
+    });
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Compares the split as it is set with what subscribers know themselves to be served by, whenever everybody has arrived
+ * (GRY-03).
+ *
+ * @module
+ */
+
+import type { SplitView } from "../cnf/daemon.ts";
+import { msinOf } from "../cnf/identity.ts";
+import type { Recorder } from "./recorder.ts";
+import type { Subscribers } from "./subscribers.ts";
+
+/** For a class smaller than this, one subscriber more or less says nothing. */
+const LEAST = 500;
+/** Time for the last news to reach its subscriber, ms. */
+const SETTLING = 200;
+
+export class SplitCheck {
+  readonly #subscribers: Subscribers;
+  readonly #recorder: Recorder;
+  #last: SplitView | undefined;
+  #lastAt = 0;
+
+  constructor(subscribers: Subscribers, recorder: Recorder) {
+    this.#subscribers = subscribers;
+    this.#recorder = recorder;
+  }
+
+  get view(): SplitView | undefined {
+    return this.#last;
+  }
+
+  /** The network function's present word on the split. */
+  look(view: SplitView): void {
+    const before = this.#last;
+    const beforeAt = this.#lastAt;
+    this.#last = view;
+    this.#lastAt = Date.now();
+    if (before?.ratio !== view.ratio) this.#recorder.rules.ratioChanged();
+    const { ratio, settledSince, twoSidedSince } = view;
+    if (ratio === undefined || twoSidedSince === undefined || settledSince === undefined) return;
+    // Settled all the time since the last look, and some time before it.
+    if (before?.settledSince !== settledSince || before.generation !== view.generation) return;
+    if (settledSince > beforeAt - SETTLING) return;
+    const pinned = new Set(view.pinned.map((subscriber) => msinOf(subscriber)));
+    const counts = { standing: [0, 0], new: [0, 0] };
+    this.#subscribers.each((msin, side, arrived) => {
+      if (side === 0 || pinned.has(msin)) return;
+      const tally = arrived >= twoSidedSince ? counts.new : counts.standing;
+      tally[side - 1] = (tally[side - 1] ?? 0) + 1;
+    });
+    const error = ([left = 0, right = 0]: readonly number[]): number =>
+      left + right < LEAST ? 0 : Math.abs((100 * right) / (left + right) - ratio);
+    const standing = error(counts.standing);
+    // The new go by the ratio only where admission does.
+    if (view.admission !== "by-ratio") {
+      this.#recorder.splitError({ all: 0, standing, new: 0 });
+      return;
+    }
+    const both = counts.standing.map((count, side) => count + (counts.new[side] ?? 0));
+    this.#recorder.splitError({ all: error(both), standing, new: error(counts.new) });
+  }
+}
