@@ -50,7 +50,8 @@ export interface Failure {
 export function failureOf(error: unknown): Failure {
   if (error instanceof Error) {
     const code = (error as { code?: unknown }).code;
-    return { code: typeof code === "string" ? code : error.name, message: error.message };
+    // Messages of drivers end in a full stop or don't; here they become part of a longer sentence.
+    return { code: typeof code === "string" ? code : error.name, message: error.message.replace(/\.+$/, "") };
   }
   return { code: "ERROR", message: String(error) };
 }

@@ -9,8 +9,12 @@ import * as pulumi from "@pulumi/pulumi";
 /** How often the channel to the engine is looked at. A killed CLI leaves the provider running otherwise. */
 const WATCH_EVERY_MS = 500;
 
+/** Pipelines print every tick as a line of its own. */
+const TICK_EVERY_MS = 1000;
+
 export class Engine {
   private readonly address: string | undefined;
+  private readonly ticks = new Map<string, string>();
 
   constructor(address: string | undefined) {
     this.address = address;
@@ -22,13 +26,21 @@ export class Engine {
     getStore().settings.options.engineAddr = address;
   }
 
-  /** A line that replaces the one before it in an interactive display. */
+  /** A line that replaces the one before it in an interactive display; the latest one, now and then. */
   tick(urn: string, line: string): void {
-    this.log(line, urn, true);
+    const waiting = this.ticks.has(urn);
+    this.ticks.set(urn, line);
+    if (waiting) return;
+    setTimeout(() => {
+      const latest = this.ticks.get(urn);
+      this.ticks.delete(urn);
+      if (latest !== undefined) this.log(latest, urn, true);
+    }, TICK_EVERY_MS).unref();
   }
 
   /** A line that stays. */
   say(urn: string, line: string): void {
+    this.ticks.delete(urn);
     this.log(line, urn, false);
   }
 
