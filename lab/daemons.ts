@@ -1,7 +1,12 @@
 import { clusterPaths } from "./cluster/index.ts";
 import { cnfProcess } from "./cnf/process.ts";
+import type { ControlAddress } from "./control.ts";
 import type { ProcessTable } from "./processes.ts";
 import type { LabRecord } from "./record.ts";
+import { trafficProcess } from "./traffic/process.ts";
+
+/** Where subscribers reach network functions; labs differ in the ports. */
+const SERVICE_HOST = "127.0.0.1";
 
 /** Starts what stands behind the pods, and the subscribers who use it. */
 export async function startDaemons(
@@ -12,6 +17,7 @@ export async function startDaemons(
 ): Promise<void> {
   const { shape, service, cluster } = record;
   const { cnf, traffic } = record.endpoints;
+  const address = ({ port, token }: ControlAddress): ControlAddress => ({ port, token });
   if (cnf) {
     signal?.throwIfAborted();
     onProgress("instances of network functions");
@@ -22,9 +28,25 @@ export async function startDaemons(
         namespace: shape.namespace,
         controlPort: cnf.port,
         token: cnf.token,
-        ...(traffic ? { trafficControl: { port: traffic.port, token: traffic.token } } : {}),
+        ...(traffic ? { trafficControl: address(traffic) } : {}),
+        serviceAddress: SERVICE_HOST,
         ...service,
         subscribers: shape.subscribers,
+      }),
+    );
+  }
+  if (traffic) {
+    signal?.throwIfAborted();
+    onProgress(`${shape.subscribers} subscribers, ${shape.calls} calls`);
+    await table.start(
+      trafficProcess({
+        dir: cluster.dir,
+        controlPort: traffic.port,
+        token: traffic.token,
+        ...(cnf ? { cnfControl: address(cnf) } : {}),
+        service: { host: SERVICE_HOST, ...service },
+        subscribers: shape.subscribers,
+        calls: shape.calls,
       }),
     );
   }

@@ -93,7 +93,7 @@ const list: readonly Fault[] = [
   },
   {
     name: "node-down",
-    effect: "a node is lost with all that runs on it; it comes back empty when the fault is cleared",
+    effect: "a node is lost with all that runs on it, at once; it comes back empty when the fault is cleared",
     params: { node: { meaning: "its name, e.g. node-1" } },
     begin: nodeDown,
     end: nodeUp,
@@ -218,17 +218,19 @@ async function nodeDown({ api }: FaultContext, { node }: FaultParams): Promise<v
       : condition,
   );
   await api.patch(`${path}/status`, { status: { conditions } });
-  // The node lifecycle controller takes note and says of each of its pods that it is no longer ready.
-  await until(`the pods on ${node} to be reported as not ready`, 30_000, async () =>
-    (await podsOn(api, String(node))).some(isReady) ? undefined : true,
-  );
+  await until(`${node} to be closed for pods`, 30_000, async () => {
+    const { spec } = await api.get<{ spec: { taints?: { key: string }[] } }>(path);
+    return spec.taints?.some(({ key }) => key === "node.kubernetes.io/not-ready") ? true : undefined;
+  });
+  // As Kubernetes does with a node that is known to be out of service, rather than after minutes of waiting for it.
+  const lost = await podsOn(api, String(node));
+  await Promise.all(lost.map((pod) => api.delete(podPath(pod), { gracePeriodSeconds: 0 })));
 }
 
 async function nodeUp({ api }: FaultContext, { node }: FaultParams): Promise<void> {
-  // Back with nothing on it: what ran there is made anew by whoever wants it.
-  const lost = await podsOn(api, String(node));
-  await Promise.all(lost.map((pod) => api.delete(podPath(pod), { gracePeriodSeconds: 0 })));
-  await api.patch(`/api/v1/nodes/${node}`, { metadata: { labels: { [NODE_DOWN_LABEL]: null } } });
+  const path = `/api/v1/nodes/${node}`;
+  await api.patch(path, { metadata: { labels: { [NODE_DOWN_LABEL]: null } } });
+  await until(`${node} to be ready`, 30_000, async () => (isReady(await api.get(path)) ? true : undefined));
 }
 
 async function podsOn(api: Api, node: string): Promise<readonly KubeObject[]> {
