@@ -17,6 +17,9 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** The server ends a watch after this long; a line that died without a word is noticed a little later. */
 const WATCH_SECONDS = 60;
 
+/** For so long after it was away, the server's refusals are not taken at their word. */
+const JUST_BACK_MS = 10_000;
+
 export type Query = { readonly [key: string]: string | number | undefined };
 
 export interface WatchEvent<T> {
@@ -36,6 +39,8 @@ interface Sent {
 
 export class Api {
   private readonly endpoint: Endpoint;
+  /** When the server last failed to answer, ms since 1970. */
+  private lastAway = 0;
 
   constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;
@@ -89,7 +94,7 @@ export class Api {
       }
     } catch (error) {
       if (signal.aborted) return;
-      throw error instanceof UnreachableError ? error : unreachable(this.server, error as Error);
+      throw this.away(error as Error);
     } finally {
       response.destroy();
     }
@@ -120,7 +125,7 @@ export class Api {
       for await (const chunk of response) chunks.push(chunk as Buffer);
     } catch (error) {
       signal?.throwIfAborted();
-      throw error instanceof UnreachableError ? error : unreachable(this.server, error as Error);
+      throw this.away(error as Error);
     }
     return Buffer.concat(chunks).toString("utf8");
   }
@@ -154,7 +159,7 @@ export class Api {
       request.once("close", () => clearTimeout(timer));
       request.once("error", (error: NodeJS.ErrnoException) => {
         if (sent.signal?.aborted) reject(sent.signal.reason);
-        else reject(error instanceof UnreachableError ? error : unreachable(this.server, error));
+        else reject(this.away(error));
       });
       request.once("response", resolve);
       request.end(payload);
@@ -162,6 +167,11 @@ export class Api {
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
     throw this.refusal(sent, status, await this.text(response, sent.signal), response.headers["retry-after"]);
+  }
+
+  private away(error: NodeJS.ErrnoException): UnreachableError {
+    this.lastAway = Date.now();
+    return error instanceof UnreachableError ? error : unreachable(this.server, error);
   }
 
   private refusal(sent: Sent, status: number, body: string, retryAfter?: string): ApiError {
@@ -181,6 +191,9 @@ export class Api {
           ? `the Kubernetes API at ${this.server} does not permit this: ${said}. Grant the kubeconfig's user that right.`
           : `${sent.method} ${sent.path}: ${said || `HTTP ${status}`}`;
     const seconds = Number(retryAfter);
-    return new ApiError(status, reason, message, Number.isFinite(seconds) ? seconds * 1000 : undefined);
+    return new ApiError(status, reason, message, {
+      retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+      justBack: Date.now() - this.lastAway < JUST_BACK_MS,
+    });
   }
 }

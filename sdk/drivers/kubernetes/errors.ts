@@ -13,9 +13,18 @@ export class ApiError extends TargetError {
   readonly reason: string;
   /** How long the server asks to be left alone, in ms. */
   readonly retryAfterMs: number | undefined;
+  /** Whether the same request may well succeed a little later. */
+  readonly transient: boolean;
 
-  constructor(status: number, reason: string, message: string, retryAfterMs?: number) {
+  constructor(
+    status: number,
+    reason: string,
+    message: string,
+    { retryAfterMs, justBack }: { retryAfterMs?: number | undefined; justBack?: boolean } = {},
+  ) {
     super(codeOf(status), message);
+    // An API server that has just started forbids everything until it has read its roles.
+    this.transient = status === 429 || status >= 500 || (status === 403 && justBack === true);
     this.name = "ApiError";
     this.status = status;
     this.reason = reason;
@@ -58,8 +67,7 @@ export const isConflict = (error: unknown): error is ApiError =>
 
 /** Whether the same request may well succeed a little later. */
 export function isTransient(error: unknown): boolean {
-  if (error instanceof UnreachableError) return error.transient;
-  return error instanceof ApiError && (error.status === 429 || error.status >= 500);
+  return (error instanceof UnreachableError || error instanceof ApiError) && error.transient;
 }
 
 /** Network and TLS errors that stay, with how to mend them. */

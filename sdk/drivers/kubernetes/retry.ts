@@ -14,7 +14,7 @@ export interface Limits {
 }
 
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 3_000;
+const LONGEST_PAUSE_MS = 1_000;
 
 /** @throws TargetError `ABORTED` */
 export function checkAborted(signal: AbortSignal | undefined, doing: string): void {

@@ -11,6 +11,7 @@ import type { Side, SubscriberSplitSpec } from "../../contract/subscriber-split"
 import type { KpiCount } from "../../contract/target";
 import { parseMetrics, type Sample } from "./metrics-text";
 import type { Pod } from "./objects";
+import { inParallel } from "./parallel";
 
 /** Requests in flight at once. */
 const PARALLEL = 64;
@@ -34,17 +35,18 @@ export class Scraper {
    * @param timeoutMs for each pod.
    */
   async scrape(pods: readonly Pod[], timeoutMs: number, signal?: AbortSignal): Promise<Scraped[]> {
-    const waiting = pods.filter((pod) => urlOf(pod) !== undefined);
     const results: Scraped[] = [];
-    const work = async () => {
-      for (let pod = waiting.pop(); pod; pod = waiting.pop()) {
-        const text = await this.page(urlOf(pod) as string, timeoutMs, signal).catch(() => undefined);
-        if (text === undefined) continue;
+    await inParallel(
+      pods,
+      async (pod) => {
+        const url = urlOf(pod);
+        const text = url && (await this.page(url, timeoutMs, signal).catch(() => undefined));
+        if (!text) return;
         const { name, labels: of = {} } = pod.metadata;
         results.push({ pod: name, workload: of[labels.workload] ?? "", samples: parseMetrics(text, NAMES) });
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(PARALLEL, waiting.length) }, work));
+      },
+      PARALLEL,
+    );
     return results;
   }
 

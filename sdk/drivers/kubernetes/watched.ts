@@ -9,7 +9,7 @@ import { ApiError, isNotFound, isTransient } from "./errors";
 import type { KubeList, KubeObject } from "./objects";
 
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 1_000;
 
 export class Watched<T extends KubeObject> {
   /** By name. */

@@ -20,6 +20,7 @@ import {
   paths,
   selectorText,
 } from "../objects";
+import { inParallel } from "../parallel";
 import { checkAborted, retrying } from "../retry";
 import { onceEach, waitUntil } from "../wait";
 import { Watched } from "../watched";
@@ -92,10 +93,10 @@ class Scaling {
   }
 
   private async up(before: number): Promise<undefined> {
-    for (const pod of this.alive()) {
-      // What an earlier scaling down asked for and did not come to finish.
-      if (isDraining(pod)) await takeBackDrain(this.cnf, pod, this.context.epoch, this.context);
-    }
+    // What an earlier scaling down asked for and did not come to finish.
+    await inParallel(this.alive().filter(isDraining), (pod) =>
+      takeBackDrain(this.cnf, pod, this.context.epoch, this.context),
+    );
     if (before !== this.wanted) await this.set(this.wanted);
     const trouble = new PodTrouble(this.cnf.patience.unschedulableMs);
     let readySince: number | undefined;
@@ -156,12 +157,12 @@ class Scaling {
       const count = Math.max(0, this.alive().length - this.wanted);
       const chosen = surplus(this.alive(), count, this.carrying());
       const names = new Set(chosen.map((pod) => pod.metadata.name));
-      for (const pod of this.alive()) {
-        if (names.has(pod.metadata.name) && !isDraining(pod))
-          await askToDrain(this.cnf, pod, context.epoch, context);
-        if (!names.has(pod.metadata.name) && isDraining(pod))
-          await takeBackDrain(this.cnf, pod, context.epoch, context);
-      }
+      const { cnf } = this;
+      await inParallel(this.alive(), async (pod) => {
+        const goes = names.has(pod.metadata.name);
+        if (goes && !isDraining(pod)) await askToDrain(cnf, pod, context.epoch, context);
+        if (!goes && isDraining(pod)) await takeBackDrain(cnf, pod, context.epoch, context);
+      });
       const loads = () => {
         const carrying = this.carrying();
         return [...names]

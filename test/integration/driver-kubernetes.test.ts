@@ -1,0 +1,449 @@
+import assert from "node:assert/strict";
+import { gunzipSync } from "node:zlib";
+import type { Action, ActionContext, Target } from "pulumi-issu/contract";
+import { annotations, labels } from "pulumi-issu/contract";
+import { cnfTarget, connect, KubernetesStore } from "#sdk/drivers/kubernetes/index.js";
+import type { Inventory } from "#sdk/drivers/kubernetes/inventory.js";
+import { Api, type KubeObject, until } from "../../lab/cluster/api.ts";
+import { type Lab, startLab } from "../../lab/lab.ts";
+import { writesSince } from "../support/audit.ts";
+import { StubBalancer } from "../support/stub-balancer.ts";
+
+const NAMESPACE = "core";
+const WORKLOAD = "amf-gsu-1-0-0";
+
+describe("Kubernetes driver on a real control plane", () => {
+  let lab: Lab;
+  let api: Api;
+  let balancer: StubBalancer;
+  let target: Target<Inventory>;
+  let epoch = 1;
+
+  before(async function () {
+    this.timeout(120_000);
+    lab = await startLab({ name: "test-driver", nodes: 3, cnf: false, traffic: false });
+    api = new Api(lab.kubeconfigPath);
+    balancer = new StubBalancer(lab.kubeconfigPath, NAMESPACE, "amf");
+    target = open();
+  });
+  after(async () => {
+    await balancer?.stop();
+    api?.close();
+    await lab?.stop();
+  });
+
+  const open = (patience = {}) =>
+    cnfTarget(connect({ kubeconfig: lab.operatorKubeconfigPath, namespace: NAMESPACE }), {
+      name: "amf",
+      namespace: NAMESPACE,
+      patience: { unschedulableMs: 1_000, silenceMs: 1_000, ...patience },
+    });
+
+  const context = (more: Partial<ActionContext> = {}): ActionContext => ({
+    signal: new AbortController().signal,
+    epoch,
+    deadline: Date.now() + 20_000,
+    progress: () => undefined,
+    ...more,
+  });
+  const perform = (action: Action, more: Partial<ActionContext> = {}) =>
+    target.perform(action, context(more));
+  const scale = (replicas: number, from: number, awaitServing = false): Action => ({
+    action: "scale",
+    object: `deployment/${WORKLOAD}`,
+    args: { replicas, from, awaitServing },
+  });
+  const split = (args: Action["args"]): Action => ({
+    action: "split",
+    object: `split/${NAMESPACE}/amf`,
+    args: { admission: "by-ratio", pinned: [], ...args },
+  });
+  const left = { version: "1.0.0", workloads: [WORKLOAD] };
+  const pods = async () =>
+    (await api.list(
+      `/api/v1/namespaces/${NAMESPACE}/pods?labelSelector=${labels.workload}%3D${WORKLOAD}`,
+    )) as readonly (KubeObject & {
+      metadata: { annotations?: Record<string, string>; deletionTimestamp?: string };
+    })[];
+  const rejects = (work: Promise<unknown>, code: string, message = /./) =>
+    assert.rejects(work, (error: Error & { code?: string }) => {
+      assert.equal(error.code, code, error.message);
+      assert.match(error.message, message);
+      return true;
+    });
+
+  const deployment = (name = WORKLOAD, spec: object = {}): KubeObject => {
+    const own = {
+      [labels.cnf]: "amf",
+      [labels.component]: "gsu",
+      [labels.workload]: name,
+      [labels.version]: "1.0.0",
+    };
+    return {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: {
+        name,
+        namespace: NAMESPACE,
+        labels: own,
+        annotations: { [annotations.serviceType]: "load-sharing" },
+      },
+      spec: {
+        selector: { matchLabels: { [labels.workload]: name } },
+        template: {
+          metadata: { labels: own },
+          spec: {
+            containers: [
+              {
+                name: "nf",
+                image: "nf:1.0.0",
+                resources: { requests: { cpu: "100m" } },
+                envFrom: [{ configMapRef: { name: "amf-config" } }],
+                ...spec,
+              },
+            ],
+            terminationGracePeriodSeconds: 1,
+          },
+        },
+      },
+    };
+  };
+
+  it("an empty cluster: an empty inventory, and nothing is written", async () => {
+    const since = Date.now();
+    const began = performance.now();
+    const inventory = await target.observe();
+    const took = performance.now() - began;
+    assert.match(inventory.kubernetesVersion, /^1\.\d+\.\d+$/);
+    assert.deepEqual([inventory.workloads, inventory.autoscalers, inventory.split], [[], [], undefined]);
+    assert.ok((inventory.spareInstances ?? 0) > 0);
+    assert.equal(await target.carries(WORKLOAD), false);
+    const elsewhere = await cnfTarget(connect({ kubeconfig: lab.kubeconfigPath }), {
+      name: "amf",
+      namespace: "nowhere",
+    }).observe();
+    assert.deepEqual(elsewhere.workloads, []);
+    assert.deepEqual(await writesSince(lab.auditLogPath, since), []);
+    assert.ok(took < 3_000, `took ${took} ms`);
+  });
+
+  it("a cluster that isn't there, and credentials that don't count", async () => {
+    const text = (server: string) =>
+      JSON.stringify({
+        clusters: [{ name: "c", cluster: { server, "insecure-skip-tls-verify": true } }],
+        users: [{ name: "u", user: { token: "secret-token" } }],
+        contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+        "current-context": "x",
+      });
+    const at = (kubeconfig: string) =>
+      cnfTarget(connect({ kubeconfig }), { name: "amf", namespace: NAMESPACE });
+    await rejects(at(text("https://127.0.0.1:1")).observe(), "UNREACHABLE", /127\.0\.0\.1:1/);
+    const { clusters } = JSON.parse(
+      await (await import("node:fs/promises")).readFile(lab.kubeconfigPath, "utf8"),
+    );
+    await rejects(at(text(clusters[0].cluster.server)).observe(), "UNAUTHORIZED", /^(?!.*secret-token)/s);
+    assert.equal(await at(text("https://127.0.0.1:1")).carries(WORKLOAD), undefined);
+  });
+
+  describe("store", () => {
+    const store = (namespace = NAMESPACE) =>
+      new KubernetesStore(connect({ kubeconfig: lab.operatorKubeconfigPath, namespace }));
+    const key = "cnf/core/amf";
+
+    it("reads nothing without creating it, then writes by compare-and-swap", async () => {
+      const since = Date.now();
+      assert.equal(await store().read(key), undefined);
+      assert.equal(await store().holder(key), undefined);
+      assert.deepEqual(await writesSince(lab.auditLogPath, since), []);
+      const first = await store().write(key, "{}", undefined);
+      await assert.rejects(store().write(key, "other", undefined), { name: "StoreConflict" });
+      const second = await store().write(key, '{"a":1}', first);
+      await assert.rejects(store().write(key, "late", first), { name: "StoreConflict" });
+      assert.deepEqual(await store().read(key), { text: '{"a":1}', revision: second });
+      assert.deepEqual(await store().list(), [key]);
+      const large = `"${"x".repeat(2_000_000)}"`;
+      await store().write(key, large, second);
+      assert.equal((await store().read(key))?.text, large);
+    });
+
+    it("one holder at a time; the epoch rises with each and never falls", async () => {
+      const lease = "cnf/core/leased";
+      assert.deepEqual(await store().acquire(lease, "a", 10_000), { epoch: 1 });
+      assert.deepEqual(await store().acquire(lease, "a", 10_000), { epoch: 1 });
+      const refused = await store().acquire(lease, "b", 10_000);
+      assert.ok("heldBy" in refused && refused.heldBy === "a" && refused.until > Date.now());
+      assert.equal(await store().renew(lease, "a", 1, 10_000), true);
+      assert.equal(await store().renew(lease, "b", 1, 10_000), false);
+      await store().release(lease, "b", 1);
+      assert.ok(await store().holder(lease));
+      await store().release(lease, "a", 1);
+      assert.equal(await store().holder(lease), undefined);
+      const b = store();
+      assert.deepEqual(await b.acquire(lease, "b", 10_000), { epoch: 2 });
+      assert.equal(await store().renew(lease, "a", 1, 10_000), false);
+      const revision = await b.write(lease, "{}", undefined);
+      // Somebody clears up, and takes too much.
+      await api.delete(`/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/issu-journal-cnf-leased`);
+      const c = store();
+      assert.deepEqual(await c.acquire(lease, "c", 1_000), { epoch: 3 });
+      const after = await c.write(lease, "{}", revision);
+      await rejects(b.write(lease, "late", after), "STALE_EPOCH");
+    });
+
+    it("many at once: one takes it", async () => {
+      const got = await Promise.all(
+        ["a", "b", "c", "d", "e"].map((who) => store().acquire("cnf/core/raced", who, 10_000)),
+      );
+      assert.equal(got.filter((of) => "epoch" in of).length, 1);
+    });
+
+    it("a namespace that isn't there", () =>
+      rejects(
+        new KubernetesStore(connect({ kubeconfig: lab.kubeconfigPath, namespace: "nowhere" })).write(
+          key,
+          "{}",
+          undefined,
+        ),
+        "NO_NAMESPACE",
+        /nowhere/,
+      ));
+  });
+
+  describe("actions", () => {
+    before(async () => {
+      await api.create({
+        apiVersion: "v1",
+        kind: "ConfigMap",
+        metadata: { name: "amf-config", namespace: NAMESPACE },
+        data: { plmn: "00101" },
+      });
+      await api.create(deployment());
+      await api.create({
+        apiVersion: "policy/v1",
+        kind: "PodDisruptionBudget",
+        metadata: { name: "amf", namespace: NAMESPACE },
+        spec: { maxUnavailable: 1, selector: { matchLabels: { [labels.cnf]: "amf" } } },
+      });
+      await api.create({
+        apiVersion: "autoscaling/v2",
+        kind: "HorizontalPodAutoscaler",
+        metadata: { name: "amf-gsu", namespace: NAMESPACE },
+        spec: {
+          scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: WORKLOAD },
+          minReplicas: 1,
+          maxReplicas: 20,
+        },
+      });
+    });
+
+    it("suspends an autoscaler, once, and restores it to another workload", async () => {
+      const suspend = {
+        action: "suspend-autoscaler",
+        object: "hpa/amf-gsu",
+        args: { workload: WORKLOAD, replicas: 4 },
+      };
+      await perform(suspend);
+      assert.match((await perform(suspend)).detail, /already/);
+      assert.deepEqual((await target.observe()).autoscalers, [
+        { name: "amf-gsu", workload: WORKLOAD, suspended: true, replicas: 4 },
+      ]);
+      const restore = { action: "restore-autoscaler", object: "hpa/amf-gsu", args: { workload: WORKLOAD } };
+      await rejects(perform(restore, { epoch: 0 }), "STALE_EPOCH");
+      await perform(restore);
+      assert.match((await perform(restore)).detail, /left alone/);
+      assert.deepEqual((await target.observe()).autoscalers, [
+        { name: "amf-gsu", workload: WORKLOAD, suspended: false },
+      ]);
+      assert.match((await perform({ ...restore, object: "hpa/none" })).detail, /nothing to do/);
+      await perform(suspend);
+    });
+
+    it("scales up and waits until all are Ready", async () => {
+      const lines: string[] = [];
+      const { detail } = await perform(scale(4, 1), { progress: (line) => lines.push(line) });
+      assert.match(detail, /4 of 4/);
+      assert.match(lines.at(-1) ?? "", /4 of 4 Ready/);
+      const { workloads, bootMs } = await target.observe();
+      assert.equal(workloads[0]?.replicas, 4);
+      assert.equal(workloads[0]?.component, "gsu");
+      assert.ok(bootMs !== undefined);
+      assert.match((await perform(scale(4, 1))).detail, /was 4/);
+    });
+
+    it("without a load balancer: says so", async () => {
+      await rejects(perform(split({ left, ratio: 0 })), "NO_LOAD_BALANCER", /subscribersplit\/amf/);
+      await rejects(perform(scale(4, 4, true)), "NO_LOAD_BALANCER");
+      await rejects(perform(scale(0, 4)), "WOULD_LOSE_SESSIONS", /has not reported/);
+      assert.equal(await target.carries(WORKLOAD), undefined);
+      balancer.start();
+    });
+
+    it("writes the split once, waits until it is obeyed, and takes away a side that is left out", async () => {
+      await perform(split({ left, right: { version: "1.1.0", workloads: ["new"] }, ratio: 50 }));
+      const since = Date.now();
+      await perform(split({ left, right: { version: "1.1.0", workloads: ["new"] }, ratio: 50 }));
+      assert.deepEqual(await writesSince(lab.auditLogPath, since), []);
+      assert.equal((await target.observe()).split?.ratio, 50);
+      await perform(split({ left, ratio: 0 }));
+      const observed = (await target.observe()).split;
+      assert.equal(observed?.right, undefined);
+      assert.deepEqual(observed?.carried, { left: 0, right: 0, moving: 0 });
+      await perform(scale(4, 4, true));
+    });
+
+    it("turns a stale writer away", async () => {
+      epoch = 5;
+      await perform(split({ left, ratio: 0 }));
+      await perform(scale(4, 4));
+      epoch = 4;
+      await rejects(perform(split({ left, ratio: 10 })), "STALE_EPOCH", /epoch 5/);
+      await rejects(perform(scale(5, 4)), "STALE_EPOCH");
+      epoch = 5;
+      assert.equal((await target.observe()).workloads[0]?.replicas, 4);
+    });
+
+    it("drains those with the fewest sessions, and none is lost", async () => {
+      const names = (await pods()).map((pod) => pod.metadata.name).sort();
+      names.forEach((name, index) => {
+        balancer.sessions.set(name, 100 * (index + 1));
+      });
+      await perform(scale(2, 4));
+      const after = (await pods()).map((pod) => pod.metadata.name).sort();
+      assert.deepEqual(after, names.slice(2));
+      assert.equal(balancer.lost, 0);
+      assert.equal(
+        [...balancer.sessions.values()].reduce((a, b) => a + b),
+        1000,
+      );
+      assert.equal(await target.carries(WORKLOAD), true);
+    });
+
+    it("stopped in the middle of a drain: goes on with the same instances, or takes the request back", async () => {
+      await perform(scale(3, 2));
+      await balancer.stop();
+      for (const pod of await pods()) balancer.sessions.set(pod.metadata.name, 10);
+      const stop = new AbortController();
+      const draining = perform(scale(2, 3), { signal: stop.signal });
+      const asked = await until("a pod to be asked", 5_000, async () =>
+        (await pods()).find((pod) => pod.metadata.annotations?.[annotations.drain] !== undefined),
+      );
+      stop.abort();
+      await rejects(draining, "ABORTED");
+      assert.equal((await target.observe()).workloads[0]?.draining, 1);
+      balancer.start();
+      await perform(scale(2, 3));
+      assert.ok(!(await pods()).some((pod) => pod.metadata.name === asked.metadata.name));
+      assert.equal(balancer.lost, 0);
+
+      const [pod] = await pods();
+      const path = `/api/v1/namespaces/${NAMESPACE}/pods/${pod?.metadata.name}`;
+      await api.patch(path, { metadata: { annotations: { [annotations.drain]: "3" } } });
+      await perform(scale(3, 2, true));
+      assert.ok((await pods()).every((of) => of.metadata.annotations?.[annotations.drain] === undefined));
+    });
+
+    it("does not take the last instances from subscribers who have nowhere to go", async () => {
+      await rejects(perform(scale(0, 3)), "WOULD_LOSE_SESSIONS", /sessions/);
+      assert.equal((await pods()).length, 3);
+      balancer.sessions.clear();
+      await until("an empty report", 5_000, async () =>
+        (await target.carries(WORKLOAD)) === false ? true : undefined,
+      );
+      await perform(scale(0, 3));
+      assert.equal((await pods()).length, 0);
+      await perform(scale(2, 0, true));
+    });
+
+    it("goes on from a number that someone else set, and says so", async () => {
+      assert.match((await perform(scale(3, 7, true))).detail, /someone else had set 2/);
+    });
+
+    it("a cluster that is full, and a pod that never starts", async () => {
+      await api.create(deployment("amf-huge", { resources: { requests: { cpu: "4000" } } }));
+      const huge = {
+        action: "scale",
+        object: "deployment/amf-huge",
+        args: { replicas: 1, from: 1, awaitServing: false },
+      };
+      await rejects(perform(huge), "UNSCHEDULABLE", /no node takes pod/);
+      const patient = open({ unschedulableMs: 60_000 });
+      await rejects(
+        patient.perform(huge, context({ deadline: Date.now() + 1_000 })),
+        "TIMEOUT",
+        /unschedulable/,
+      );
+      await api.delete(`/apis/apps/v1/namespaces/${NAMESPACE}/deployments/amf-huge`);
+      await rejects(perform({ ...huge, object: "deployment/none" }), "NOT_FOUND", /pulumi up/);
+    });
+
+    it("dial test: passes, and fails with each procedure and cause, identities masked", async () => {
+      const dial = {
+        action: "dial-test",
+        object: `split/${NAMESPACE}/amf`,
+        args: {
+          subscribers: ["imsi-001010000000001", "imsi-001010000000002"],
+          side: "right",
+          withinMs: 5_000,
+        },
+      };
+      assert.match((await perform(dial)).detail, /2 designated subscribers passed 4/);
+      balancer.dial = (subscriber, procedure, side) => ({
+        passed: procedure !== "paging",
+        ...(procedure === "paging" ? { cause: "5GMM cause 22" } : {}),
+        servedBy: "pod",
+        side: subscriber.endsWith("2") ? "left" : side,
+        durationMs: 5,
+      });
+      await assert.rejects(perform(dial), (error: Error & { code?: string }) => {
+        assert.equal(error.code, "DIAL_TEST_FAILED");
+        assert.match(error.message, /imsi-\*{11}0001 paging: 5GMM cause 22/);
+        assert.match(error.message, /0002 registration: served by the left side/);
+        assert.doesNotMatch(error.message, /00101000/);
+        return true;
+      });
+      assert.equal(
+        (await api.list(`/apis/pulumi-issu.dev/v1alpha1/namespaces/${NAMESPACE}/dialtests`)).length,
+        1,
+      );
+    });
+
+    it("snapshot: complete, the same for the same content, ten kept", async () => {
+      const snap = (label: string): Action => ({
+        action: "snapshot",
+        object: `cnf/${NAMESPACE}/amf`,
+        args: { workloads: [WORKLOAD], label },
+      });
+      const { detail: id } = await perform(snap("before gray-50"));
+      assert.equal((await perform(snap("before gray-50"))).detail, id);
+      const secret = await api.get<KubeObject & { data: { manifests: string }; immutable: boolean }>(
+        `/api/v1/namespaces/${NAMESPACE}/secrets/${id}`,
+      );
+      assert.equal(secret.immutable, true);
+      const saved = JSON.parse(
+        gunzipSync(Buffer.from(secret.data.manifests, "base64")).toString(),
+      ) as KubeObject[];
+      assert.deepEqual(
+        saved.map((of) => `${of.kind}/${of.metadata.name}`),
+        [
+          "ConfigMap/amf-config",
+          `Deployment/${WORKLOAD}`,
+          "HorizontalPodAutoscaler/amf-gsu",
+          "PodDisruptionBudget/amf",
+          "SubscriberSplit/amf",
+        ],
+      );
+      assert.ok(saved.every((of) => of.status === undefined && of.metadata.managedFields === undefined));
+      for (let i = 0; i < 11; i++) await perform(snap(`step ${i}`));
+      const kept = await api.list(
+        `/api/v1/namespaces/${NAMESPACE}/secrets?labelSelector=pulumi-issu.dev%2Fsnapshot`,
+      );
+      assert.equal(kept.length, 10);
+    });
+
+    it("the API server away for a moment: goes on", async () => {
+      const scaling = perform(scale(5, 3, true));
+      await lab.fault("apiserver-stop", { seconds: 2 });
+      assert.match((await scaling).detail, /5 of 5/);
+    });
+  });
+});
