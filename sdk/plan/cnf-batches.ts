@@ -58,9 +58,18 @@ export const backward = (version: string): Direction => ({
 /** A hundredth of an instance is not worth another one: ratios are rounded. */
 const EPSILON = 0.01;
 
+/** Far more than any way has; a planner that went round in circles would hang preview without a word. */
+const MOST_ROUNDS = 20_000;
+
 /** Instances that carry a share of the subscribers, at least one if it carries anyone. */
 export const needed = (full: number, share: number): number =>
   share <= 0 ? 0 : Math.max(1, Math.ceil((full * share) / 100 - EPSILON));
+
+/** Instances of the growing side at the goal; one place stays for the other side while it carries anyone. */
+function goalOf(lane: Lane, goal: number): number {
+  const wanted = needed(lane.full, goal);
+  return goal >= 100 || lane.shrink === undefined ? wanted : Math.max(1, Math.min(wanted, lane.limit - 1));
+}
 
 /** Rounded down so that a ratio is never more than the instances carry. */
 const shareOf = (instances: number, full: number): number =>
@@ -74,7 +83,9 @@ const shareOf = (instances: number, full: number): number =>
 export function advance(draft: Draft, given: readonly Lane[], goal: number, direction: Direction): void {
   let lanes = given;
   heal(draft, lanes, direction);
-  for (;;) {
+  for (let round = 0; ; round++) {
+    if (round > MOST_ROUNDS)
+      throw new Error(`no way to ${goal} % was found for ${JSON.stringify(given)}; this is a bug`);
     const before = draft.steps.length;
     const share = () => direction.ratioOf(draft.split.ratio);
     for (const lane of lanes) grow(draft, lane, goal);
@@ -84,8 +95,7 @@ export function advance(draft: Draft, given: readonly Lane[], goal: number, dire
     }
     for (const lane of lanes) shrink(draft, lane, goal, share(), direction);
     if (draft.steps.length > before) continue;
-    if (share() >= goal && lanes.every((lane) => draft.count(lane.grow).asked >= needed(lane.full, goal)))
-      return;
+    if (share() >= goal && lanes.every((lane) => draft.count(lane.grow).asked >= goalOf(lane, goal))) return;
     // Nothing fits the budget (one instance and no surge, or others took the room): one more leads on, staying does not.
     lanes = lanes.map((lane) => ({ ...lane, limit: lane.limit + 1 }));
   }
@@ -107,8 +117,8 @@ function grow(draft: Draft, lane: Lane, goal: number): void {
   const count = draft.count(lane.grow);
   const others = lane.shrink === undefined ? 0 : draft.count(lane.shrink).asked;
   const room = Math.max(0, Math.min(lane.limit - count.asked - others, lane.batch));
-  const to = Math.max(count.asked, Math.min(needed(lane.full, goal), count.asked + room));
-  if (to > count.asked || (count.serving < to && count.serving < needed(lane.full, goal)))
+  const to = Math.max(count.asked, Math.min(goalOf(lane, goal), count.asked + room));
+  if (to > count.asked || (count.serving < to && count.serving < goalOf(lane, goal)))
     draft.scale(lane.grow, to, true);
 }
 
@@ -116,8 +126,10 @@ function grow(draft: Draft, lane: Lane, goal: number): void {
 function reach(draft: Draft, lane: Lane, goal: number): number {
   const { asked, serving } = draft.count(lane.grow);
   if (serving === 0) return 0;
+  // Enough for the goal within a hundredth of an instance is enough.
+  if (serving >= goalOf(lane, goal)) return goal;
   const others = lane.shrink === undefined ? 0 : draft.count(lane.shrink).asked;
-  const grown = asked >= needed(lane.full, goal);
+  const grown = asked >= goalOf(lane, goal);
   // The larger side bears being short of an instance better than the smaller one.
   const short = !grown && serving >= others ? lane.slack : 0;
   return shareOf(serving + short, lane.full);
@@ -128,14 +140,13 @@ function shrink(draft: Draft, lane: Lane, goal: number, share: number, direction
   const growing = draft.count(lane.grow);
   const count = draft.count(lane.shrink);
   if (share >= 100 && direction.keepLast) return;
-  const goalGrow = needed(lane.full, goal);
+  const goalGrow = goalOf(lane, goal);
   const goalShrink =
     goal >= 100 ? 0 : Math.max(1, Math.min(needed(lane.shrinkFull, 100 - goal), lane.limit - goalGrow));
-  const borrowed = Math.max(0, needed(lane.full, share) - growing.serving);
+  // Exact, not in whole instances: both sides may be short of a fraction each.
+  const borrowed = Math.max(0, (lane.full * share) / 100 - growing.serving);
   const short = growing.asked < goalGrow ? Math.max(0, lane.slack - borrowed) : 0;
-  const carrying = needed(lane.shrinkFull, 100 - share);
-  const least = Math.max(share >= 100 ? 0 : 1, goalShrink, carrying - short);
-  // With no slack in the policy a rounding may leave a side one short of its goal; the limit then decides.
-  const to = share >= goal ? Math.max(share >= 100 ? 0 : 1, goalShrink) : least;
-  if (to < count.asked) draft.scale(lane.shrink, to, true);
+  const carrying = Math.ceil((lane.shrinkFull * (100 - share)) / 100 - short - EPSILON);
+  const least = Math.max(share >= 100 ? 0 : 1, goalShrink, carrying);
+  if (least < count.asked) draft.scale(lane.shrink, least, true);
 }
