@@ -69,6 +69,19 @@ export interface Cell {
 }
 
 const GAP = 2;
+/** Columns that the last one gets at least. */
+const LEAST_LAST = 12;
+
+/** Narrows the widest of the first columns until they fit. Returns what they take, gaps included. */
+function shrink(widths: number[], columns: number, room: number): number {
+  for (;;) {
+    const first = widths.slice(0, columns);
+    const taken = first.reduce((sum, width) => sum + width + GAP, 0);
+    const widest = first.indexOf(Math.max(...first));
+    if (taken <= room || (first[widest] ?? 0) <= 4) return taken;
+    widths[widest] = (first[widest] as number) - 1;
+  }
+}
 
 /** A table whose last column takes what is left of the width and wraps. */
 export function table(
@@ -84,31 +97,23 @@ export function table(
     ),
   );
   const last = columns.length - 1;
-  const before = widths.slice(0, last).reduce((sum, width) => sum + width + GAP, 0);
-  widths[last] = Math.max(8, page.width - before);
+  const before = shrink(widths, last, page.width - LEAST_LAST);
+  widths[last] = page.width - before;
 
-  const put = (row: readonly Cell[], i: number, style?: Style): string => {
-    const column = columns[i] as Column;
+  const put = (row: readonly Cell[], i: number): string => {
     const width = widths[i] as number;
-    const cell = row[i] ?? { text: "" };
-    const text = fit(cell.text, width);
-    const padded = column.right ? text.padStart(width) : i === last ? text : text.padEnd(width);
-    const as = style ?? cell.style;
-    return as ? page.paint(as, padded) : padded;
+    const { text = "", style } = row[i] ?? {};
+    const short = fit(text, width);
+    const padded = columns[i]?.right ? short.padStart(width) : i === last ? short : short.padEnd(width);
+    return style && text !== "" ? page.paint(style, padded) : padded;
   };
-  const gap = " ".repeat(GAP);
-  const line = (row: readonly Cell[], style?: Style) =>
+  const line = (row: readonly Cell[]): string =>
     columns
-      .map((_, i) => put(row, i, style))
-      .join(gap)
+      .map((_, i) => put(row, i))
+      .join(" ".repeat(GAP))
       .trimEnd();
 
-  const out = [
-    line(
-      columns.map(({ head }) => ({ text: head })),
-      "dim",
-    ),
-  ];
+  const out = [page.paint("dim", line(columns.map(({ head }) => ({ text: head }))))];
   for (const row of cells) {
     const [first = "", ...more] = wrap(row[last]?.text ?? "", widths[last] as number);
     const style = row[last]?.style;

@@ -87,10 +87,7 @@ export class Probe {
     const target = cnfTarget(connection, parts) as Target<CnfInventory>;
     return {
       read: async () => {
-        const [inventory, split] = await Promise.all([
-          target.observe(),
-          readSplit(connection, parts),
-        ]);
+        const [inventory, split] = await Promise.all([target.observe(), readSplit(connection, parts)]);
         return { inventory, split };
       },
       sample: (kpis, signal) => target.sample(kpis, signal),

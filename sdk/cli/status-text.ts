@@ -6,7 +6,7 @@
 import type { PastCampaign } from "../campaign/journal";
 import { formatDuration as duration } from "../policy/duration";
 import { clock, count, percent } from "./format";
-import { type Cell, hanging, type Page, type Style, table } from "./layout";
+import { type Cell, hanging, type Page, type Style, table, wrap } from "./layout";
 import type {
   CampaignStatus,
   InstanceStatus,
@@ -97,7 +97,12 @@ function heading(status: TargetStatus, now: number, page: Page): string[] {
       : "nothing was done yet";
   const style = stateStyles[status.state];
   const state = status.state.toUpperCase();
-  lines.push(`${page.paint("bold", status.target)}  ${title}  ${style ? page.paint(style, state) : state}`);
+  const fits = status.target.length + title.length + state.length + 4 <= page.width;
+  lines.push(
+    ...(fits
+      ? [`${page.paint("bold", status.target)}  ${title}  ${style ? page.paint(style, state) : state}`]
+      : wrap(`${status.target} ${title} ${state}`, page.width)),
+  );
   if (campaign) lines.push(...hanging("", campaignLine(campaign, now), page));
   if (lease)
     lines.push(...hanging("", `in hand by ${lease.heldBy}, lease until ${clock(lease.until, now)}`, page));
@@ -277,14 +282,17 @@ function history(past: readonly PastCampaign[], now: number, page: Page): string
   const lines = past
     .slice(-PAST_SHOWN)
     .reverse()
-    .map(
-      ({ id, intent, from, to, state, openedAt }) =>
-        `${id}  ${clock(openedAt, now)}  ${intent} ${from ? `${from} → ` : ""}${to}  ${state}`,
+    .flatMap(({ id, intent, from, to, state, openedAt }) =>
+      hanging(
+        `${id}  ${clock(openedAt, now)}  `,
+        `${intent} ${from ? `${from} → ` : ""}${to}: ${state}`,
+        page,
+      ),
     );
-  const more = past.length - lines.length;
+  const more = past.length - Math.min(past.length, PAST_SHOWN);
   return [
     page.paint("dim", "CAMPAIGNS BEFORE"),
-    ...lines.flatMap((line) => hanging("", line, page)),
+    ...lines,
     ...(more > 0 ? [page.paint("dim", `and ${more} more: --json lists them all`)] : []),
   ];
 }
