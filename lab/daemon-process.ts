@@ -1,9 +1,11 @@
 /**
- * How the lab's own daemons are run: with their settings in a file of mode 600, ahead of other work where that is allowed,
- * since their timers are what the lab measures with.
+ * How the lab's own daemons are run: with their settings in a file of mode 600, and at real-time priority where that is
+ * allowed. They stand for machines with cores of their own, and their timers are what the lab measures with: beside a
+ * busy build, calls show gaps of 25 ms with it and of 150 ms without.
  *
  * @module
  */
+import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -26,9 +28,7 @@ export function daemonProcess(
   writeJson(file, settings);
   return {
     name,
-    // Raises the priority of every thread, and goes on without where that is not allowed.
-    command: "nice",
-    args: ["-n", "-15", process.execPath, "--single-threaded-gc", fileURLToPath(entry), file],
+    ...ahead(process.execPath, ["--single-threaded-gc", fileURLToPath(entry), file]),
     readyWithinMs: 30_000,
     async ready(signal) {
       for (;;) {
@@ -42,4 +42,11 @@ export function daemonProcess(
       }
     },
   };
+}
+
+/** By way of chrt(1), which becomes the program itself, so that every thread has the priority. */
+function ahead(command: string, args: readonly string[]): { command: string; args: readonly string[] } {
+  const realTime = ["--rr", "1"];
+  const allowed = spawnSync("chrt", [...realTime, "true"], { stdio: "ignore" }).status === 0;
+  return allowed ? { command: "chrt", args: [...realTime, command, ...args] } : { command, args };
 }

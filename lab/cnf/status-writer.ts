@@ -27,7 +27,8 @@ export class StatusWriter {
   #written = "";
   #shape = "";
   #at = 0;
-  #failed = false;
+  /** After a failure. */
+  #notBefore = 0;
   #closed = false;
 
   constructor(source: StatusSource) {
@@ -44,7 +45,7 @@ export class StatusWriter {
 
   /** Something may have changed. */
   poke(): void {
-    if (this.#timer || this.#writing || this.#closed) return;
+    if (this.#writing || this.#closed) return;
     const name = this.#source.name();
     if (name === undefined) return;
     const status = this.#source.status();
@@ -56,19 +57,18 @@ export class StatusWriter {
       status.instances.map((i) => [i.name, i.serving, i.draining, i.subscribers === 0]),
     ]);
     const urgent = shape !== this.#shape;
-    const wait = urgent
-      ? 0
-      : this.#at + (status.moving > 0 ? WHILE_MOVING : WHILE_SETTLED) - performance.now();
-    const due = Math.max(wait, this.#failed ? AFTER_FAILURE : 0);
+    const now = performance.now();
+    const interval = status.moving > 0 ? WHILE_MOVING : WHILE_SETTLED;
+    const due = Math.max(urgent ? 0 : this.#at + interval - now, this.#notBefore - now);
     if (due > 0) {
-      this.#timer = setTimeout(() => {
+      this.#timer ??= setTimeout(() => {
         this.#timer = undefined;
         this.poke();
       }, due);
-      // Once waited for, a failure is not waited for again.
-      this.#failed = false;
       return;
     }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     const text = JSON.stringify(status);
     if (text === this.#written && !urgent) return;
     void this.#write(name, status, text, shape);
@@ -82,7 +82,7 @@ export class StatusWriter {
       this.#written = text;
       this.#shape = shape;
     } catch (error) {
-      this.#failed = true;
+      this.#notBefore = performance.now() + AFTER_FAILURE;
       this.#source.log(`split ${name}: status not written: ${(error as Error).message}`);
     } finally {
       this.#writing = false;
