@@ -50,13 +50,18 @@ export async function statusOf(
       return undefined;
     }
   };
-  const api = new Api(paths.kubeconfig, 3_000);
+  // Asked anew each time, so that a command which died early shows as what is missing, and not as an error of ours.
+  const list = (path: string) =>
+    ask("API server", async () => {
+      const api = new Api(paths.kubeconfig, 3_000);
+      return api.list(path).finally(() => api.close());
+    });
   const [nodes = [], pods = [], cnf, traffic] = await Promise.all([
-    ask("API server", () => api.list("/api/v1/nodes")),
-    ask("API server", () => api.list(`/api/v1/namespaces/${record.shape.namespace}/pods`)),
+    list("/api/v1/nodes"),
+    list(`/api/v1/namespaces/${record.shape.namespace}/pods`),
     statusOfDaemon(record.endpoints.cnf),
     statusOfDaemon(record.endpoints.traffic),
-  ]).finally(() => api.close());
+  ]);
   function statusOfDaemon(endpoint: Endpoint | undefined): Promise<unknown> {
     if (!endpoint) return Promise.resolve(undefined);
     const what = endpoint === record.endpoints.cnf ? "instances" : "subscribers";
