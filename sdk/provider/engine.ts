@@ -38,9 +38,13 @@ export class Engine {
     }, TICK_EVERY_MS).unref();
   }
 
+  /** Nothing more will be said of a resource's progress. */
+  settle(urn: string): void {
+    this.ticks.delete(urn);
+  }
+
   /** A line that stays. */
   say(urn: string, line: string): void {
-    this.ticks.delete(urn);
     this.log(line, urn, false);
   }
 

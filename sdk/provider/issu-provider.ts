@@ -104,6 +104,7 @@ export class IssuProvider implements Provider {
       throw Object.assign(new Error(message), { code });
     } finally {
       this.running.delete(run);
+      this.engine.settle(urn);
     }
   }
 
