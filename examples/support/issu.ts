@@ -22,5 +22,18 @@ export async function issuReport(
     ["report", target, "--namespace", namespace, "--json"],
     { env },
   );
-  return JSON.parse(stdout);
+  const { campaigns } = JSON.parse(stdout);
+  const [{ from, to, outcome, startedAt, durationMs, rollbackMs, rollbackStartedAt, stages }] = campaigns;
+  return {
+    target: campaigns[0].target,
+    from: from ?? null,
+    to,
+    // One that is still open after its `up` has ended did not end as it should.
+    outcome: outcome === "open" ? "failed" : outcome,
+    startedAt,
+    durationMs,
+    rollbackMs: rollbackStartedAt ? rollbackMs : null,
+    stages,
+    ...(rollbackStartedAt ? { rollbackStartedAt } : {}),
+  };
 }

@@ -30,6 +30,8 @@ export interface CampaignReport {
   readonly durationMs: number;
   /** Part of it that went into taking it back; 0 if it was not, and for campaigns other than the last. */
   readonly rollbackMs: number;
+  /** When taking it back began; absent if it was not. */
+  readonly rollbackStartedAt?: string;
   /** Why it was taken back. */
   readonly reason?: string;
   /** Runs of the engine that worked on it; 0 for campaigns other than the last, of which it is not kept. */
@@ -95,7 +97,7 @@ export function campaignReport(campaign: CampaignRecord, context: ReportContext 
     startedAt: campaign.openedAt,
     durationMs: endOf(campaign, now) - ms(campaign.openedAt),
     rollbackMs: rollback ? (rollback.finishedAt ? ms(rollback.finishedAt) : now) - ms(rollback.startedAt) : 0,
-    ...(rollback ? { reason: rollback.reason } : {}),
+    ...(rollback ? { rollbackStartedAt: rollback.startedAt, reason: rollback.reason } : {}),
     attempts: campaign.attempt,
     stages: campaign.stages.map((stage) => ({
       name: stage.name,

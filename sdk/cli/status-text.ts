@@ -119,7 +119,8 @@ function campaignLine(campaign: CampaignStatus, now: number): string {
   return parts.join(" · ");
 }
 
-function stages({ stages: all }: CampaignStatus, page: Page): string[] {
+function stages({ stages: all, state: of }: CampaignStatus, page: Page): string[] {
+  const goesOn = of === "open" || of === "held";
   return table(
     [
       { head: "STAGE", max: 24 },
@@ -131,7 +132,7 @@ function stages({ stages: all }: CampaignStatus, page: Page): string[] {
     ],
     all.map((stage) => [
       stage.name,
-      styled(stage.state),
+      !goesOn && stage.state === "pending" ? { text: "not reached", style: "dim" } : styled(stage.state),
       stage.state === "skipped" ? "" : duration(stage.expectedMs),
       actual(stage),
       stage.attempts > 0 ? String(stage.attempts) : "",

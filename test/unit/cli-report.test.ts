@@ -14,6 +14,7 @@ describe("issu report", () => {
     assert.equal(report.to, "1.1.0");
     assert.equal(report.durationMs, 38_000);
     assert.equal(report.rollbackMs, 8_000);
+    assert.equal(report.rollbackStartedAt, ago(10));
     assert.match(report.reason ?? "", /97\.00 %/);
     assert.deepEqual(report.stages[1], {
       name: "gray-50",
