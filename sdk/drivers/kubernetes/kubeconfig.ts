@@ -12,7 +12,6 @@ import * as http from "node:http";
 import * as https from "node:https";
 import * as os from "node:os";
 import * as path from "node:path";
-import { load } from "js-yaml";
 import { TargetError } from "../../contract/target";
 
 export interface Endpoint {
@@ -92,10 +91,17 @@ export function endpointOf(kubeconfig?: string, context?: string): Endpoint {
   return fromText(text, file, path.dirname(path.resolve(file)), context);
 }
 
+/** JSON is YAML too, and is read without loading a parser. */
+function parse(text: string): unknown {
+  if (text.trimStart().startsWith("{")) return JSON.parse(text);
+  const { load } = require("js-yaml") as typeof import("js-yaml");
+  return load(text);
+}
+
 function fromText(text: string, where: string, dir: string, wanted?: string): Endpoint {
   let config: Kubeconfig;
   try {
-    config = load(text) as Kubeconfig;
+    config = parse(text) as Kubeconfig;
   } catch {
     // The parser's own message quotes the line at fault, which may be a key.
     throw bad(
