@@ -35,8 +35,10 @@ export interface Direction {
   readonly ratioOf: (share: number) => number;
   /** What a move of subscribers is called in preview. */
   readonly summary: (from: number, to: number) => string;
-  /** The shrinking side's last instances stay until whoever asked takes them away. */
+  /** An instance of the shrinking side stays until whoever asked takes it away. */
   readonly keepLast: boolean;
+  /** Designated subscribers follow the ratio again. */
+  readonly unpins: boolean;
   /** The shrinking side is one to wait for when instances of it are missing: it serves well. Not on the way back. */
   readonly healShrinking: boolean;
 }
@@ -45,6 +47,7 @@ export const forward = (version: string): Direction => ({
   ratioOf: (share) => share,
   summary: (from, to) => `move subscribers to ${version}: ${percent(from)} → ${percent(to)}`,
   keepLast: false,
+  unpins: false,
   healShrinking: true,
 });
 
@@ -52,6 +55,7 @@ export const backward = (version: string): Direction => ({
   ratioOf: (share) => 100 - share,
   summary: (from, to) => `move subscribers back to ${version}: ${percent(100 - from)} → ${percent(100 - to)}`,
   keepLast: true,
+  unpins: true,
   healShrinking: false,
 });
 
@@ -91,7 +95,8 @@ export function advance(draft: Draft, given: readonly Lane[], goal: number, dire
     for (const lane of lanes) grow(draft, lane, goal);
     const carried = Math.min(goal, ...lanes.map((lane) => reach(draft, lane, goal)));
     if (carried > share()) {
-      draft.move({ ratio: direction.ratioOf(carried) }, direction.summary(share(), carried));
+      const pinned = direction.unpins ? { pinned: [] } : {};
+      draft.move({ ratio: direction.ratioOf(carried), ...pinned }, direction.summary(share(), carried));
     }
     for (const lane of lanes) shrink(draft, lane, goal, share(), direction);
     if (draft.steps.length > before) continue;
@@ -139,14 +144,15 @@ function shrink(draft: Draft, lane: Lane, goal: number, share: number, direction
   if (lane.shrink === undefined) return;
   const growing = draft.count(lane.grow);
   const count = draft.count(lane.shrink);
-  if (share >= 100 && direction.keepLast) return;
   const goalGrow = goalOf(lane, goal);
+  const last = share < 100 || direction.keepLast ? 1 : 0;
+  if (share >= 100 && direction.keepLast && growing.asked >= goalGrow) return;
   const goalShrink =
     goal >= 100 ? 0 : Math.max(1, Math.min(needed(lane.shrinkFull, 100 - goal), lane.limit - goalGrow));
   // Exact, not in whole instances: both sides may be short of a fraction each.
   const borrowed = Math.max(0, (lane.full * share) / 100 - growing.serving);
   const short = growing.asked < goalGrow ? Math.max(0, lane.slack - borrowed) : 0;
   const carrying = Math.ceil((lane.shrinkFull * (100 - share)) / 100 - short - EPSILON);
-  const least = Math.max(share >= 100 ? 0 : 1, goalShrink, carrying);
+  const least = Math.max(last, goalShrink, carrying);
   if (least < count.asked) draft.scale(lane.shrink, least, true);
 }

@@ -40,6 +40,14 @@ export function wayBack(draft: Draft, args: WayBackArgs): WayBack {
   const leaving = (away?.workloads ?? []).filter((name) => !home.workloads.includes(name));
   const lanes = lanesOf(draft, args, leaving);
 
+  // An autoscaler that has the new workload already would follow it down, and so lose the number to come back to.
+  for (const { component, full } of lanes) {
+    const autoscaler = inventory.autoscalers.find(
+      (one) => workloadOf(inventory, one.workload)?.component === component,
+    );
+    if (autoscaler && !autoscaler.suspended && leaving.includes(autoscaler.workload))
+      draft.suspendAutoscaler(autoscaler.name, autoscaler.workload, full);
+  }
   if (draft.split.left && !sameDomain(draft.split.left, home)) {
     // The new version was promoted: it becomes the right side again, which moves nobody, and then everybody goes left.
     const right = draft.split.left;
@@ -118,7 +126,7 @@ function lanesOf(draft: Draft, args: WayBackArgs, leaving: readonly string[]): L
         full,
         shrinkFull: full,
         limit,
-        slack: surge === 0 ? Math.max(1, policy.maxUnavailable) : 0,
+        slack: surge === 0 ? 1 : 0,
         batch: Number.POSITIVE_INFINITY,
       },
     ];
