@@ -77,6 +77,7 @@ export interface Target<Inventory = unknown> {
   /**
    * Whether a release carries anyone.
    *
+   * @param release the driver's own name of a version, e.g. a workload's name on Kubernetes.
    * @returns undefined if the target can't tell, which callers take for yes.
    */
   carries(release: string): Promise<boolean | undefined>;
