@@ -58,8 +58,8 @@ export function autoscalerOf(
 }
 
 /**
- * Instances that a component is to have: the declared number, or what its autoscaler has set, whoever is larger entity of
- * the moment (ESC-07). A suspended autoscaler's number is the one it had when it was suspended.
+ * Instances that a component is to have: the declared number, or what its autoscaler has set (ESC-07). A suspended
+ * autoscaler's number is the one that it had set when it was suspended.
  */
 export function targetOf(inventory: CnfInventory, component: ComponentSpec): number {
   const autoscaler = autoscalerOf(inventory, component);
