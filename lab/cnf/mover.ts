@@ -242,16 +242,19 @@ export class Mover {
   #even(): void {
     if (this.#evened) return;
     this.#evened = true;
-    const surplus = new Map<Backend, number>();
+    const surplus = new Map<Backend, { readonly share: number; due: number }>();
     for (const backend of this.#balancer.backends) {
       const excess = this.#excess(backend);
-      if (excess > 0) surplus.set(backend, excess);
+      if (excess > 0) surplus.set(backend, { share: excess / backend.load, due: 0 });
     }
     if (surplus.size === 0) return;
     for (const route of this.#balancer.routes.values()) {
-      const left = route.backend && surplus.get(route.backend);
-      if (!left || !route.backend || route.moving) continue;
-      surplus.set(route.backend, left - 1);
+      const own = route.backend && surplus.get(route.backend);
+      if (!own || route.moving) continue;
+      // Every so manyth, so that it is not always those who came first.
+      own.due += own.share;
+      if (own.due < 1) continue;
+      own.due--;
       this.#enqueue(route, this.#balancer.rule.sideOf(route.member));
     }
   }

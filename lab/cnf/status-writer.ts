@@ -29,6 +29,7 @@ export class StatusWriter {
   #at = 0;
   /** After a failure. */
   #notBefore = 0;
+  #failing = false;
   #closed = false;
 
   constructor(source: StatusSource) {
@@ -79,14 +80,22 @@ export class StatusWriter {
     this.#at = performance.now();
     try {
       await this.#source.write(name, status);
+      this.#failing = false;
       this.#written = text;
       this.#shape = shape;
     } catch (error) {
       this.#notBefore = performance.now() + AFTER_FAILURE;
-      this.#source.log(`split ${name}: status not written: ${(error as Error).message}`);
+      if (!this.#failing)
+        this.#source.log(`split ${name}: status not written: ${firstLine(error)}; trying on`);
+      this.#failing = true;
     } finally {
       this.#writing = false;
     }
     this.poke();
   }
+}
+
+/** Errors of the client carry the whole answer. */
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
 }
