@@ -183,7 +183,7 @@ function traffic({ traffic: split, kpis }: TargetStatus, page: Page): string[] {
     const sessions = (side?: SideStatus) =>
       side ? (side.sessions === undefined ? "no data" : count(side.sessions)) : "";
     const wanted = [
-      `${split.ratio} % wanted on the right`,
+      `${split.ratio} % wanted right`,
       split.moving === undefined
         ? ""
         : split.moving > 0
@@ -195,7 +195,9 @@ function traffic({ traffic: split, kpis }: TargetStatus, page: Page): string[] {
     rows.push(["sessions", sessions(split.left), sessions(split.right), ""]);
   }
   for (const { kpi, left, right, windowMs } of kpis) {
-    rows.push([kpi, rate(left), rate(right), `last ${duration(windowMs)}`]);
+    // Without a side there is nothing to have data of.
+    const of = (side: SideStatus | undefined, kpiSide: KpiSide) => (split && !side ? "" : rate(kpiSide));
+    rows.push([kpi, of(split?.left, left), of(split?.right, right), `last ${duration(windowMs)}`]);
   }
   return table(
     [

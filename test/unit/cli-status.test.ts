@@ -224,7 +224,7 @@ describe("issu status: for people", () => {
       /in hand by host\/4711\/abcd/,
       /snapshot +skipped +nothing to save/,
       /gray-50 +running +10 s +8 s +1 +step 2\/2 move subscribers to 50 %/,
-      /subscribers +5,040 \(50\.40 %\) +4,960 \(49\.60 %\) +50 % wanted on the right, 40 still moving/,
+      /subscribers +5,040 \(50\.40 %\) +4,960 \(49\.60 %\) +50 % wanted right, 40 still moving/,
       /registration-success +99\.99 % of 2,000 +no data/,
       /amf-gsu-1-0-0-aaaaaa +1\.0\.0 +left +4\/4 +5,040 +4,000/,
       /amf-gsu-1-0-0-aaaaaa-x1 +left +draining/,
