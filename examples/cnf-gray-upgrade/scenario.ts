@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { issuReport } from "../support/issu.ts";
+import { lastCampaign } from "../support/issu.ts";
 import { type CampaignReport, type Impact, REPORT_VERSION } from "../support/report.ts";
 import type { Scenario } from "../support/scenario.ts";
 import { openSite, quietSpell } from "../support/site.ts";
@@ -54,13 +54,13 @@ export const scenario: Scenario = {
     });
     try {
       const { stack, traffic, env, lab } = site;
-      const reportOf = () => issuReport(root, env, "amf", NAMESPACE);
+      const campaign = () => lastCampaign(root, env, "amf", NAMESPACE);
 
       progress.next();
       await stack.setConfig({ amfVersion: "1.0.0", ...SITE });
       const installed = await stack.up();
       if (installed.code !== 0) throw new Error(`the install ended with ${installed.code}`);
-      const install: CampaignReport = { ...(await reportOf()), impact: null };
+      const install: CampaignReport = { ...(await campaign()).report, impact: null };
       expect(install.outcome === "completed", `the install ended ${install.outcome}`);
       progress.line("subscribers register");
       const subscribers = await traffic.allRegistered(60_000);
@@ -80,7 +80,7 @@ export const scenario: Scenario = {
       const upgradeFigures = await traffic.closeWindow("upgrade");
       expect(upgraded.code === 0, `the upgrade ended with ${upgraded.code}`);
       const upgrade: CampaignReport = {
-        ...(await reportOf()),
+        ...(await campaign()).report,
         impact: { ...impactOf(upgradeFigures), quiet },
       };
       expect(upgrade.outcome === "completed", `the upgrade ended ${upgrade.outcome}`);
@@ -102,7 +102,7 @@ export const scenario: Scenario = {
       const refused = await stack.up();
       const badFigures = await traffic.closeWindow("rollback");
       expect(refused.code !== 0, "the bad version's up ended with success");
-      const { rollbackStartedAt, ...badReport } = await reportOf();
+      const { report: badReport, rollbackStartedAt } = await campaign();
       const bad: CampaignReport = { ...badReport, impact: { ...impactOf(badFigures), quiet } };
       expect(bad.outcome === "rolled-back", `the bad version ended ${bad.outcome}`);
       mistakes.push(...harm("rollback", bad.impact));
@@ -113,7 +113,7 @@ export const scenario: Scenario = {
         `${met?.outsideRatio} subscribers beyond the ratio met the bad version`,
       );
       const metAt = await traffic.ruleMetAt("gate");
-      const reaction = metAt && rollbackStartedAt ? Date.parse(rollbackStartedAt) - metAt : undefined;
+      const reaction = metAt && rollbackStartedAt ? rollbackStartedAt - metAt : undefined;
       expect(
         reaction !== undefined && reaction <= REACT_WITHIN_MS,
         `the rollback began ${reaction ?? "?"} ms after the record met the gate's rule, within ${REACT_WITHIN_MS} ms is wanted`,

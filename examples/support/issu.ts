@@ -6,34 +6,60 @@
 import { execFile } from "node:child_process";
 import * as path from "node:path";
 import { promisify } from "node:util";
-import type { CampaignReport } from "./report.ts";
+import type { CampaignReport, StageReport } from "./report.ts";
 
 const run = promisify(execFile);
 
-/** The last campaign's report as `issu report --json` gives it, without impact. */
-export async function issuReport(
+/** What `issu report --json` says, as far as it is used here. */
+interface IssuReport {
+  readonly target?: string;
+  readonly from?: string;
+  readonly to: string;
+  readonly outcome: CampaignReport["outcome"];
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly rollbackMs: number;
+  readonly rollbackStartedAt?: string;
+  readonly stages: readonly StageReport[];
+}
+
+export interface LastCampaign {
+  /** Everything but the impact, which only the traffic knows. */
+  readonly report: Omit<CampaignReport, "impact">;
+  /** ms since 1970. */
+  readonly rollbackStartedAt?: number;
+}
+
+export async function lastCampaign(
   root: string,
   env: NodeJS.ProcessEnv,
   target: string,
   namespace: string,
-): Promise<Omit<CampaignReport, "impact"> & { readonly rollbackStartedAt?: string }> {
-  const { stdout } = await run(
-    path.join(root, "node_modules/.bin/issu"),
-    ["report", target, "--namespace", namespace, "--json"],
-    { env },
-  );
-  const { campaigns } = JSON.parse(stdout);
-  const [{ from, to, outcome, startedAt, durationMs, rollbackMs, rollbackStartedAt, stages }] = campaigns;
+): Promise<LastCampaign> {
+  const issu = path.join(root, "node_modules/.bin/issu");
+  const { stdout } = await run(issu, ["report", target, "--namespace", namespace, "--json"], { env });
+  const [said] = (JSON.parse(stdout) as { campaigns: readonly IssuReport[] }).campaigns;
+  if (!said) throw new Error(`issu report ${target} named no campaign`);
+  const { to, outcome, startedAt, durationMs, rollbackMs, rollbackStartedAt, stages } = said;
   return {
-    target: campaigns[0].target,
-    from: from ?? null,
-    to,
-    // One that is still open after its `up` has ended did not end as it should.
-    outcome: outcome === "open" ? "failed" : outcome,
-    startedAt,
-    durationMs,
-    rollbackMs: rollbackStartedAt ? rollbackMs : null,
-    stages,
-    ...(rollbackStartedAt ? { rollbackStartedAt } : {}),
+    report: {
+      target: said.target ?? target,
+      from: said.from ?? null,
+      to,
+      outcome,
+      startedAt,
+      durationMs,
+      rollbackMs: rollbackStartedAt === undefined ? null : rollbackMs,
+      stages: stages.map(({ name, outcome, startedAt, durationMs, expectedMs, attempts, detail }) => ({
+        name,
+        outcome,
+        ...(startedAt === undefined ? {} : { startedAt }),
+        ...(durationMs === undefined ? {} : { durationMs }),
+        expectedMs,
+        attempts,
+        ...(detail === undefined ? {} : { detail }),
+      })),
+    },
+    ...(rollbackStartedAt === undefined ? {} : { rollbackStartedAt: Date.parse(rollbackStartedAt) }),
   };
 }

@@ -57,14 +57,14 @@ export class Traffic {
   async allRegistered(deadlineMs: number): Promise<number> {
     const giveUp = Date.now() + deadlineMs;
     for (;;) {
-      const figures = (await control(this.endpoint, "GET", "/figures")) as {
-        registered: number;
+      const state = (await control(this.endpoint, "GET", "/state")) as {
+        attached: number;
         subscribers: number;
       };
-      if (figures.registered >= figures.subscribers) return figures.registered;
+      if (state.attached >= state.subscribers) return state.attached;
       if (Date.now() > giveUp) {
         throw new Error(
-          `${figures.registered} of ${figures.subscribers} subscribers were registered after ${deadlineMs / 1000} s`,
+          `${state.attached} of ${state.subscribers} subscribers were registered after ${deadlineMs / 1000} s`,
         );
       }
       await delay(200);
