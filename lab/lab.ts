@@ -187,6 +187,7 @@ export class Lab {
   async reset(): Promise<void> {
     await this.clearFaults();
     await this.#withApi((api) => wipe(api, this.namespace));
+    if (this.endpoints.traffic) await control(this.endpoints.traffic, "POST", "/reset");
   }
 
   /** Faults of the lab's own that act; those of network functions are the daemon's to tell. */

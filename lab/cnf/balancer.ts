@@ -78,6 +78,7 @@ export class Balancer {
     this.generation = split?.generation ?? 0;
     this.#thresholds = this.rule.thresholds;
     for (const backend of this.backends) this.#place(backend);
+    this.#forget();
     this.onChange();
   }
 
@@ -101,6 +102,7 @@ export class Balancer {
   remove(backend: Backend): void {
     if (!this.backends.delete(backend)) return;
     for (const route of this.routes.values()) if (route.backend === backend) route.backend = undefined;
+    this.#forget();
     this.onChange();
   }
 
@@ -150,6 +152,14 @@ export class Balancer {
     }
     instances.sort((a, b) => (a.name < b.name ? -1 : 1));
     return { observedGeneration: this.generation, ...carried, moving, instances };
+  }
+
+  /** Where the network function itself is gone, nothing of it is remembered. */
+  #forget(): void {
+    if (this.rule.spec || this.backends.size > 0) return;
+    for (const route of this.routes.values()) route.gone = true;
+    this.routes.clear();
+    this.rule.everRight.clear();
   }
 
   #place(backend: Backend): void {

@@ -113,6 +113,14 @@ parentPort?.on("message", (request: CallsRequest) => {
     for (const stream of request.start) running[stream] = 1;
     return;
   }
+  if ("reset" in request) {
+    running.fill(0);
+    received.fill(-1);
+    // What is under way still must not look like a stream of its own.
+    expected.set(sequence);
+    windows.clear();
+    return;
+  }
   const { id, window: name } = request;
   if (request.do === "open") windows.set(name, new CallWindow());
   const window = windows.get(name);

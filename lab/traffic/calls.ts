@@ -15,6 +15,7 @@ export interface CallsData {
 
 export type CallsRequest =
   | { readonly start: readonly number[] }
+  | { readonly reset: true }
   | { readonly id: number; readonly do: "open" | "read" | "close"; readonly window: string };
 
 export type CallsReply =
@@ -45,6 +46,11 @@ export class Calls {
   /** Begins streams; those that run already go on. */
   start(streams: readonly number[]): void {
     this.#worker.postMessage({ start: streams } satisfies CallsRequest);
+  }
+
+  /** Ends all streams and closes all windows. */
+  reset(): void {
+    this.#worker.postMessage({ reset: true } satisfies CallsRequest);
   }
 
   open(window: string): Promise<CallFigures> {

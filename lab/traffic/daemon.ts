@@ -60,6 +60,8 @@ export class TrafficDaemon {
   readonly #calls: Calls;
   readonly #check: SplitCheck;
   readonly #closed = new Map<string, WindowFigures>();
+  /** Callers who can be heard, by their index. */
+  readonly #ready: Uint8Array;
   #server: Server | undefined;
   #poll: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -85,13 +87,14 @@ export class TrafficDaemon {
       },
       this.recorder,
     );
+    this.#ready = new Uint8Array(callers);
     this.#check = new SplitCheck(this.subscribers, this.recorder);
     this.#calls = new Calls({
       host: service.host,
       port: service.mediaPort,
       callers: Array.from({ length: callers }, (_, i) => this.subscribers.msinOf(2 + i)),
     });
-    const ready = new Uint8Array(callers);
+    const ready = this.#ready;
     this.subscribers.onAttached = (slot) => {
       const stream = slot - 2;
       if (stream < 0 || stream >= callers) return;
@@ -174,6 +177,17 @@ export class TrafficDaemon {
     if (!window)
       throw new ControlError(404, `no window ${name}; POST /windows {"name": "${name}"} opens one`);
     return this.#figures(window, await this.#calls.read(name));
+  }
+
+  /** Begins anew, as after a start: for a lab whose network function has been taken away on purpose. */
+  async reset(): Promise<void> {
+    this.#ready.fill(0);
+    this.#calls.reset();
+    this.subscribers.reset();
+    this.recorder.reset();
+    this.#closed.clear();
+    this.#last = { at: performance.now(), attempted: 0, perSecond: 0 };
+    await this.#calls.open("total");
   }
 
   async #figures(window: RecordWindow, calls: CallFigures): Promise<WindowFigures> {
@@ -259,6 +273,8 @@ export class TrafficDaemon {
         };
       case "GET /figures":
         return { ...(await this.readWindow("total")), proceduresPerSecond: this.#last.perSecond };
+      case "POST /reset":
+        return this.reset();
       case "POST /windows":
         return this.openWindow(nameIn(body));
       case "POST /windows/close":
@@ -298,7 +314,7 @@ export class TrafficDaemon {
       default:
         throw new ControlError(
           404,
-          `no ${method} /${path.join("/")}; there are /state, /figures, /windows, /windows/NAME/close, /rules and /dial`,
+          `no ${method} /${path.join("/")}; there are /state, /figures, /windows, /windows/NAME/close, /rules, /dial and /reset`,
         );
     }
   }

@@ -61,11 +61,19 @@ export class Recorder {
   readonly rules: Rules;
   /** Open ones, by name. */
   readonly open = new Map<string, RecordWindow>();
-  /** Since the start. */
-  readonly total = new RecordWindow("total");
+  /** Since the start, or the last reset. */
+  total = new RecordWindow("total");
 
   constructor(rules: Rules) {
     this.rules = rules;
+    this.open.set(this.total.name, this.total);
+  }
+
+  /** Forgets everything. */
+  reset(): void {
+    this.rules.clear();
+    this.open.clear();
+    this.total = new RecordWindow("total");
     this.open.set(this.total.name, this.total);
   }
 

@@ -56,6 +56,10 @@ export class Rules {
     this.#timer.unref();
   }
 
+  clear(): void {
+    this.#rules.clear();
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }

@@ -126,7 +126,12 @@ export class Subscribers {
   async start(): Promise<void> {
     this.#socket = await bindUdp("127.0.0.1", 0, (message) => this.#receive(message));
     this.#timer = setInterval(() => this.#tick(), TICK);
-    // Nobody attaches where there is no service; so each node asks, until it is answered.
+    this.#awaitService();
+  }
+
+  /** Nobody attaches where there is no service; so their node asks for it, until it is answered. */
+  #awaitService(): void {
+    clearInterval(this.#setup);
     this.#setup = setInterval(() => {
       const message = Buffer.alloc(HEADER);
       message[at.type] = type.setup;
@@ -138,6 +143,27 @@ export class Subscribers {
     clearInterval(this.#timer);
     clearInterval(this.#setup);
     closeUdp(this.#socket);
+  }
+
+  /** Switches every subscriber off, and on again once there is service. */
+  reset(): void {
+    this.#toAttach.length = 0;
+    for (let slot = this.count - 1; slot >= 0; slot--) {
+      this.#wheel.clear(slot);
+      this.#state[slot] = state.detached;
+      this.#procedure[slot] = 0;
+      this.#sessions[slot] = 0;
+      this.#side[slot] = 0;
+      this.#arrived[slot] = 0;
+      this.#toAttach.push(slot);
+    }
+    this.#attaching = 0;
+    this.#attached = 0;
+    this.#servedAt = undefined;
+    this.#allAttachedAt = undefined;
+    for (const tell of this.#outcomes.values()) tell({ cause: undefined, pod: "", side: 0 });
+    this.#outcomes.clear();
+    this.#awaitService();
   }
 
   get attached(): number {

@@ -230,6 +230,24 @@ describe("traffic through the simulated network function", function () {
     assert.ok(cluster.dialStatus.get("t")?.results.every((result) => !result.passed && result.cause));
   });
 
+  it("begins anew after a reset, as if nothing had been there", async () => {
+    await install();
+    cluster.scale("amf-gsu-1-0-0", "1.0.0", 0);
+    cluster.remove();
+    await until("nothing is remembered", () => cnf.balancer.routes.size === 0);
+    await traffic.reset();
+    assert.equal(traffic.subscribers.attached, 0);
+    await traffic.openWindow("again");
+    cluster.scale("amf-gsu-1-1-0", "1.1.0", 3);
+    ask({ right: NEW, ratio: 100 });
+    await attached();
+    await procedures("again", 200);
+    const figures = await traffic.closeWindow("again");
+    unharmed(figures);
+    assert.equal(figures.metVersions["1.0.0"], undefined);
+    assert.equal(cluster.status?.left.subscribers, 0);
+  });
+
   it("serves KPIs of each instance, labelled with version, side and workload", async () => {
     await install();
     const pod = cluster.pods[0] ?? assert.fail();

@@ -74,6 +74,12 @@ export class StubCluster implements CnfCluster {
     this.#events?.split({ name: "amf", generation: this.#generation, spec: whole });
   }
 
+  /** Takes the split away. */
+  remove(): void {
+    this.#spec = undefined;
+    this.#events?.split(undefined);
+  }
+
   get spec(): SubscriberSplitSpec | undefined {
     return this.#spec;
   }
