@@ -23,6 +23,8 @@ export interface StageRecord {
   finishedAt?: string;
   /** Index of the step in hand or last begun. */
   step?: number;
+  /** When its steps were done and its soak began. */
+  soakingSince?: string;
   /** What was observed, or why it failed. */
   detail?: string;
   verdicts?: readonly Verdict[];

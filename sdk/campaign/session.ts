@@ -300,6 +300,7 @@ export class Session<S, I> {
     stage.attempts += 1;
     stage.startedAt = now();
     delete stage.finishedAt;
+    delete stage.soakingSince;
     await journal.save();
     log.write({
       campaign: campaign.id,
@@ -329,6 +330,10 @@ export class Session<S, I> {
           if (state !== "failed") await journal.save();
         },
       });
+      if (stage.plan.soakMs > 0 || stage.plan.gates.length > 0) {
+        stage.soakingSince = now();
+        await journal.save();
+      }
       await this.soak(stage, watch, signal, reporter);
     } catch (error) {
       stage.verdicts = watch.verdicts;

@@ -9,8 +9,8 @@ import type { Observation } from "./observation";
 import { stageMs } from "./stage-time";
 import type { Alarm } from "./status-model";
 
-/** Expected times are estimates; an alarm within the first second says nothing. */
-const TOLERANCE_MS = 1000;
+/** Expected times are estimates: this much over says nothing yet. */
+const toleranceMs = (expectedMs: number): number => Math.max(1000, expectedMs / 10);
 
 /** The policy's `rollback.within`, from the spec that the journal keeps. */
 export function rollbackLimit(campaign: CampaignRecord): number | undefined {
@@ -70,7 +70,7 @@ function campaignAlarms(campaign: CampaignRecord, seen: Observation): Alarm[] {
 function overdue(stage: StageRecord, now: number): Alarm[] {
   const actual = stageMs(stage, now) ?? 0;
   const { expectedMs } = stage.plan;
-  if (actual <= expectedMs || actual < TOLERANCE_MS) return [];
+  if (actual <= expectedMs + toleranceMs(expectedMs)) return [];
   return [
     warning(
       "STAGE_OVERDUE",
@@ -94,6 +94,14 @@ function slowRollback(campaign: CampaignRecord, now: number): Alarm[] {
   ];
 }
 
+/** Whether the run in hand is scaling it just now. */
+function isWorkedOn(workload: string, { journal: { campaign }, lease }: Observation): boolean {
+  if (!campaign || !lease) return false;
+  if (campaign.state === "rolling-back") return true;
+  const running = campaign.stages.find((stage) => stage.state === "running");
+  return running?.plan.steps[running.step ?? 0]?.object.endsWith(`/${workload}`) ?? false;
+}
+
 function lastRollbackWord({ rollback }: CampaignRecord): string {
   const step = rollback?.steps.findLast((one) => one.state !== "done");
   if (!step) return rollback?.reason ?? "it was interrupted";
@@ -111,7 +119,7 @@ function targetAlarms(seen: Observation): Alarm[] {
     alarms.push(critical("NOTHING_SERVES", "No instance in service is ready: nobody is served."));
   } else {
     for (const { name, ready, replicas } of inService) {
-      if (ready < replicas) {
+      if (ready < replicas && !isWorkedOn(name, seen)) {
         alarms.push(warning("NOT_READY", `${name}: ${ready} of ${replicas} instances are ready.`));
       }
     }

@@ -5,7 +5,7 @@
  */
 import { formatDuration as duration } from "../policy/duration";
 import { count } from "./format";
-import type { StageStatus, TargetStatus } from "./status-model";
+import type { StageStatus, TargetStatus, TrafficStatus } from "./status-model";
 
 /** @param before undefined at the first look, which is told as one line and the alarms there are. */
 export function changesOf(before: TargetStatus | undefined, now: TargetStatus): string[] {
@@ -44,10 +44,14 @@ function stageChange(
   was: StageStatus | undefined,
   { name, state, ...stage }: StageStatus,
 ): string | undefined {
-  const step = stage.step ? `step ${stage.step.index}/${stage.step.of} ${stage.step.summary}` : "";
+  const step = stage.soak
+    ? `soak of ${duration(stage.soak.ofMs)}`
+    : stage.step
+      ? `step ${stage.step.index}/${stage.step.of} ${stage.step.summary}`
+      : "";
   if ((was?.state ?? "pending") === state) {
-    const moved = state === "running" && stage.step && was?.step?.index !== stage.step.index;
-    return moved ? `${name} ${step}` : undefined;
+    const moved = was?.step?.index !== stage.step?.index || (stage.soak && !was?.soak);
+    return state === "running" && step && moved ? `${name} ${step}` : undefined;
   }
   const expected = `expected ${duration(stage.expectedMs)}`;
   if (state === "running") return `${name} running, ${expected}${step ? `: ${step}` : ""}`;
@@ -73,18 +77,23 @@ function rollbackChanges(before: TargetStatus | undefined, now: TargetStatus): s
   return lines;
 }
 
+/** Subscribers come and go all the time, so a few are always on their way. */
+function isSettled({ moving = 0, left, right }: TrafficStatus): boolean {
+  return moving <= ((left?.subscribers ?? 0) + (right?.subscribers ?? 0)) / 200;
+}
+
 function trafficChanges(before: TargetStatus | undefined, now: TargetStatus): string[] {
   const { traffic } = now;
   if (!traffic || traffic.moving === undefined) return [];
   const was = before?.traffic;
-  const arrived = traffic.moving === 0;
-  if (was?.ratio === traffic.ratio && (was.moving === 0) === arrived) return [];
+  const arrived = isSettled(traffic);
+  if (was?.ratio === traffic.ratio && isSettled(was) === arrived) return [];
   const side = (name: "left" | "right") => {
     const one = traffic[name];
     return one ? `, ${name} ${one.version} ${count(one.subscribers ?? 0)}` : "";
   };
   return [
-    `split ${traffic.ratio} % on the right${side("left")}${side("right")}${arrived ? "" : `, ${count(traffic.moving)} moving`}`,
+    `split ${traffic.ratio} % on the right${side("left")}${side("right")}${traffic.moving > 0 ? `, ${count(traffic.moving)} moving` : ""}`,
   ];
 }
 

@@ -42,7 +42,7 @@ export function reportText(report: CampaignReport, now: number, page: Page): str
       ],
       report.stages.map((stage) => [
         stage.name,
-        stage.outcome === "pending" ? "not reached" : stage.outcome,
+        stage.outcome === "pending" && outcome !== "open" ? "not reached" : stage.outcome,
         stage.outcome === "skipped" ? "" : duration(stage.expectedMs),
         stage.startedAt && stage.outcome !== "pending" ? duration(stage.durationMs) : "",
         stage.attempts > 0 ? String(stage.attempts) : "",

@@ -69,6 +69,8 @@ export interface StageStatus {
   readonly startedAt?: string;
   readonly attempts: number;
   readonly step?: { /** From 1. */ readonly index: number; readonly of: number; readonly summary: string };
+  /** Its steps are done, and it watches its gates; `leftMs` is 0 if it waits for gates to have data. */
+  readonly soak?: { readonly ofMs: number; readonly leftMs: number };
   readonly detail?: string;
   readonly verdicts: readonly Verdict[];
 }

@@ -148,7 +148,12 @@ function actual({ actualMs, expectedMs }: StageStatus): Cell {
   return { text: duration(actualMs), ...(over ? { style: "yellow" as const } : {}) };
 }
 
-function detail({ state, step, detail: text }: StageStatus): string {
+function detail({ state, step, soak, detail: text }: StageStatus): string {
+  if (soak) {
+    return soak.leftMs > 0
+      ? `soak, ${duration(soak.leftMs)} left`
+      : "soak over, waits until its gates can judge";
+  }
   const at = step ? `step ${step.index}/${step.of} ${step.summary}` : "";
   // While a step runs, what is recorded is of the one before.
   if (state === "running") return at;

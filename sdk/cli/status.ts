@@ -102,6 +102,7 @@ function stageOf(stage: StageRecord, now: number): StageStatus {
   const actualMs = stageMs(stage, now);
   const detail = stage.detail ?? plan.skipped;
   const step = stepOf(stage, plan);
+  const soak = soakOf(stage, now);
   return {
     name,
     state,
@@ -110,6 +111,7 @@ function stageOf(stage: StageRecord, now: number): StageStatus {
     ...(startedAt ? { startedAt } : {}),
     attempts,
     ...(step ? { step } : {}),
+    ...(soak ? { soak } : {}),
     ...(detail === undefined ? {} : { detail }),
     verdicts: stage.verdicts ?? [],
   };
@@ -118,6 +120,11 @@ function stageOf(stage: StageRecord, now: number): StageStatus {
 function stepOf({ step, state }: StageRecord, { steps }: StagePlan): StageStatus["step"] {
   if (step === undefined || (state !== "running" && state !== "failed")) return undefined;
   return { index: step + 1, of: steps.length, summary: steps[step]?.summary ?? "" };
+}
+
+function soakOf({ soakingSince, state, plan }: StageRecord, now: number): StageStatus["soak"] {
+  if (state !== "running" || soakingSince === undefined) return undefined;
+  return { ofMs: plan.soakMs, leftMs: Math.max(0, Date.parse(soakingSince) + plan.soakMs - now) };
 }
 
 type SideName = "left" | "right";
