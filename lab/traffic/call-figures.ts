@@ -47,32 +47,50 @@ const histogram = () =>
     numberOfSignificantValueDigits: 3,
   });
 
-/** One window over all calls. Calls are held throughout, so their subscribers are standing ones. */
+const merged = (...parts: readonly Histogram[]): Histogram => {
+  const whole = histogram();
+  for (const part of parts) whole.add(part);
+  return whole;
+};
+
+/** One window over all calls. */
 export class CallWindow {
-  readonly #left = histogram();
-  readonly #right = histogram();
+  /** Ms since 1970; who came since is new. */
+  readonly #openedAt: number;
+  readonly #standing = { left: histogram(), right: histogram() };
+  readonly #new = { left: histogram(), right: histogram() };
   packetsLost = 0;
   latest = 0;
 
-  /** @param gap ms */
-  gap(side: number, gap: number): void {
-    (side === 2 ? this.#right : this.#left).recordValue(Math.min(MAX, Math.max(1, Math.round(gap * 1_000))));
+  constructor(openedAt: number) {
+    this.#openedAt = openedAt;
+  }
+
+  /**
+   * @param side number of the side that served the packet
+   * @param arrived when the subscribers of the call had come, ms since 1970
+   * @param gap ms
+   */
+  gap(side: number, arrived: number, gap: number): void {
+    const { left, right } = arrived >= this.#openedAt ? this.#new : this.#standing;
+    (side === 2 ? right : left).recordValue(Math.min(MAX, Math.max(1, Math.round(gap * 1_000))));
   }
 
   /** @param waiting longest time for which a stream has been silent now, ms */
   figures(waiting: number): CallFigures {
-    const all = histogram();
-    all.add(this.#left);
-    all.add(this.#right);
-    const total = summarise(all);
-    const longestGapMs = Math.max(total.longestGapMs, waiting);
-    const whole = { ...total, longestGapMs };
+    const standing = merged(this.#standing.left, this.#standing.right);
+    const fresh = merged(this.#new.left, this.#new.right);
+    const total = summarise(merged(standing, fresh));
     return {
-      ...whole,
+      ...total,
+      longestGapMs: Math.max(total.longestGapMs, round(waiting)),
       packetsLost: this.packetsLost,
       senderLatenessMaxMs: round(this.latest),
-      bySide: { left: summarise(this.#left), right: summarise(this.#right) },
-      byClass: { standing: whole, new: noCalls.byClass.new },
+      bySide: {
+        left: summarise(merged(this.#standing.left, this.#new.left)),
+        right: summarise(merged(this.#standing.right, this.#new.right)),
+      },
+      byClass: { standing: summarise(standing), new: summarise(fresh) },
     };
   }
 }

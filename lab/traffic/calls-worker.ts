@@ -10,7 +10,7 @@ import { at, MEDIA_LENGTH, type } from "../cnf/wire.ts";
 import { CallWindow } from "./call-figures.ts";
 import type { CallsData, CallsReply, CallsRequest } from "./calls.ts";
 
-const { host, port, callers } = workerData as CallsData;
+const { host, port, callers, passing } = workerData as CallsData;
 
 /** Time between two packets of a stream, ms. */
 const INTERVAL = 20;
@@ -19,8 +19,12 @@ const GROUPS = 8;
 /** Silence after which a subscriber asks for service, and between two such reports, ms. */
 const SILENCE = 1_000;
 
-/** Stream `i` goes from subscriber `callers[i]` to the other of its pair. */
-const streams = callers.length;
+/** Stream `i` goes from subscriber `ends[i]` to the other of its pair. */
+const streams = callers.length + 2 * passing;
+const ends = new Uint32Array(streams);
+ends.set(callers);
+/** When the subscribers had come, ms since 1970; those who call all the time were there from the start. */
+const arrived = new Float64Array(streams);
 const running = new Uint8Array(streams);
 const sequence = new Uint32Array(streams);
 const expected = new Uint32Array(streams);
@@ -49,7 +53,7 @@ function onPacket(packet: Buffer): void {
   const before = received[stream] ?? -1;
   if (before >= 0) {
     const gap = now - before - Math.max(0, late - (lateness[stream] ?? 0));
-    for (const window of windows.values()) window.gap(packet[at.side] ?? 0, gap);
+    for (const window of windows.values()) window.gap(packet[at.side] ?? 0, arrived[stream] ?? 0, gap);
   }
   received[stream] = now;
   lateness[stream] = late;
@@ -84,8 +88,8 @@ function sendOne(stream: number, instant: number): void {
   const packet = Buffer.allocUnsafe(MEDIA_LENGTH);
   packet[at.type] = type.media;
   packet[at.side] = 0;
-  packet.writeUInt32LE(callers[stream] ?? 0, at.msin);
-  packet.writeUInt32LE(callers[stream ^ 1] ?? 0, at.transaction);
+  packet.writeUInt32LE(ends[stream] ?? 0, at.msin);
+  packet.writeUInt32LE(ends[stream ^ 1] ?? 0, at.transaction);
   packet.writeUInt32LE(sequence[stream] ?? 0, at.sequence);
   sequence[stream] = (sequence[stream] ?? 0) + 1;
   const sent = performance.now();
@@ -93,6 +97,17 @@ function sendOne(stream: number, instant: number): void {
   packet.writeDoubleLE(sent, at.sent);
   for (const window of windows.values()) window.latest = Math.max(window.latest, sent - instant);
   socket.send(packet, port, host);
+}
+
+function begin(stream: number, msin: number, since: number): void {
+  ends[stream] = msin;
+  streamOf.set(msin, stream);
+  arrived[stream] = since;
+  sequence[stream] = 0;
+  expected[stream] = 0;
+  received[stream] = -1;
+  lateness[stream] = 0;
+  running[stream] = 1;
 }
 
 /** Longest time for which a running stream has been silent, if that is longer than any packet takes, ms. */
@@ -121,8 +136,19 @@ parentPort?.on("message", (request: CallsRequest) => {
     windows.clear();
     return;
   }
+  if ("dial" in request) {
+    for (const [i, msin] of request.msins.entries()) begin(request.dial + i, msin, request.arrived);
+    return;
+  }
+  if ("hangUp" in request) {
+    for (const stream of [request.hangUp, request.hangUp + 1]) {
+      running[stream] = 0;
+      streamOf.delete(ends[stream] ?? 0);
+    }
+    return;
+  }
   const { id, window: name } = request;
-  if (request.do === "open") windows.set(name, new CallWindow());
+  if (request.do === "open") windows.set(name, new CallWindow(request.openedAt));
   const window = windows.get(name);
   if (request.do === "close") windows.delete(name);
   reply({ id, figures: window?.figures(waiting()) });
@@ -132,7 +158,8 @@ setInterval(() => {
   const now = performance.now();
   const silent: number[] = [];
   for (let stream = 0; stream < streams; stream++) {
-    if (!running[stream] || received[stream] === -1 || now - (received[stream] ?? 0) < SILENCE) continue;
+    if (!running[stream] || received[stream] === -1) continue;
+    if (now - (received[stream] ?? 0) < SILENCE) continue;
     if (now - (reported[stream] ?? 0) < SILENCE) continue;
     reported[stream] = now;
     silent.push(stream);

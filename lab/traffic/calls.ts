@@ -9,14 +9,29 @@ import { type CallFigures, noCalls } from "./call-figures.ts";
 export interface CallsData {
   readonly host: string;
   readonly port: number;
-  /** MSINs; those at 2k and 2k+1 talk to each other. */
+  /** MSINs; those at 2k and 2k+1 talk to each other all the time. */
   readonly callers: readonly number[];
+  /** Further calls, between subscribers who come and go. */
+  readonly passing: number;
 }
 
 export type CallsRequest =
   | { readonly start: readonly number[] }
   | { readonly reset: true }
-  | { readonly id: number; readonly do: "open" | "read" | "close"; readonly window: string };
+  | {
+      /** Even index of the two streams, behind those of `callers`. */
+      readonly dial: number;
+      readonly msins: readonly [number, number];
+      /** When they had come, ms since 1970. */
+      readonly arrived: number;
+    }
+  | { readonly hangUp: number }
+  | {
+      readonly id: number;
+      readonly do: "open" | "read" | "close";
+      readonly window: string;
+      readonly openedAt: number;
+    };
 
 export type CallsReply =
   | { readonly silent: readonly number[] }
@@ -53,8 +68,18 @@ export class Calls {
     this.#worker.postMessage({ reset: true } satisfies CallsRequest);
   }
 
-  open(window: string): Promise<CallFigures> {
-    return this.#ask("open", window);
+  /** Begins a call between two who have come just now. */
+  dial(stream: number, msins: readonly [number, number]): void {
+    this.#worker.postMessage({ dial: stream, msins, arrived: Date.now() } satisfies CallsRequest);
+  }
+
+  hangUp(stream: number): void {
+    this.#worker.postMessage({ hangUp: stream } satisfies CallsRequest);
+  }
+
+  /** @param openedAt ms since 1970 */
+  open(window: string, openedAt: number): Promise<CallFigures> {
+    return this.#ask("open", window, openedAt);
   }
 
   read(window: string): Promise<CallFigures> {
@@ -69,11 +94,11 @@ export class Calls {
     await this.#worker.terminate();
   }
 
-  #ask(what: "open" | "read" | "close", window: string): Promise<CallFigures> {
+  #ask(what: "open" | "read" | "close", window: string, openedAt = 0): Promise<CallFigures> {
     const id = this.#next++;
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
-      this.#worker.postMessage({ id, do: what, window } satisfies CallsRequest);
+      this.#worker.postMessage({ id, do: what, window, openedAt } satisfies CallsRequest);
     });
   }
 }

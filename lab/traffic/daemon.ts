@@ -10,6 +10,7 @@ import { imsiOf, msinOf } from "../cnf/identity.ts";
 import { type ControlAddress, ControlError, control, portOf, serveControl } from "../control.ts";
 import type { CallFigures, GapFigures } from "./call-figures.ts";
 import { Calls } from "./calls.ts";
+import { PassingCalls } from "./passing-calls.ts";
 import { Recorder, RecordWindow, type SplitError, type Tally } from "./recorder.ts";
 import { type RuleSpec, Rules } from "./rules.ts";
 import { SplitCheck } from "./split-check.ts";
@@ -58,6 +59,7 @@ export class TrafficDaemon {
   readonly subscribers: Subscribers;
   readonly #options: TrafficOptions;
   readonly #calls: Calls;
+  readonly #passing: PassingCalls;
   readonly #check: SplitCheck;
   readonly #closed = new Map<string, WindowFigures>();
   /** Callers who can be heard, by their index. */
@@ -72,6 +74,8 @@ export class TrafficDaemon {
     this.#options = options;
     const { subscribers, calls, service } = options;
     const callers = Math.min(2 * calls, Math.max(0, subscribers - 2) & ~1);
+    // One in ten calls besides; all of a small population are busy enough.
+    const passing = subscribers >= 4 * callers + 100 ? Math.ceil(calls / 10) : 0;
     this.subscribers = new Subscribers(
       {
         subscribers,
@@ -93,23 +97,26 @@ export class TrafficDaemon {
       host: service.host,
       port: service.mediaPort,
       callers: Array.from({ length: callers }, (_, i) => this.subscribers.msinOf(2 + i)),
+      passing,
     });
+    this.#passing = new PassingCalls(this.subscribers, this.#calls, callers, passing);
     const ready = this.#ready;
     this.subscribers.onAttached = (slot) => {
       const stream = slot - 2;
+      if (stream >= callers) this.#passing.offer(slot);
       if (stream < 0 || stream >= callers) return;
       ready[stream] = 1;
       if (ready[stream ^ 1]) this.#calls.start([stream, stream ^ 1]);
     };
     this.#calls.onSilent = (streams) => {
-      for (const stream of streams) {
-        // Its own way in may be broken as well as its peer's.
-        this.subscribers.askForService(2 + stream);
-        this.subscribers.askForService(2 + (stream ^ 1));
+      // Its own way in may be broken as well as its peer's.
+      for (const stream of streams.flatMap((one) => [one, one ^ 1])) {
+        const slot = stream < callers ? 2 + stream : this.#passing.slotOf(stream);
+        if (slot !== undefined) this.subscribers.askForService(slot);
       }
     };
     this.#calls.onError = (error) => options.log(`calls: ${(error as Error).stack ?? error}`);
-    void this.#calls.open("total");
+    void this.#calls.open("total", this.recorder.total.openedAt);
     this.#lastTimer = setInterval(() => {
       const now = performance.now();
       const attempted = this.recorder.total.total.proceduresAttempted;
@@ -138,6 +145,7 @@ export class TrafficDaemon {
     this.#stopped = true;
     clearTimeout(this.#poll);
     clearInterval(this.#lastTimer);
+    this.#passing.reset();
     this.subscribers.close();
     this.rules.close();
     this.#server?.close();
@@ -151,7 +159,7 @@ export class TrafficDaemon {
     const window = new RecordWindow(name);
     this.#closed.delete(name);
     this.recorder.open.set(name, window);
-    await this.#calls.open(name);
+    await this.#calls.open(name, window.openedAt);
     return { name, openedAt: new Date(window.openedAt).toISOString() };
   }
 
@@ -182,12 +190,13 @@ export class TrafficDaemon {
   /** Begins anew, as after a start: for a lab whose network function has been taken away on purpose. */
   async reset(): Promise<void> {
     this.#ready.fill(0);
+    this.#passing.reset();
     this.#calls.reset();
     this.subscribers.reset();
     this.recorder.reset();
     this.#closed.clear();
     this.#last = { at: performance.now(), attempted: 0, perSecond: 0 };
-    await this.#calls.open("total");
+    await this.#calls.open("total", this.recorder.total.openedAt);
   }
 
   async #figures(window: RecordWindow, calls: CallFigures): Promise<WindowFigures> {

@@ -79,6 +79,8 @@ export class Subscribers {
   readonly #nextOther: Float64Array;
   /** Held back from procedures of its own, for a dial test. */
   readonly #dialling: Uint8Array;
+  /** In a call, so that it does not leave. */
+  readonly #held: Uint8Array;
   readonly #outcomes = new Map<number, (outcome: Outcome) => void>();
   readonly #toAttach: number[] = [];
   #attaching = 0;
@@ -113,6 +115,7 @@ export class Subscribers {
     this.#nextRegistration = new Float64Array(n);
     this.#nextOther = new Float64Array(n);
     this.#dialling = new Uint8Array(n);
+    this.#held = new Uint8Array(n);
     for (let slot = 0; slot < n; slot++) {
       this.#msin[slot] = slot + 1;
       this.#slots.set(slot + 1, slot);
@@ -181,6 +184,11 @@ export class Subscribers {
     const longest = this.#longestStall;
     this.#longestStall = 0;
     return longest;
+  }
+
+  /** Keeps a subscriber from leaving, or lets it. */
+  hold(slot: number, held: boolean): void {
+    this.#held[slot] = held ? 1 : 0;
   }
 
   msinOf(slot: number): number {
@@ -298,7 +306,7 @@ export class Subscribers {
     const first = 2 + this.#options.calling;
     for (let tries = 0; tries < 50 && first < this.count; tries++) {
       const slot = first + Math.floor(Math.random() * (this.count - first));
-      if (this.#state[slot] !== state.attached || this.#procedure[slot] !== 0) continue;
+      if (this.#state[slot] !== state.attached || this.#procedure[slot] !== 0 || this.#held[slot]) continue;
       this.#begin(slot, DEREGISTRATION, false);
       return;
     }

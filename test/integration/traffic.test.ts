@@ -149,6 +149,7 @@ describe("traffic through the simulated network function", function () {
     assert.equal(figures.metVersions["1.1.0"]?.outsideRatio, 0);
     assert.ok(figures.packets > 1_000 && figures.bySide.right.packets > 100);
     assert.ok(figures.byClass.new.proceduresAttempted > 0);
+    assert.equal(figures.byClass.standing.packets + figures.byClass.new.packets, figures.packets);
     if (process.env.LAB_LOG) console.log(figures);
   });
 
