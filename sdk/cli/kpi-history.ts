@@ -28,9 +28,9 @@ export class KpiHistory {
   }
 
   status(kpis: readonly string[]): KpiStatus[] {
-    const window = new KpiWindow();
-    for (const [i, { counts }] of this.samples.entries()) window.add(counts, i === 0);
     const first = this.samples[0]?.at ?? 0;
+    const window = new KpiWindow(first);
+    for (const { counts } of this.samples) window.add(counts);
     const windowMs = (this.samples.at(-1)?.at ?? 0) - first;
     return kpis.map((kpi) => ({
       kpi,

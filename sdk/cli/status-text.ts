@@ -51,7 +51,7 @@ export function statusText(document: StatusDocument, page: Page): string {
 function targetText(status: TargetStatus, now: number, page: Page): string {
   const blocks = [
     heading(status, now, page),
-    status.campaign ? stages(status.campaign, page) : [],
+    status.campaign ? stages(status.campaign, status.lease !== undefined, page) : [],
     status.campaign?.rollback ? rollback(status.campaign.rollback, now, page) : [],
     traffic(status, page),
     objects(status, page),
@@ -119,8 +119,13 @@ function campaignLine(campaign: CampaignStatus, now: number): string {
   return parts.join(" · ");
 }
 
-function stages({ stages: all, state: of }: CampaignStatus, page: Page): string[] {
+/** @param inHand whether a run works on it. */
+function stages({ stages: all, state: of }: CampaignStatus, inHand: boolean, page: Page): string[] {
   const goesOn = of === "open" || of === "held";
+  const shownState = ({ state }: StageStatus): Cell => {
+    if (state === "running" && !inHand) return { text: "interrupted", style: "red" };
+    return !goesOn && state === "pending" ? { text: "not reached", style: "dim" } : styled(state);
+  };
   return table(
     [
       { head: "STAGE", max: 24 },
@@ -132,11 +137,11 @@ function stages({ stages: all, state: of }: CampaignStatus, page: Page): string[
     ],
     all.map((stage) => [
       stage.name,
-      !goesOn && stage.state === "pending" ? { text: "not reached", style: "dim" } : styled(stage.state),
+      shownState(stage),
       stage.state === "skipped" ? "" : duration(stage.expectedMs),
-      actual(stage),
+      stage.state === "running" && !inHand ? "" : actual(stage),
       stage.attempts > 0 ? String(stage.attempts) : "",
-      detail(stage),
+      stage.state === "running" && !inHand && stage.soak ? "in its soak" : detail(stage),
     ]),
     page,
   );

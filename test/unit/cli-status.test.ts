@@ -126,6 +126,7 @@ describe("issu status: alarms", () => {
   it("an open campaign that nobody works on", () => {
     const seen = onlyJournal(journal());
     assert.deepEqual(codes(seen), ["RUN_LOST"]);
+    assert.match(text(seen), /gray-50 +interrupted +10 s +1 +step 2\/2/);
     const next = statusOf(seen).next.join("\n");
     for (const remedy of ["pulumi up", "pulumi cancel", "pulumi refresh --clear-pending-creates", "1.0.0"]) {
       assert.ok(next.includes(remedy), remedy);
@@ -145,7 +146,7 @@ describe("issu status: alarms", () => {
       reason: "x",
       code: "GATE_FAILED",
       startedAt: ago(5),
-      steps: [{ summary: "scale up", state: "failed" as const, detail: "no room" }],
+      steps: [{ summary: "scale up", state: "failed" as const, at: ago(1), detail: "no room" }],
     };
     const seen = onlyJournal(journal({ campaign: campaign({ state: "rolling-back", rollback }) }));
     assert.deepEqual(codes(seen), ["ROLLBACK_INCOMPLETE"]);
@@ -286,7 +287,7 @@ describe("issu status: for people", () => {
           reason: detail,
           code: "X",
           startedAt: ago(50),
-          steps: [{ summary: name, state: "done" as const, detail }],
+          steps: [{ summary: name, state: "done" as const, at: ago(40), detail }],
         };
         const seen = observation({
           journal: journal({
