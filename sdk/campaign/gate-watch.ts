@@ -13,11 +13,10 @@ const SAMPLE_EVERY_MS = 250;
 
 export class GateWatch {
   verdicts: readonly Verdict[] = [];
-  private readonly window = new KpiWindow();
+  private readonly window = new KpiWindow(Date.now());
   private readonly stopping = new AbortController();
   private readonly failure = new AbortController();
   private loop: Promise<void> = Promise.resolve();
-  private first = true;
   private readonly target: Target;
   private readonly gates: readonly ResolvedGate[];
   private readonly baseline: { [kpi: string]: number };
@@ -59,8 +58,7 @@ export class GateWatch {
     const kpis = [...new Set(this.gates.map((gate) => gate.kpi))];
     // A source that can't be read adds no samples: the gate then has too few, and holds.
     const counts = await this.target.sample(kpis, this.stopping.signal).catch(() => []);
-    this.window.add(counts, this.first);
-    this.first = false;
+    this.window.add(counts);
     for (const { kpi, minSamples } of this.gates) {
       const left = this.window.tally(kpi, "left");
       if (left.attempts >= minSamples) this.baseline[kpi] = (100 * left.successes) / left.attempts;

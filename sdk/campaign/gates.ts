@@ -30,20 +30,26 @@ interface Tally {
 
 /**
  * Counts since the stage began, from cumulative counters. A source whose counter fell has restarted: its new count is
- * added whole. A source that appears later counts from its first sample on, unless it started after the stage did.
+ * added whole. So is that of a source unknown until now, if it began to count within the window; one that is older was
+ * only unreachable before, and counts from now on.
  */
 export class KpiWindow {
+  private readonly openedAt: number;
   private readonly last = new Map<string, Tally>();
   private readonly totals = new Map<string, Tally>();
 
-  /** @param first whether this sample is the zero of the window. */
-  add(counts: readonly KpiCount[], first: boolean): void {
-    for (const { kpi, side, source, attempts, successes } of counts) {
+  /** @param openedAt ms since 1970. */
+  constructor(openedAt: number) {
+    this.openedAt = openedAt;
+  }
+
+  add(counts: readonly KpiCount[]): void {
+    for (const { kpi, side, source, startedAt, attempts, successes } of counts) {
       const key = `${kpi} ${source}`;
       const before = this.last.get(key);
       this.last.set(key, { attempts, successes });
-      if (first) continue;
-      // An instance unknown until now was created within the window, so all it counted lies within it.
+      const young = startedAt !== undefined && startedAt >= this.openedAt;
+      if (!before && !young) continue;
       const from = before && attempts >= before.attempts ? before : { attempts: 0, successes: 0 };
       const total = this.totals.get(`${kpi} ${side}`) ?? { attempts: 0, successes: 0 };
       total.attempts += attempts - from.attempts;

@@ -45,7 +45,7 @@ export interface RollbackRecord {
   code: string;
   startedAt: string;
   finishedAt?: string;
-  steps: { readonly summary: string; state: "running" | "done" | "failed"; detail?: string }[];
+  steps: { readonly summary: string; state: "running" | "done" | "failed"; at: string; detail?: string }[];
 }
 
 export interface CampaignRecord {

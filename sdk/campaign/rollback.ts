@@ -71,7 +71,12 @@ export async function rollBack<S, I>(run: RollbackRun<S, I>, why: Failure): Prom
         progress: (line) => run.progress(`rollback ${line}`),
         record: async (index, state, detail) => {
           const summary = steps[index]?.summary ?? "";
-          record.steps[offset + index] = { summary, state, ...(detail === undefined ? {} : { detail }) };
+          record.steps[offset + index] = {
+            summary,
+            state,
+            at: new Date().toISOString(),
+            ...(detail === undefined ? {} : { detail }),
+          };
           await journal.save();
         },
       });

@@ -36,6 +36,8 @@ export interface KpiCount {
   readonly source: string;
   readonly attempts: number;
   readonly successes: number;
+  /** When the source began to count, ms since 1970; undefined if it does not say. */
+  readonly startedAt?: number;
   /** Mean attempts a second since the source started; undefined if the source does not say when that was. */
   readonly attemptsPerSecond?: number;
 }

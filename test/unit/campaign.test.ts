@@ -5,6 +5,7 @@ import * as path from "node:path";
 import type { KpiCount } from "pulumi-issu/contract";
 import type { CampaignError } from "#sdk/campaign/errors.js";
 import { FileStore } from "#sdk/campaign/file-store.js";
+import { KpiWindow } from "#sdk/campaign/gates.js";
 import { mayDelete } from "#sdk/campaign/guard.js";
 import { Journal } from "#sdk/campaign/journal.js";
 import type { LogEntry } from "#sdk/campaign/log.js";
@@ -177,6 +178,22 @@ describe("a campaign on any target", () => {
     await open.close();
     target.carries = async () => undefined;
     assert.equal((await mayDelete(target as never, store, guarded("0.9.0"))).allowed, false);
+  });
+
+  it("counts what was counted within the window: restarts and newcomers whole, latecomers from then on", () => {
+    const window = new KpiWindow(1_000);
+    const count = (source: string, startedAt: number, attempts: number): KpiCount => ({
+      kpi: "paging-success",
+      side: "right",
+      source,
+      startedAt,
+      attempts,
+      successes: attempts,
+    });
+    window.add([count("old", 0, 100)]);
+    window.add([count("old", 0, 110), count("young", 2_000, 7), count("late", 0, 500)]);
+    window.add([count("old", 0, 4), count("young", 2_000, 8), count("late", 0, 503)]);
+    assert.equal(window.tally("paging-success", "right").attempts, 10 + 4 + 8 + 3);
   });
 
   describe("gates", () => {

@@ -204,8 +204,8 @@ export function rolledBack(more: Partial<CampaignRecord> = {}): CampaignRecord {
       startedAt: ago(10),
       finishedAt: ago(2),
       steps: [
-        { summary: "scale amf-gsu-1-0-0-aaaaaa to 8", state: "done", detail: "8 ready" },
-        { summary: "move subscribers to 0 %", state: "done" },
+        { summary: "scale amf-gsu-1-0-0-aaaaaa to 8", state: "done", at: ago(4), detail: "8 ready" },
+        { summary: "move subscribers to 0 %", state: "done", at: ago(3) },
       ],
     },
     ...more,

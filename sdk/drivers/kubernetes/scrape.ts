@@ -137,6 +137,7 @@ export function countsOf(
           side,
           source: `${pod}@${start ?? 0}/${side}`,
           ...sum,
+          ...(start === undefined ? {} : { startedAt: 1000 * start }),
           ...(seconds !== undefined && seconds > 0 ? { attemptsPerSecond: sum.attempts / seconds } : {}),
         });
       }
