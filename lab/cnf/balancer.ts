@@ -126,6 +126,17 @@ export class Balancer {
     return least;
   }
 
+  /**
+   * Every route has been looked at.
+   *
+   * @returns whether they must be looked at again
+   */
+  finishPlacing(): boolean {
+    if (!this.rule.finishPlacing()) return false;
+    this.#thresholds = this.rule.thresholds;
+    return true;
+  }
+
   /** What is carried; `moving` is the mover's to say. */
   status(moving: number): SubscriberSplitStatus {
     const carried = { left: { subscribers: 0, sessions: 0 }, right: { subscribers: 0, sessions: 0 } };

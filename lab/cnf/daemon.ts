@@ -4,7 +4,7 @@
  * @module
  */
 import type { Server } from "node:http";
-import type { DialTestResult } from "pulumi-issu/contract";
+import type { DialTestResult, Domain } from "pulumi-issu/contract";
 import { type ControlAddress, ControlError, control, portOf, serveControl } from "../control.ts";
 import { Balancer } from "./balancer.ts";
 import type { CnfCluster, NamedSplit } from "./cluster.ts";
@@ -40,8 +40,8 @@ export interface SplitView {
   readonly twoSidedSince?: number;
   /** Ms since 1970 since when nobody has had to move; undefined while somebody has. */
   readonly settledSince?: number;
-  readonly leftVersion?: string;
-  readonly rightVersion?: string;
+  readonly left?: Domain;
+  readonly right?: Domain;
   readonly pinned: readonly string[];
 }
 
@@ -134,8 +134,8 @@ export class CnfDaemon {
         ? { ratio: spec.ratio, admission: spec.admission, twoSidedSince }
         : {}),
       ...(this.#settledSince === undefined ? {} : { settledSince: this.#settledSince }),
-      ...(spec?.left ? { leftVersion: spec.left.version } : {}),
-      ...(spec?.right ? { rightVersion: spec.right.version } : {}),
+      ...(spec?.left ? { left: spec.left } : {}),
+      ...(spec?.right ? { right: spec.right } : {}),
       pinned: spec?.pinned.map((p) => p.subscriber) ?? [],
     };
   }

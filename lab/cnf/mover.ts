@@ -90,7 +90,7 @@ export class Mover {
       const { value: route, done } = this.#scan.next();
       if (done) {
         this.#scan = undefined;
-        if (this.#again) {
+        if (this.#balancer.finishPlacing() || this.#again) {
           this.#again = false;
           this.#look();
         }

@@ -26,6 +26,8 @@ export class SplitRule {
   #spec: SubscriberSplitSpec | undefined;
   #pinned = new Map<number, number>();
   #classed = 0;
+  /** The standing are still being given their places; until they have them, all of them are on the left. */
+  #placing = false;
   #standing = new Assignment();
   #new = new Assignment();
   /** Subscribers that the rule ever gave to a version, for versions that began as a right side. */
@@ -56,16 +58,18 @@ export class SplitRule {
     }
     if (!spec?.left || !spec.right) {
       this.twoSidedSince = undefined;
+      this.#placing = false;
       return;
     }
     if (this.twoSidedSince === undefined || before?.right?.version !== spec.right.version) {
       this.twoSidedSince = Date.now();
       this.#classed++;
+      this.#placing = true;
       this.#standing = new Assignment();
       this.#new = new Assignment();
       if (!this.everRight.has(spec.right.version)) this.everRight.set(spec.right.version, new MsinSet());
     }
-    this.#standing.ratio = spec.ratio;
+    if (!this.#placing) this.#standing.ratio = spec.ratio;
     this.#new.ratio = spec.ratio;
   }
 
@@ -86,7 +90,7 @@ export class SplitRule {
    * Side on which a subscriber belongs at this moment, as a number; 0 if nothing is served.
    *
    * The first call for a standing subscriber after a right side appeared gives it its place, so that a hundred thousand
-   * need not be given theirs at one stroke.
+   * need not be given theirs at one stroke. They stay on the left until `finishPlacing`.
    */
   sideOf(member: Member): number {
     const spec = this.#spec;
@@ -97,6 +101,18 @@ export class SplitRule {
     const version = (side === RIGHT ? spec.right : spec.left)?.version;
     if (version !== undefined) this.everRight.get(version)?.add(member.msin);
     return side;
+  }
+
+  /**
+   * All standing subscribers have been asked about, so the ratio holds for them from now on.
+   *
+   * @returns false if that was so already
+   */
+  finishPlacing(): boolean {
+    if (!this.#placing) return false;
+    this.#placing = false;
+    this.#standing.ratio = this.#spec?.ratio ?? 0;
+    return true;
   }
 
   depart(member: Member): void {

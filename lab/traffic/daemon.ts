@@ -82,7 +82,7 @@ export class TrafficDaemon {
         calling: callers,
         registrationsPerSecond: options.registrationsPerSecond ?? 500,
         otherProceduresPerSecond: options.otherProceduresPerSecond ?? 300,
-        churnPerSecond: options.churnPerSecond ?? 17,
+        churnPerSecond: options.churnPerSecond ?? 25,
         timeout: options.timeoutMs ?? 1_000,
         tries: options.tries ?? 4,
         backOff: options.backOffMs ?? 5_000,

@@ -5,8 +5,10 @@
  * @module
  */
 
+import type { Domain } from "pulumi-issu/contract";
 import type { SplitView } from "../cnf/daemon.ts";
 import { msinOf } from "../cnf/identity.ts";
+import { sideNumber } from "../cnf/wire.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Subscribers } from "./subscribers.ts";
 
@@ -36,6 +38,7 @@ export class SplitCheck {
     const beforeAt = this.#lastAt;
     this.#last = view;
     this.#lastAt = Date.now();
+    if (before && before.generation !== view.generation) this.#rename(before, view);
     if (before?.ratio !== view.ratio) this.#recorder.rules.ratioChanged();
     const { ratio, settledSince, twoSidedSince } = view;
     if (ratio === undefined || twoSidedSince === undefined || settledSince === undefined) return;
@@ -60,4 +63,20 @@ export class SplitCheck {
     const both = counts.standing.map((count, side) => count + (counts.new[side] ?? 0));
     this.#recorder.splitError({ all: error(both), standing, new: error(counts.new) });
   }
+  /**
+   * A promotion makes the right side the left one, and going back after it the reverse. Nobody moves and nobody is told,
+   * so what subscribers remember is put in the new terms here.
+   */
+  #rename(before: SplitView, after: SplitView): void {
+    const then = (domain: Domain): 0 | 1 | 2 =>
+      same(domain, after.left) ? sideNumber.left : same(domain, after.right) ? sideNumber.right : 0;
+    const left = before.left && then(before.left);
+    const right = before.right && then(before.right);
+    if (left === sideNumber.right || right === sideNumber.left) {
+      this.#subscribers.rename(left || sideNumber.left, right || sideNumber.right);
+    }
+  }
 }
+
+const same = (a: Domain, b: Domain | undefined): boolean =>
+  a.version === b?.version && a.workloads.join() === b.workloads.join();

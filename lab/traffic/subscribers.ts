@@ -8,7 +8,17 @@
 import type { DialTestResult, Procedure } from "pulumi-issu/contract";
 import { imsiOf, msinOf } from "../cnf/identity.ts";
 import { bindUdp, closeUdp, type Socket } from "../cnf/udp.ts";
-import { at, cause, flag, HEADER, procedureNames, procedureNumber, sideOf, type } from "../cnf/wire.ts";
+import {
+  at,
+  cause,
+  flag,
+  HEADER,
+  procedureNames,
+  procedureNumber,
+  sideNumber,
+  sideOf,
+  type,
+} from "../cnf/wire.ts";
 import type { Recorder } from "./recorder.ts";
 import { TimerWheel } from "./timer-wheel.ts";
 
@@ -200,6 +210,14 @@ export class Subscribers {
     for (let slot = 0; slot < this.count; slot++) {
       if (this.#state[slot] !== state.attached) continue;
       visit(this.#msin[slot] ?? 0, this.#side[slot] ?? 0, this.#arrived[slot] ?? 0);
+    }
+  }
+
+  /** What was known as one side is known as another from now on, without anybody having moved. */
+  rename(left: number, right: number): void {
+    for (let slot = 0; slot < this.count; slot++) {
+      const side = this.#side[slot] ?? 0;
+      if (side !== 0) this.#side[slot] = side === sideNumber.left ? left : right;
     }
   }
 

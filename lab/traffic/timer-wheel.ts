@@ -6,6 +6,9 @@
  */
 const TICK = 10;
 const BUCKETS = 8192;
+/** In place of a bucket: not set, and about to fire. */
+const UNSET = -1;
+const FIRING = -2;
 
 export class TimerWheel {
   readonly #heads = new Int32Array(BUCKETS).fill(-1);
@@ -42,13 +45,13 @@ export class TimerWheel {
 
   clear(slot: number): void {
     const bucket = this.#bucket[slot] ?? -1;
+    this.#bucket[slot] = UNSET;
     if (bucket < 0) return;
     const next = this.#next[slot] ?? -1;
     const previous = this.#previous[slot] ?? -1;
     if (next >= 0) this.#previous[next] = previous;
     if (previous >= 0) this.#next[previous] = next;
     else this.#heads[bucket] = next;
-    this.#bucket[slot] = -1;
   }
 
   /** Tells every slot whose timer is due; its timer is no longer set then. */
@@ -62,12 +65,13 @@ export class TimerWheel {
       // Detached first: whoever fires may set its timer again, into this very bucket a turn later.
       const due: number[] = [];
       for (; slot >= 0; slot = this.#next[slot] ?? -1) {
-        this.#bucket[slot] = -1;
+        this.#bucket[slot] = FIRING;
         due.push(slot);
       }
       for (const one of due) {
-        // One that fired before it may have set this one anew.
-        if ((this.#bucket[one] ?? -1) >= 0) continue;
+        // One that fired before it may have stopped this one, or set it anew.
+        if (this.#bucket[one] !== FIRING) continue;
+        this.#bucket[one] = UNSET;
         if ((this.#due[one] ?? 0) > now) this.set(one, this.#due[one] ?? 0);
         else fire(one);
       }
