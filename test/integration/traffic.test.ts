@@ -16,6 +16,7 @@ const SUBSCRIBERS = 2_000;
 const CALLS = 20;
 const OLD = { version: "1.0.0", workloads: ["amf-gsu-1-0-0"] };
 const NEW = { version: "1.1.0", workloads: ["amf-gsu-1-1-0"] };
+const NEXT = { version: "1.2.0", workloads: ["amf-gsu-1-2-0"] };
 const DESIGNATED = ["imsi-001010000000001", "imsi-001010000000002"];
 
 describe("traffic through the simulated network function", function () {
@@ -141,6 +142,15 @@ describe("traffic through the simulated network function", function () {
     });
     cluster.scale("amf-gsu-1-1-0", "1.1.0", 3);
     await procedures("upgrade", 1_000);
+
+    // The next campaign, begun at once: what was the right side is the left one now, also to those who were not told.
+    cluster.scale("amf-gsu-1-2-0", "1.2.0", 2);
+    ask({ left: NEW, right: NEXT, ratio: 20 });
+    await settled();
+    const { samples } = (await traffic.readWindow("upgrade")).splitError;
+    await until("the split is looked at again", async () => {
+      return (await traffic.readWindow("upgrade")).splitError.samples > samples;
+    });
 
     const figures = await traffic.closeWindow("upgrade");
     unharmed(figures);
