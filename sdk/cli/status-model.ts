@@ -83,7 +83,13 @@ export interface RollbackStatus {
   readonly durationMs: number;
   /** The policy's `rollback.within`. */
   readonly withinMs?: number;
-  readonly steps: readonly { readonly summary: string; readonly state: string; readonly detail?: string }[];
+  readonly steps: readonly {
+    readonly summary: string;
+    readonly state: string;
+    /** When it got into that state. */
+    readonly at: string;
+    readonly detail?: string;
+  }[];
 }
 
 export interface LeaseStatus {
