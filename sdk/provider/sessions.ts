@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+import { failureOf } from "../campaign/errors";
 import { LogFile } from "../campaign/log-file";
 import { Session } from "../campaign/session";
 import type { Store } from "../campaign/store";
@@ -64,7 +66,14 @@ async function make({
   const declared = kind?.declare({ ...spec, namespace: at.namespace }, policy);
   const problems = [...(declared?.problems ?? []), ...policyProblems];
   const { target, store } = await reach(at);
-  if (problems.length > 0 || !policy || !kind || !declared?.declared) return { problems };
+  if (problems.length > 0 || !policy || !kind || !declared?.declared) {
+    // A target that can't be reached is one more mistake, to be told in the same go.
+    const unreachable = await target.observe().then(
+      () => [],
+      (error) => [{ path: "", message: failureOf(error).message }],
+    );
+    return { problems: [...problems, ...unreachable] };
+  }
   const session: CampaignSession = new Session({
     target,
     rule: kind.rule,
