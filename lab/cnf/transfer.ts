@@ -32,7 +32,8 @@ interface Fetch {
 
 /** A context that was handed over: kept until nobody can ask for it again. */
 interface Tombstone {
-  readonly context: Context;
+  /** Undefined if there was none yet: a first message was still unread, and belongs elsewhere too. */
+  readonly context: Context | undefined;
   readonly address: string;
   readonly until: number;
 }
@@ -125,9 +126,9 @@ export class Transfer {
     for (let i = 0; i < count; i++) {
       const msin = request.readUInt32LE(6 + 4 * i);
       const context = this.#instance.surrender(msin) ?? this.#again(msin, from.address);
-      if (!context) continue;
       this.#gone.delete(msin);
       this.#gone.set(msin, { context, address: from.address, until });
+      if (!context) continue;
       writeContext(context, answer, 6 + CONTEXT_LENGTH * found++);
     }
     answer[0] = kind.contexts;
@@ -149,12 +150,10 @@ export class Transfer {
     if (!fetch) return;
     this.#fetches.delete(id);
     clearInterval(fetch.timer);
+    // They are served here now, also those without a context yet; passed on, their messages would go in circles.
+    for (const msin of fetch.msins) this.#gone.delete(msin);
     const found = answer[1] ?? 0;
-    for (let i = 0; i < found; i++) {
-      const context = readContext(answer, 6 + CONTEXT_LENGTH * i);
-      this.#gone.delete(context.msin);
-      this.#instance.adopt(context);
-    }
+    for (let i = 0; i < found; i++) this.#instance.adopt(readContext(answer, 6 + CONTEXT_LENGTH * i));
     // Nothing can have come in before this point but what was kept waiting.
     const missing = fetch.msins.filter((msin) => !this.#instance.contexts.has(msin));
     for (const msin of fetch.msins) this.#release(msin);

@@ -30,12 +30,21 @@ const emptyTally = (): Tally => ({
   retries: 0,
 });
 
-/** Largest deviation from the set ratio while the split was settled, in percentage points, over `samples` looks. */
+/** Largest deviation from the set ratio while the split was settled, in percentage points. */
 export interface SplitError {
   all: number;
   standing: number;
   new: number;
+  /** How often it was looked at, and how often the new were enough for a verdict. */
   samples: number;
+  newSamples: number;
+}
+
+/** One look; undefined where there is nothing to judge. */
+export interface SplitLook {
+  readonly all: number | undefined;
+  readonly standing: number | undefined;
+  readonly new: number | undefined;
 }
 
 export class RecordWindow {
@@ -50,7 +59,7 @@ export class RecordWindow {
     procedureNames.map((name) => [name, { attempted: 0, failed: 0 }]),
   );
   readonly met = new Map<string, MsinSet>();
-  readonly split: SplitError = { all: 0, standing: 0, new: 0, samples: 0 };
+  readonly split: SplitError = { all: 0, standing: 0, new: 0, samples: 0, newSamples: 0 };
 
   constructor(name: string) {
     this.name = name;
@@ -116,12 +125,13 @@ export class Recorder {
     }
   }
 
-  splitError(error: Omit<SplitError, "samples">): void {
+  splitError(look: SplitLook): void {
     for (const { split } of this.open.values()) {
-      split.all = Math.max(split.all, error.all);
-      split.standing = Math.max(split.standing, error.standing);
-      split.new = Math.max(split.new, error.new);
+      split.all = Math.max(split.all, look.all ?? 0);
+      split.standing = Math.max(split.standing, look.standing ?? 0);
+      split.new = Math.max(split.new, look.new ?? 0);
       split.samples++;
+      if (look.new !== undefined) split.newSamples++;
     }
   }
 }

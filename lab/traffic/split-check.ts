@@ -52,12 +52,12 @@ export class SplitCheck {
       const tally = arrived >= twoSidedSince ? counts.new : counts.standing;
       tally[side - 1] = (tally[side - 1] ?? 0) + 1;
     });
-    const error = ([left = 0, right = 0]: readonly number[]): number =>
-      left + right < LEAST ? 0 : Math.abs((100 * right) / (left + right) - ratio);
+    const error = ([left = 0, right = 0]: readonly number[]): number | undefined =>
+      left + right < LEAST ? undefined : Math.abs((100 * right) / (left + right) - ratio);
     const standing = error(counts.standing);
     // The new go by the ratio only where admission does.
     if (view.admission !== "by-ratio") {
-      this.#recorder.splitError({ all: 0, standing, new: 0 });
+      this.#recorder.splitError({ all: undefined, standing, new: undefined });
       return;
     }
     const both = counts.standing.map((count, side) => count + (counts.new[side] ?? 0));
