@@ -7,8 +7,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
+import { type Acquired, type Document, type HeldLease, type Store, StoreConflict } from "../contract/store";
 import { fileNameOf, targetOf } from "./file-name";
-import { type Acquired, type Document, type HeldLease, type Store, StoreConflict } from "./store";
 
 interface LeaseFile {
   readonly holder: string;

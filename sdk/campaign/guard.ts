@@ -3,10 +3,11 @@
  *
  * @module
  */
+
+import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import type { ReleaseRef } from "../plan/plan";
 import { Journal } from "./journal";
-import type { Store } from "./store";
 
 /** A version that must not go while it serves. */
 export interface GuardedVersion extends ReleaseRef {

@@ -4,9 +4,10 @@
  *
  * @module
  */
+
+import type { Store } from "../contract/store";
 import type { Intent, ReleaseRef, StagePlan } from "../plan/plan";
 import type { Verdict } from "./gates";
-import type { Store } from "./store";
 
 export const JOURNAL_VERSION = 1;
 

@@ -6,8 +6,8 @@
  */
 import { randomBytes } from "node:crypto";
 import * as os from "node:os";
+import type { Store } from "../contract/store";
 import { CampaignError } from "./errors";
-import type { Store } from "./store";
 
 /** How long a lease lasts without being renewed. A killed writer holds others up no longer than this. */
 export const LEASE_TTL_MS = 15_000;

@@ -5,6 +5,7 @@
  * @module
  */
 import { setTimeout as delay } from "node:timers/promises";
+import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import type { Plan, PlanRule, ReleaseRef } from "../plan/plan";
 import { CampaignError, failureOf } from "./errors";
@@ -15,7 +16,6 @@ import { Lease } from "./lease";
 import type { CampaignLog } from "./log";
 import { rollBack } from "./rollback";
 import { runSteps } from "./run-steps";
-import type { Store } from "./store";
 
 export interface SessionArgs<S, I> {
   readonly target: Target<I>;
@@ -125,8 +125,12 @@ export class Session<S, I> {
     );
     const last = journal.data.campaign;
     const quarantined = journal.quarantineOf(goal.release);
-    // A held campaign that is where it should be has nothing to do either, for as long as it is held.
-    const atRest = unfinished?.state === "held" && plan.stages.every((stage) => stage.skipped !== undefined);
+    // A held campaign that is where it should be has nothing to do either, for as long as it is held and its goal is wanted.
+    const atRest =
+      unfinished?.state === "held" &&
+      unfinished.to.release === goal.release &&
+      plan.problems.length === 0 &&
+      plan.stages.every((stage) => stage.skipped !== undefined);
     const settled = atRest || (plan.intent === "none" && !unfinished);
     const campaign = settled
       ? undefined

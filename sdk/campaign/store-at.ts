@@ -4,8 +4,8 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import type { Store } from "../contract/store";
 import { FileStore } from "./file-store";
-import type { Store } from "./store";
 
 /**
  * @param journal `kubernetes` (the default: beside the target) or a URL like `file:///var/lib/issu`.

@@ -4,7 +4,7 @@
  * @module
  */
 import type { JournalData } from "../campaign/journal";
-import type { HeldLease } from "../campaign/store";
+import type { HeldLease } from "../contract/store";
 import type { SubscriberSplitStatus } from "../contract/subscriber-split";
 import type { CnfInventory } from "../plan/cnf-inventory";
 import type { KpiStatus } from "./status-model";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { CampaignRecord, JournalData } from "../campaign/journal";
-import type { HeldLease } from "../campaign/store";
+import type { HeldLease } from "../contract/store";
 
 /** After a killed run, as tried with Pulumi 3.250: a lock left behind, operations that re-run, creates that warn. */
 const afterKill = (goesOn: string): string[] => [

@@ -4,8 +4,8 @@
  * @module
  */
 import { Journal } from "../campaign/journal";
-import type { Store } from "../campaign/store";
 import { storeAt } from "../campaign/store-at";
+import type { Store } from "../contract/store";
 import type { KubernetesConnection } from "../drivers/kubernetes/index.js";
 import { UsageError } from "./usage-error";
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Store } from "../campaign/store";
+import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { cnfRule } from "../plan/cnf";
 import type { PlanRule, ReleaseRef } from "../plan/plan";

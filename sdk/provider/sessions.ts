@@ -7,8 +7,8 @@
 import { failureOf } from "../campaign/errors";
 import { LogFile } from "../campaign/log-file";
 import { Session } from "../campaign/session";
-import type { Store } from "../campaign/store";
 import { storeAt } from "../campaign/store-at";
+import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import type { Problem } from "../policy/problem";
 import { resolvePolicy } from "../policy/resolve";

@@ -1,12 +1,18 @@
 /**
- * Journals and leases on the cluster itself: a ConfigMap and a Lease for each target. Has the shape of the campaign's
- * `Store`, which a driver does not know.
+ * Journals and leases on the cluster itself: a ConfigMap and a Lease for each target.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { GROUP } from "../../contract/names";
+import {
+  type Acquired,
+  type Document,
+  type HeldLease,
+  type Store,
+  StoreConflict,
+} from "../../contract/store";
 import { TargetError } from "../../contract/target";
 import type { Api } from "./api";
 import type { KubernetesConnection } from "./connection";
@@ -14,28 +20,6 @@ import { isAlreadyThere, isConflict, isNotFound } from "./errors";
 import { checkEpoch } from "./fence";
 import { type KubeList, type KubeObject, marks, paths } from "./objects";
 import { retrying } from "./retry";
-
-export interface Document {
-  readonly text: string;
-  /** The ConfigMap's `resourceVersion`. */
-  readonly revision: string;
-}
-
-export interface HeldLease {
-  readonly heldBy: string;
-  /** ms since 1970 */
-  readonly until: number;
-}
-
-export type Acquired = { readonly epoch: number } | HeldLease;
-
-/** Known to the campaign by its name. */
-class StoreConflict extends Error {
-  constructor(key: string, options?: ErrorOptions) {
-    super(`the journal of ${key} was changed by someone else since it was read`, options);
-    this.name = "StoreConflict";
-  }
-}
 
 interface ConfigMap extends KubeObject {
   readonly data?: { readonly journal?: string };
@@ -58,7 +42,7 @@ const PLAIN_LIMIT = 900_000;
 /** How long a request is tried again; shorter than a lease, so that nobody holds on to what he has lost. */
 const PATIENCE_MS = 5_000;
 
-export class KubernetesStore {
+export class KubernetesStore implements Store {
   private readonly api: Api;
   private readonly namespace: string;
   /** Epochs taken by us, to be noted with the journal. */

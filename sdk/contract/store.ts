@@ -42,8 +42,8 @@ export interface Store {
 }
 
 export class StoreConflict extends Error {
-  constructor(key: string) {
-    super(`the journal of ${key} was changed by someone else since it was read`);
+  constructor(key: string, options?: ErrorOptions) {
+    super(`the journal of ${key} was changed by someone else since it was read`, options);
     this.name = "StoreConflict";
   }
 }
