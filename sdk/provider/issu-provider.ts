@@ -55,10 +55,8 @@ export class IssuProvider implements Provider {
     if (!session) return { inputs: news, failures: problems.map(failure) };
     const view = await session.view();
     if (!view.campaign) {
-      const { campaign, attempt, plan } = olds;
-      return {
-        inputs: { ...news, campaign: campaign ?? "", attempt: attempt ?? 0, plan: plan ?? ["nothing to do"] },
-      };
+      const { campaign = "", attempt = 0, plan = ["nothing to do"], occasion = "" } = olds;
+      return { inputs: { ...news, campaign, attempt, plan, occasion } };
     }
     const failures = [
       ...view.plan.problems.map(failure),
@@ -72,6 +70,7 @@ export class IssuProvider implements Provider {
       campaign: view.campaign.id,
       attempt: view.campaign.attempt,
       plan: stage ? describeStage(stage) : [`not part of campaign ${view.campaign.id}`],
+      occasion: view.occasions[inputs.stage] ?? "",
     };
     return { inputs: { ...news, ...planned } };
   }
@@ -115,7 +114,12 @@ export class IssuProvider implements Provider {
   private async deleteGuard(guard: GuardInputs): Promise<void> {
     if (!guard.protect) return;
     const { target, store } = await reach(guard.target);
-    const { allowed, why } = await mayDelete(target, store, guard);
+    const { allowed, why } = await mayDelete(
+      target,
+      store,
+      guard,
+      (spec) => kinds[guard.target.kind]?.parts(spec) ?? [],
+    );
     if (allowed) return;
     const refusal = new Error(
       `${guard.version} is not deleted: ${why}. To end the service for good, set deletionProtection to false, run pulumi up, then pulumi destroy.`,

@@ -28,6 +28,8 @@ export interface Kind {
   ): { readonly problems: readonly Problem[]; readonly declared?: Declared };
   /** What a program needs to keep a version declared that is not its own. */
   live(spec: unknown): object;
+  /** The parts of a version, by the names the driver knows them by. */
+  parts(spec: unknown): readonly string[];
   readonly rule: PlanRule<never, never>;
   /** Reaches the target. The driver is loaded only now, since most calls of a run without changes don't need it. */
   connect(inputs: TargetInputs): Promise<{ readonly target: Target<never>; readonly clusterStore: Store }>;
@@ -38,6 +40,7 @@ const cnf: Kind = {
     const { version, release, components } = (spec as { cnf: CnfSpec }).cnf;
     return { version, release, components };
   },
+  parts: (spec) => (spec as { cnf: CnfSpec }).cnf.components.map((one) => one.workload),
   rule: cnfRule as PlanRule<never, never>,
   declare(raw, policy) {
     const { problems, cnf: spec } = checkCnf(raw, policy);

@@ -6,7 +6,7 @@ import type { KpiCount } from "pulumi-issu/contract";
 import type { CampaignError } from "#sdk/campaign/errors.js";
 import { FileStore } from "#sdk/campaign/file-store.js";
 import { KpiWindow } from "#sdk/campaign/gates.js";
-import { mayDelete } from "#sdk/campaign/guard.js";
+import { mayDelete as ask } from "#sdk/campaign/guard.js";
 import { Journal } from "#sdk/campaign/journal.js";
 import type { LogEntry } from "#sdk/campaign/log.js";
 import { Session } from "#sdk/campaign/session.js";
@@ -170,14 +170,26 @@ describe("a campaign on any target", () => {
 
   it("deletes no version that carries anyone, that can't be told, or that an open campaign needs", async () => {
     const guarded = (version: string) => ({ ...release(version), workloads: [version] });
-    assert.equal((await mayDelete(target as never, store, guarded("1.0.0"))).allowed, false);
-    assert.equal((await mayDelete(target as never, store, guarded("0.9.0"))).allowed, true);
+    const mayDelete = (of: ReturnType<typeof guarded>) => ask(target as never, store, of, () => []);
+    assert.equal((await mayDelete(guarded("1.0.0"))).allowed, false);
+    assert.equal((await mayDelete(guarded("0.9.0"))).allowed, true);
     const open = session();
     await open.runStage("preflight", quiet);
-    assert.match((await mayDelete(target as never, store, guarded("1.1.0"))).why, /campaign 1 \(open\)/);
+    assert.match((await mayDelete(guarded("1.1.0"))).why, /campaign 1 \(open\)/);
     await open.close();
     target.carries = async () => undefined;
-    assert.equal((await mayDelete(target as never, store, guarded("0.9.0"))).allowed, false);
+    assert.equal((await mayDelete(guarded("0.9.0"))).allowed, false);
+  });
+
+  it("deletes a version whose remaining parts the version in service shares (GRY-12)", async () => {
+    await runAll(session());
+    const shared = { ...release("1.0.0"), workloads: ["1.1.0"] };
+    const partsOf = (spec: unknown) => [(spec as DialSpec).version];
+    assert.equal((await ask(target as never, store, shared, () => [])).allowed, false);
+    assert.equal((await ask(target as never, store, shared, partsOf)).allowed, true);
+    // The version in service itself is held to what it carries.
+    const serving = { ...release("1.1.0"), workloads: ["1.1.0"] };
+    assert.equal((await ask(target as never, store, serving, partsOf)).allowed, false);
   });
 
   it("counts what was counted within the window: restarts and newcomers whole, latecomers from then on", () => {
