@@ -96,6 +96,8 @@ export interface JournalData {
   serving?: ReleaseRef & { readonly spec: unknown };
   /** The campaign in hand, or the last one. */
   campaign?: CampaignRecord;
+  /** Campaign on whose way there each stage last had its turn. */
+  turns?: { [stage: string]: string };
   quarantine: QuarantineRecord[];
   history: PastCampaign[];
 }

@@ -100,6 +100,17 @@ export async function rollBack<S, I>(run: RollbackRun<S, I>, why: Failure): Prom
   record.finishedAt = new Date().toISOString();
   campaign.state = "rolled-back";
   campaign.closedAt = record.finishedAt;
+  // Where only numbers changed, the release is the one that serves: its content is not to blame.
+  if (campaign.to.release !== campaign.from?.release) {
+    const { release, version } = campaign.to;
+    journal.data.quarantine.push({
+      release,
+      version,
+      campaign: campaign.id,
+      reason: record.reason,
+      at: record.finishedAt,
+    });
+  }
   await journal.save();
   say("rollback-end", "OK", `back on ${campaign.from?.version ?? "nothing"}`);
 }

@@ -44,6 +44,11 @@ export interface View {
   readonly last?: CampaignRecord;
   /** Why this release is refused, if it is quarantined. */
   readonly quarantine?: string;
+  /**
+   * By stage: the campaign for which things between it and the next stage are to be done. Not the campaign in hand where it
+   * does not get there: held before the next stage, or on its way back.
+   */
+  readonly occasions: { readonly [stage: string]: string };
 }
 
 export interface StageOutcome {
@@ -137,8 +142,17 @@ export class Session<S, I> {
       : unfinished
         ? { id: unfinished.id, attempt: unfinished.attempt + (this.ours ? 0 : 1) }
         : { id: journal.nextId(), attempt: 1 };
+    const { turns } = journal.data;
+    const occasions = Object.fromEntries(
+      plan.stages.map(({ name }, i) => {
+        const next = plan.stages[i + 1];
+        const comes = plan.intent !== "return" && !next?.heldBack;
+        return [name, (comes ? campaign?.id : next && turns?.[next.name]) ?? ""];
+      }),
+    );
     return {
       plan,
+      occasions,
       ...(campaign ? { campaign } : {}),
       ...(last ? { last } : {}),
       ...(quarantined && quarantined.campaign !== retry && !settled
@@ -167,6 +181,10 @@ export class Session<S, I> {
     if (campaign.state === "held")
       return this.finish(campaign, stage, "skipped", "the campaign is held", "held");
     this.requirePredecessors(campaign, stage);
+    const journal = this.openJournal;
+    if (!this.returning(campaign) && !stage.plan.heldBack) {
+      journal.data.turns = { ...journal.data.turns, [name]: campaign.id };
+    }
     if (stage.plan.skipped !== undefined) return this.finish(campaign, stage, "skipped", stage.plan.skipped);
     return this.execute(campaign, stage, reporter);
   }
@@ -435,9 +453,10 @@ export class Session<S, I> {
     } finally {
       await this.close();
     }
+    const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
     throw new CampaignError(
       "ROLLED_BACK",
-      `${stage.name} failed: ${failure.message}. Campaign ${campaign.id} was rolled back in ${((Date.now() - startedAt) / 1000).toFixed(1)} s: ${campaign.from ? `${campaign.from.version} serves alone` : "nothing serves, as before"}. ${campaign.to.version} is quarantined; set the version back to ${campaign.from?.version ?? "none"}, mend it, or set upgrade.retry to "${campaign.id}".`,
+      `${stage.name} failed: ${failure.message}. Campaign ${campaign.id} was rolled back in ${seconds} s: ${afterRollback(campaign)}`,
     );
   }
 
@@ -463,14 +482,6 @@ export class Session<S, I> {
       },
       why,
     );
-    journal.data.quarantine.push({
-      release: campaign.to.release,
-      version: campaign.to.version,
-      campaign: campaign.id,
-      reason: why.message,
-      at: now(),
-    });
-    await journal.save();
   }
 
   private async finish(
@@ -486,8 +497,11 @@ export class Session<S, I> {
     stage.detail = detail;
     if (held && campaign.state !== "held") campaign.state = "held";
     const last = campaign.stages.at(-1) === stage;
-    if (last && campaign.state === "open") {
-      const back = campaign.to.release !== this.args.goal.release;
+    const back = this.returning(campaign);
+    // A return is over with the last thing there is to do: what may still fail behind it must not hold it open.
+    const left = campaign.stages.slice(campaign.stages.indexOf(stage) + 1);
+    const over = last || (back && left.every((one) => one.plan.skipped !== undefined));
+    if (over && campaign.state === "open") {
       campaign.state = back ? "rolled-back" : "completed";
       campaign.closedAt = now();
       journal.data.serving = { ...this.args.goal, spec: this.args.spec };
@@ -506,6 +520,11 @@ export class Session<S, I> {
     return { state: held ?? state, detail, campaign: campaign.id };
   }
 
+  /** Whether the goal was set back to what the campaign started from. */
+  private returning(campaign: CampaignRecord): boolean {
+    return campaign.to.release !== this.args.goal.release;
+  }
+
   private get openJournal(): Journal {
     if (!this.journal) throw new Error("no campaign was taken up");
     return this.journal;
@@ -519,4 +538,10 @@ export class Session<S, I> {
   private get epoch(): number {
     return this.openLease.epoch;
   }
+}
+
+function afterRollback({ id, from, to }: CampaignRecord): string {
+  const serving = from ? `${from.version} serves alone` : "nothing serves, as before";
+  if (from?.release === to.release) return `${serving}, as it did before.`;
+  return `${serving}. ${to.version} is quarantined; set the version back to ${from?.version ?? "none"}, mend it, or set upgrade.retry to "${id}".`;
 }
