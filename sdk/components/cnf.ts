@@ -79,7 +79,7 @@ export class Cnf extends pulumi.ComponentResource {
         const context = {
           name,
           version: args.version,
-          campaign: last.campaign,
+          campaign: last.occasion,
           parent: this,
           dependsOn: previous,
         };
@@ -157,9 +157,12 @@ export class Cnf extends pulumi.ComponentResource {
       spec,
       upgrade,
     });
+    const declared = new Set((spec.components as readonly ComponentSpec[]).map((one) => one.workload));
     live.apply(({ versions }) => {
       for (const { version, release, components } of versions) {
-        const workloads = components.map((component) => keepWorkload(component, onCluster));
+        // Parts that the two versions share are declared already (GRY-12).
+        const own = components.filter(({ workload }) => !declared.has(workload));
+        const workloads = own.map((component) => keepWorkload(component, onCluster));
         new VersionGuard(
           `${name}-guard-${release}`,
           { target, version, release, workloads: components.map((one) => one.workload), protect: true },

@@ -11,14 +11,21 @@ export interface HookContext {
   /** Name of the component the hook belongs to; a prefix for the names of its resources. */
   readonly name: string;
   readonly version: string;
-  /** Changes with every campaign and only then: put it into `triggers`, and the resource acts once a campaign. */
+  /**
+   * Changes with every campaign that gets here, and only then: put it into `triggers`, and the resource acts once a campaign.
+   * A return to the earlier version, before or after this point, leaves it as it is.
+   */
   readonly campaign: pulumi.Output<string>;
   /** To be passed as `{ parent: ctx.parent, dependsOn: ctx.dependsOn }`. */
   readonly parent: pulumi.Resource;
   readonly dependsOn: readonly pulumi.Resource[];
 }
 
-/** The next stage waits for everything that a hook returns, and a failure of any of it stops the campaign there. */
+/**
+ * The next stage waits for everything that a hook returns, and a failure of any of it stops the campaign there. The campaign
+ * then stays open: it goes on with the next `up`, or returns if the version is set back. It can't take itself back, since
+ * only the engine knows that the resource failed.
+ */
 export type Hook = (context: HookContext) => readonly pulumi.Resource[];
 
 export interface Hooks {

@@ -27,8 +27,10 @@ export interface StageArgs {
 
 /** One stage of a campaign. The engine runs it when its plan, its campaign or its attempt differs from the last run's. */
 export class Stage extends pulumi.CustomResource {
-  /** Id of the campaign that last ran it; a trigger for things that are to happen once a campaign. */
+  /** Id of the campaign that last ran it. */
   declare readonly campaign: pulumi.Output<string>;
+  /** Id of the campaign for which things between it and the next stage are to be done; a trigger for hooks. */
+  declare readonly occasion: pulumi.Output<string>;
   /** `done`, `skipped`, `held`, or `idle` when there was nothing to do. */
   declare readonly outcome: pulumi.Output<string>;
   declare readonly detail: pulumi.Output<string>;
@@ -43,6 +45,7 @@ export class Stage extends pulumi.CustomResource {
         campaign: undefined,
         attempt: undefined,
         plan: undefined,
+        occasion: undefined,
         outcome: undefined,
         detail: undefined,
       },

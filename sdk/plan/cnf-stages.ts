@@ -39,6 +39,7 @@ export interface StageDraft {
   readonly soakMs?: number;
   readonly gates?: readonly ResolvedGate[];
   readonly holds?: boolean;
+  readonly heldBack?: boolean;
 }
 
 export const nothing = (skipped: string): StageDraft => ({ skipped });
@@ -50,7 +51,7 @@ export const stepsOr = (steps: readonly Step[], reason: string): StageDraft =>
 /** @param of what each stage does; called in the chain's order, as each continues where the one before it ends. */
 export function chain(policy: ResolvedPolicy, of: (name: string) => StageDraft): StagePlan[] {
   const stages = stageNames(policy).map((name): StagePlan => {
-    const { steps = [], skipped, soakMs = 0, gates = [], holds } = of(name);
+    const { steps = [], skipped, soakMs = 0, gates = [], holds, heldBack } = of(name);
     return {
       name,
       ...(skipped === undefined ? {} : { skipped }),
@@ -60,11 +61,12 @@ export function chain(policy: ResolvedPolicy, of: (name: string) => StageDraft):
       gateLimitMs: gates.length > 0 ? policy.limits.gateMs : 0,
       expectedMs: steps.reduce((sum, step) => sum + step.expectedMs, 0) + soakMs,
       ...(holds ? { holds } : {}),
+      ...(heldBack ? { heldBack } : {}),
     };
   });
   const [first, ...rest] = stages;
-  // Preflight only checks; with nothing to follow there is nothing to check.
-  if (!first || rest.some((stage) => stage.skipped === undefined)) return stages;
+  // Preflight that only checks: with nothing to follow there is nothing to check.
+  if (!first || first.steps.length > 0 || rest.some((stage) => stage.skipped === undefined)) return stages;
   return [{ ...first, skipped: rest[0]?.skipped ?? "nothing to do" }, ...rest];
 }
 
@@ -116,7 +118,7 @@ export function wayThere(draft: Draft, way: WayThere): StagePlan[] {
   const lanes = lanesOf(draft, way);
   let stopped: string | undefined;
   return chain(policy, (name) => {
-    if (stopped !== undefined) return nothing(stopped);
+    if (stopped !== undefined) return { skipped: stopped, heldBack: true };
     const stage =
       promoted && name !== "preflight" && name !== "finalize" ? nothing("already at 100 %") : plan(name);
     if (stage.holds || (policy.gray.holdAt === ratioOfStage(name) && policy.gray.holdAt !== undefined)) {

@@ -212,7 +212,10 @@ function installStages(draft: Draft, { cnf, policy, inventory }: WayThere): Stag
   });
 }
 
-/** The goal was set back: the way back, in the stages that the program has. */
+/**
+ * The goal was set back: all of the way back in the first stage, so that nothing of the user's own (hooks) stands in its
+ * way; the others have nothing left to do.
+ */
 function returnStages(draft: Draft, way: WayThere, away: DomainState | undefined): StagePlan[] {
   const { cnf, policy, inventory } = way;
   const back = wayBack(draft, {
@@ -223,26 +226,12 @@ function returnStages(draft: Draft, way: WayThere, away: DomainState | undefined
     away,
     surge: policy.rollback.surge,
   });
-  const names = stageNames(policy);
-  const traffic = names[names.indexOf("post-test") - 1];
-  const empty = [back.capacity, back.traffic, back.cleanup, back.elasticity].every(
-    (steps) => steps.length === 0,
+  const steps = [...back.capacity, ...back.traffic, ...back.cleanup, ...back.elasticity];
+  return chain(policy, (name) =>
+    name === "preflight"
+      ? stepsOr(steps, "already as wanted")
+      : nothing(steps.length > 0 ? `returning to ${cnf.version}` : "already as wanted"),
   );
-  if (empty) return chain(policy, () => nothing("already as wanted"));
-  return chain(policy, (name) => {
-    switch (name) {
-      case "preflight":
-        return {};
-      case "minimal":
-        return stepsOr(back.capacity, `${cnf.version} has its instances already`);
-      case traffic:
-        return stepsOr(back.traffic, `${cnf.version} carries everybody already`);
-      case "finalize":
-        return stepsOr([...back.cleanup, ...back.elasticity], "nothing is left to take away");
-      default:
-        return nothing(`returning to ${cnf.version}`);
-    }
-  });
 }
 
 /** The same release: only numbers, and what an earlier campaign left suspended. */

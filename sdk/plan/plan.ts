@@ -42,6 +42,8 @@ export interface StagePlan {
   readonly expectedMs: number;
   /** The campaign ends here, held, with success. */
   readonly holds?: boolean;
+  /** The campaign is held before this stage: its turn, and that of what precedes it, is yet to come. */
+  readonly heldBack?: boolean;
 }
 
 /** A version with its content; what a campaign goes from and to. */

@@ -31,6 +31,8 @@ export interface PlannedInputs {
   readonly campaign: string;
   readonly attempt: number;
   readonly plan: readonly string[];
+  /** Campaign for which hooks between this stage and the next are to act; changes only when they are. */
+  readonly occasion: string;
 }
 
 export interface GuardInputs {
