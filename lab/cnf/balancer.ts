@@ -11,6 +11,9 @@ import { type Member, SplitRule } from "./split-rule.ts";
 import { bindUdp, closeUdp, type RemoteInfo, type Socket } from "./udp.ts";
 import { at, packAddress, ports, sideNumber, type } from "./wire.ts";
 
+/** Mask of an instance that serves both sides. */
+const SHARED = sideNumber.left | sideNumber.right;
+
 /** An instance as the load balancer sees it. */
 export interface Backend {
   readonly instance: Instance;
@@ -31,6 +34,8 @@ export interface Route {
   /** In the queue of the mover, or under way. */
   moving: boolean;
   gone: boolean;
+  /** Side that the subscriber was told last, on an instance that both sides share; the left until then. */
+  told?: number | undefined;
 }
 
 export class Balancer {
@@ -116,6 +121,18 @@ export class Balancer {
     this.#watchThresholds();
   }
 
+  /** On an instance that both sides share a subscriber changes sides without moving, so it is told. */
+  tell(route: Route): void {
+    if (route.backend?.sides !== SHARED) {
+      route.told = undefined;
+      return;
+    }
+    const side = this.rule.sideOf(route.member);
+    if (side === (route.told ?? sideNumber.left)) return;
+    route.told = side;
+    route.backend.instance.inform(route.member.msin, side);
+  }
+
   /** Backend with the fewest subscribers of those that take new work on a side; undefined if there is none. */
   leastLoaded(side: number): Backend | undefined {
     let least: Backend | undefined;
@@ -175,7 +192,7 @@ export class Balancer {
 
   #place(backend: Backend): void {
     backend.sides = this.rule.sidesOf(backend.instance.identity.workload);
-    backend.instance.side = backend.sides === 3 ? 0 : backend.sides;
+    backend.instance.side = backend.sides === SHARED ? 0 : backend.sides;
   }
 
   /** Arrivals and departures may shift the thresholds. */
@@ -189,7 +206,7 @@ export class Balancer {
     const member = route?.member ?? this.rule.arrive(msin);
     const side = this.rule.sideOf(member);
     // Service goes before the split: the other side takes those whose own has nobody.
-    const backend = side === 0 ? undefined : (this.leastLoaded(side) ?? this.leastLoaded(3));
+    const backend = side === 0 ? undefined : (this.leastLoaded(side) ?? this.leastLoaded(SHARED));
     if (!backend) {
       this.rule.depart(member);
       return undefined;
@@ -232,7 +249,7 @@ export class Balancer {
     message.writeUInt32LE(node, at.address);
     message.writeUInt16LE(from.port, at.port);
     const sides = route.backend?.sides ?? 0;
-    message[at.side] = sides === 3 ? this.rule.sideOf(route.member) : sides;
+    message[at.side] = sides === SHARED ? this.rule.sideOf(route.member) : sides;
   }
 
   #setup(message: Buffer, from: RemoteInfo): void {

@@ -128,10 +128,15 @@ export class Instance {
   /** A context has arrived from elsewhere; its subscriber is told who serves it now. */
   adopt(context: Context): void {
     this.#replace(context.msin, context);
-    if (context.registered) {
-      const message = this.#message(type.update, 0, context.msin, 0, context.sessions, cause.none, this.side);
-      this.#host.sendSignalling(message, context.port, addressOf(context.address));
-    }
+    this.inform(context.msin, this.side);
+  }
+
+  /** Tells a subscriber which side serves it now; nothing to one that has not registered yet. */
+  inform(msin: number, side: number): void {
+    const context = this.contexts.get(msin);
+    if (!context?.registered) return;
+    const message = this.#message(type.update, 0, msin, 0, context.sessions, cause.none, side);
+    this.#host.sendSignalling(message, context.port, addressOf(context.address));
   }
 
   /** Takes a context away, for another instance to have it. */

@@ -97,8 +97,9 @@ export class Mover {
         this.#schedule();
         return;
       }
-      if (!route.moving && this.#misplaced(route))
-        this.#enqueue(route, this.#balancer.rule.sideOf(route.member));
+      if (route.moving) continue;
+      if (this.#misplaced(route)) this.#enqueue(route, this.#balancer.rule.sideOf(route.member));
+      else this.#balancer.tell(route);
     }
     this.#schedule();
     setImmediate(() => this.#continue());
@@ -223,6 +224,7 @@ export class Mover {
       // The context may have died with its new instance, between its arrival and now.
       route.backend = this.#balancer.backends.has(to) ? to : undefined;
       if (this.#misplaced(route)) this.#enqueue(route, this.#balancer.rule.sideOf(route.member));
+      else this.#balancer.tell(route);
     }
     this.#schedule();
   }
