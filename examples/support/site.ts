@@ -8,6 +8,7 @@ import * as path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Lab, startLab } from "../../lab/lab.ts";
 import { consoleProgress, ensureToolchain } from "../../lab/toolchain/index.ts";
+import { compact } from "./engine-lines.ts";
 import { Stack } from "./pulumi.ts";
 import type { Figures } from "./report.ts";
 import type { ScenarioContext } from "./scenario.ts";
@@ -64,7 +65,10 @@ export async function openSite(context: ScenarioContext, shape: SiteShape): Prom
       stack: shape.stack,
       dir,
       env,
-      echo: (line) => progress.line(line),
+      echo: (line) => {
+        const short = compact(line);
+        if (short !== undefined) progress.line(short);
+      },
     });
     return {
       lab,
