@@ -69,6 +69,13 @@ export interface CampaignRecord {
   baseline?: { [kpi: string]: number };
 }
 
+/** A campaign as hooks are told of it. */
+export interface Occasion {
+  readonly campaign: string;
+  /** Version that it goes to. */
+  readonly version: string;
+}
+
 export interface QuarantineRecord {
   readonly release: string;
   readonly version: string;
@@ -96,8 +103,8 @@ export interface JournalData {
   serving?: ReleaseRef & { readonly spec: unknown };
   /** The campaign in hand, or the last one. */
   campaign?: CampaignRecord;
-  /** Campaign on whose way there each stage last had its turn. */
-  turns?: { [stage: string]: string };
+  /** By stage: the campaign on whose way there it last had its turn. */
+  turns?: { [stage: string]: Occasion };
   quarantine: QuarantineRecord[];
   history: PastCampaign[];
 }

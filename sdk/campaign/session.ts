@@ -11,7 +11,7 @@ import type { Plan, PlanRule, ReleaseRef } from "../plan/plan";
 import { CampaignError, failureOf } from "./errors";
 import { GateWatch } from "./gate-watch";
 import type { Verdict } from "./gates";
-import { type CampaignRecord, Journal, newStageRecords, type StageRecord } from "./journal";
+import { type CampaignRecord, Journal, newStageRecords, type Occasion, type StageRecord } from "./journal";
 import { Lease } from "./lease";
 import type { CampaignLog } from "./log";
 import { rollBack } from "./rollback";
@@ -48,7 +48,7 @@ export interface View {
    * By stage: the campaign for which things between it and the next stage are to be done. Not the campaign in hand where it
    * does not get there: held before the next stage, or on its way back.
    */
-  readonly occasions: { readonly [stage: string]: string };
+  readonly occasions: { readonly [stage: string]: Occasion };
 }
 
 export interface StageOutcome {
@@ -64,6 +64,9 @@ export interface Reporter {
   /** A result that stays. */
   say(line: string): void;
 }
+
+/** Nothing was ever to be done. */
+export const NO_OCCASION: Occasion = { campaign: "", version: "" };
 
 const now = (): string => new Date().toISOString();
 
@@ -147,7 +150,8 @@ export class Session<S, I> {
       plan.stages.map(({ name }, i) => {
         const next = plan.stages[i + 1];
         const comes = plan.intent !== "return" && !next?.heldBack;
-        return [name, (comes ? campaign?.id : next && turns?.[next.name]) ?? ""];
+        const now = campaign && { campaign: campaign.id, version: goal.version };
+        return [name, (comes ? now : next && turns?.[next.name]) ?? NO_OCCASION];
       }),
     );
     return {
@@ -183,7 +187,8 @@ export class Session<S, I> {
     this.requirePredecessors(campaign, stage);
     const journal = this.openJournal;
     if (!this.returning(campaign) && !stage.plan.heldBack) {
-      journal.data.turns = { ...journal.data.turns, [name]: campaign.id };
+      const occasion = { campaign: campaign.id, version: campaign.to.version };
+      journal.data.turns = { ...journal.data.turns, [name]: occasion };
     }
     if (stage.plan.skipped !== undefined) return this.finish(campaign, stage, "skipped", stage.plan.skipped);
     return this.execute(campaign, stage, reporter);

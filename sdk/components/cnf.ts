@@ -78,8 +78,8 @@ export class Cnf extends pulumi.ComponentResource {
       if (hook && last) {
         const context = {
           name,
-          version: args.version,
-          campaign: last.occasion,
+          version: last.occasion.version,
+          campaign: last.occasion.campaign,
           parent: this,
           dependsOn: previous,
         };

@@ -10,12 +10,16 @@ import type * as pulumi from "@pulumi/pulumi";
 export interface HookContext {
   /** Name of the component the hook belongs to; a prefix for the names of its resources. */
   readonly name: string;
-  readonly version: string;
   /**
    * Changes with every campaign that gets here, and only then: put it into `triggers`, and the resource acts once a campaign.
-   * A return to the earlier version, before or after this point, leaves it as it is.
+   * A return to the earlier version leaves it as it is, and so does an `up` in which there is nothing to do.
    */
   readonly campaign: pulumi.Output<string>;
+  /**
+   * Version that the campaign goes to. Changes together with `campaign`, so use it rather than what the program declares: a
+   * resource whose inputs change when the version is set back would act then too.
+   */
+  readonly version: pulumi.Output<string>;
   /** To be passed as `{ parent: ctx.parent, dependsOn: ctx.dependsOn }`. */
   readonly parent: pulumi.Resource;
   readonly dependsOn: readonly pulumi.Resource[];

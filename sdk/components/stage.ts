@@ -29,8 +29,8 @@ export interface StageArgs {
 export class Stage extends pulumi.CustomResource {
   /** Id of the campaign that last ran it. */
   declare readonly campaign: pulumi.Output<string>;
-  /** Id of the campaign for which things between it and the next stage are to be done; a trigger for hooks. */
-  declare readonly occasion: pulumi.Output<string>;
+  /** The campaign for which things between it and the next stage are to be done; a trigger for hooks. */
+  declare readonly occasion: pulumi.Output<{ readonly campaign: string; readonly version: string }>;
   /** `done`, `skipped`, `held`, or `idle` when there was nothing to do. */
   declare readonly outcome: pulumi.Output<string>;
   declare readonly detail: pulumi.Output<string>;

@@ -14,6 +14,7 @@ import type {
 } from "@pulumi/pulumi/provider";
 import { type CampaignError, failureOf } from "../campaign/errors";
 import { mayDelete } from "../campaign/guard";
+import { NO_OCCASION } from "../campaign/session";
 import { describePlan, describeStage } from "../plan/describe";
 import type { Problem } from "../policy/problem";
 import type { Engine } from "./engine";
@@ -55,7 +56,7 @@ export class IssuProvider implements Provider {
     if (!session) return { inputs: news, failures: problems.map(failure) };
     const view = await session.view();
     if (!view.campaign) {
-      const { campaign = "", attempt = 0, plan = ["nothing to do"], occasion = "" } = olds;
+      const { campaign = "", attempt = 0, plan = ["nothing to do"], occasion = NO_OCCASION } = olds;
       return { inputs: { ...news, campaign, attempt, plan, occasion } };
     }
     const failures = [
@@ -70,7 +71,7 @@ export class IssuProvider implements Provider {
       campaign: view.campaign.id,
       attempt: view.campaign.attempt,
       plan: stage ? describeStage(stage) : [`not part of campaign ${view.campaign.id}`],
-      occasion: view.occasions[inputs.stage] ?? "",
+      occasion: view.occasions[inputs.stage] ?? NO_OCCASION,
     };
     return { inputs: { ...news, ...planned } };
   }

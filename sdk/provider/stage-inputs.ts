@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Occasion } from "../campaign/journal";
 
 /** How to reach the target and what it is. */
 export interface TargetInputs {
@@ -32,7 +33,7 @@ export interface PlannedInputs {
   readonly attempt: number;
   readonly plan: readonly string[];
   /** Campaign for which hooks between this stage and the next are to act; changes only when they are. */
-  readonly occasion: string;
+  readonly occasion: Occasion;
 }
 
 export interface GuardInputs {

@@ -10,6 +10,8 @@ describe("resources of the user's own between the stages (ESC-10, ESC-12)", func
   let stack: TestStack;
   let observed: Observed;
   let notices: string;
+  /** While this file is there, the hook succeeds. */
+  let office: string;
 
   before(async () => {
     site = await openTestSite({ name: "test-hooks", subscribers: 1000, calls: 5 });
@@ -17,7 +19,10 @@ describe("resources of the user's own between the stages (ESC-10, ESC-12)", func
     stack = await site.stack("hooks", "hooks");
     notices = path.join(site.lab.dir, "notices");
     await fs.writeFile(notices, "");
-    await stack.stack.setConfig({ notice: `echo "$CAMPAIGN $VERSION" >> ${notices}` });
+    office = path.join(site.lab.dir, "office-is-open");
+    await fs.writeFile(office, "");
+    const answers = `test -e ${office} || { echo the operations centre does not answer >&2; exit 3; }`;
+    await stack.stack.setConfig({ notice: `${answers}; echo "$CAMPAIGN $VERSION" >> ${notices}` });
   });
   after(async () => {
     observed?.close();
@@ -50,7 +55,7 @@ describe("resources of the user's own between the stages (ESC-10, ESC-12)", func
   });
 
   it("stop the campaign when they fail, before anybody has moved", async () => {
-    await stack.stack.setConfig({ notice: "echo the operations centre does not answer >&2; exit 3" });
+    await fs.rm(office);
     const failed = await stack.up(wanted("1.1.0"));
     assert.notEqual(failed.code, 0);
     assert.match(failed.output, /the operations centre does not answer/);
@@ -66,7 +71,7 @@ describe("resources of the user's own between the stages (ESC-10, ESC-12)", func
 
   it("let the next up go on when they are mended", async () => {
     assert.notEqual((await stack.up(wanted("1.1.0"))).code, 0);
-    await stack.stack.setConfig({ notice: `echo "$CAMPAIGN $VERSION" >> ${notices}` });
+    await fs.writeFile(office, "");
     await stack.mustUp(wanted("1.1.0"));
     assert.deepEqual((await noticed()).slice(1), ["3 1.1.0"]);
     assert.equal((await observed.split()).spec.left?.version, "1.1.0");

@@ -16,7 +16,15 @@ describe("Cnf", () => {
       {
         newResource: ({ type, name, inputs }) => {
           made.push({ type, name, inputs });
-          return { id: `${name}-id`, state: { ...inputs, outcome: "done", campaign: "1", occasion: "1" } };
+          return {
+            id: `${name}-id`,
+            state: {
+              ...inputs,
+              outcome: "done",
+              campaign: "1",
+              occasion: { campaign: "1", version: "1.0.0" },
+            },
+          };
         },
         call: () => ({}),
       },
