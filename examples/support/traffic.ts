@@ -26,6 +26,8 @@ export interface Rule {
   readonly atLeast: number;
   readonly minSamples: number;
   readonly side: "left" | "right";
+  /** Ms since 1970, at most ten minutes ago; now if left out. */
+  readonly since?: number;
 }
 
 export class Traffic {
