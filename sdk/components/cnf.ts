@@ -54,6 +54,7 @@ export class Cnf extends pulumi.ComponentResource {
       ...(args.journal === undefined ? {} : { journal: args.journal }),
     };
     const upgrade = args.upgrade ?? {};
+    const protect = args.deletionProtection ?? true;
     const onCluster = clusterOptions(this, name, args);
 
     let previous: pulumi.Resource[] = [];
@@ -106,7 +107,7 @@ export class Cnf extends pulumi.ComponentResource {
           version: args.version,
           release: spec.release,
           workloads: components.map((one) => one.workload),
-          protect: args.deletionProtection ?? true,
+          protect,
         },
         { parent: this, dependsOn: workloads },
       );
@@ -127,7 +128,7 @@ export class Cnf extends pulumi.ComponentResource {
     }
 
     if (policy?.gray.holdAt !== undefined)
-      this.keepLiveVersions(name, target, { ...spec }, upgrade, onCluster);
+      this.keepLiveVersions(name, { target, spec: { ...spec }, upgrade }, protect, onCluster);
 
     const end = last as Stage;
     this.campaign = end.campaign;
@@ -147,9 +148,8 @@ export class Cnf extends pulumi.ComponentResource {
   /** While a campaign is or will be held, the other version serves on: it has to stay in the program. */
   private keepLiveVersions(
     name: string,
-    target: TargetArgs,
-    spec: StageArgs["spec"],
-    upgrade: unknown,
+    { target, spec, upgrade }: Pick<StageArgs, "target" | "spec" | "upgrade">,
+    protect: pulumi.Input<boolean>,
     onCluster: pulumi.CustomResourceOptions,
   ): void {
     const live = pulumi.runtime.invokeOutput<{ versions: LiveVersion[] }>("issu:index:liveVersions", {
@@ -165,8 +165,8 @@ export class Cnf extends pulumi.ComponentResource {
         const workloads = own.map((component) => keepWorkload(component, onCluster));
         new VersionGuard(
           `${name}-guard-${release}`,
-          { target, version, release, workloads: components.map((one) => one.workload), protect: true },
-          { parent: this, dependsOn: workloads, ignoreChanges: ["*"] },
+          { target, version, release, workloads: components.map((one) => one.workload), protect },
+          { parent: this, dependsOn: workloads },
         );
       }
     });

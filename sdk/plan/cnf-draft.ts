@@ -101,15 +101,16 @@ export class Draft {
     count.asked = 1;
   }
 
-  scale(workload: string, replicas: number, awaitServing: boolean): void {
+  /** @param mayLose nothing serves besides, so that those whom the instances carry have nowhere to go. */
+  scale(workload: string, replicas: number, awaitServing: boolean, mayLose = false): void {
     const count = this.count(workload);
     const from = count.asked;
     const up = replicas > from || (replicas === from && replicas > 0);
-    const drained = from > 0 ? ((from - replicas) / from) * this.carriedBy(workload) : 0;
+    const drained = from > 0 && !mayLose ? ((from - replicas) / from) * this.carriedBy(workload) : 0;
     this.steps.push({
       action: "scale",
       object: `deployment/${workload}`,
-      args: { replicas, from, awaitServing },
+      args: { replicas, from, awaitServing, ...(mayLose ? { mayLose } : {}) },
       summary:
         replicas === from
           ? `wait until ${replicas === 1 ? "the instance" : `all ${replicas} instances`} of ${workload} ${replicas === 1 ? "serves" : "serve"}`

@@ -84,19 +84,24 @@ export function wayBack(draft: Draft, args: WayBackArgs): WayBack {
 const comesFirst = (step: Step): boolean => step.args.ratio === 100;
 
 /**
- * A first version that failed: nothing served before, so nothing is to serve. The split goes first, so that instances
- * which end have nobody to hand over.
+ * Nothing is to serve: a first version that failed, or the end of the service. The split goes first, so that nobody comes
+ * any more; those who came already have nowhere to go, which is why only this may end instances that carry someone.
  */
 export function wayBackToNothing(draft: Draft, cnf: CnfSpec): Step[] {
   const { left, right } = draft.split;
   if (left || right) {
     draft.move(
       { left: undefined, right: undefined, ratio: 0, admission: "by-ratio", pinned: [] },
-      `nothing serves, as before ${cnf.version}`,
+      `nobody is sent to ${[left, right].flatMap((side) => side?.version ?? []).join(" and ")} any more`,
     );
   }
-  for (const { workload } of cnf.components) {
-    if (draft.count(workload).asked > 0) draft.scale(workload, 0, false);
+  const all = [
+    ...(left?.workloads ?? []),
+    ...(right?.workloads ?? []),
+    ...cnf.components.map((one) => one.workload),
+  ];
+  for (const workload of new Set(all)) {
+    if (draft.count(workload).asked > 0) draft.scale(workload, 0, false, true);
   }
   return draft.take();
 }

@@ -12,10 +12,15 @@ import type {
   Provider,
   UpdateResult,
 } from "@pulumi/pulumi/provider";
-import { type CampaignError, failureOf } from "../campaign/errors";
+import { endService } from "../campaign/end-service";
+import { CampaignError, failureOf } from "../campaign/errors";
 import { mayDelete } from "../campaign/guard";
+import { LogFile } from "../campaign/log-file";
 import { NO_OCCASION } from "../campaign/session";
+import type { Store } from "../contract/store";
+import type { Target } from "../contract/target";
 import { describePlan, describeStage } from "../plan/describe";
+import type { PlanRule } from "../plan/plan";
 import type { Problem } from "../policy/problem";
 import type { Engine } from "./engine";
 import { hasUnknown, reveal } from "./inputs";
@@ -35,6 +40,9 @@ export class IssuProvider implements Provider {
   private readonly engine: Engine;
   /** Stages in hand; more than one only with several targets. */
   private readonly running = new Set<Promise<unknown>>();
+  private readonly stopping = new AbortController();
+  /** Targets of which it was said that nothing can be said of them yet. */
+  private readonly unknown = new Set<string>();
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -42,12 +50,26 @@ export class IssuProvider implements Provider {
   }
 
   async check(urn: string, olds: unknown, news: unknown): Promise<CheckResult> {
-    if (typeOf(urn) !== STAGE || hasUnknown(news)) return { inputs: news };
+    if (typeOf(urn) !== STAGE) return { inputs: news };
+    if (hasUnknown(news)) {
+      this.sayUnknown(urn, news as StageInputs);
+      return { inputs: news };
+    }
     try {
       return await this.checkStage(urn, (olds ?? {}) as Partial<PlannedInputs>, news as object);
     } catch (error) {
       return { inputs: news, failures: [{ property: "", reason: failureOf(error).message }] };
     }
+  }
+
+  /** Once a target: preview can't plan for a cluster that is made in the same run. */
+  private sayUnknown(urn: string, { target }: StageInputs): void {
+    if (this.unknown.has(target.name)) return;
+    this.unknown.add(target.name);
+    this.engine.say(
+      urn,
+      `how to reach ${target.name}'s cluster is known only once another resource of the program is there: until then the plan can't be shown. The update makes it, and refuses in preflight what it finds wrong.`,
+    );
   }
 
   private async checkStage(urn: string, olds: Partial<PlannedInputs>, news: object): Promise<CheckResult> {
@@ -109,12 +131,12 @@ export class IssuProvider implements Provider {
   }
 
   async delete(_id: string, urn: string, props: unknown): Promise<void> {
-    if (typeOf(urn) === GUARD) await this.deleteGuard(reveal(props) as GuardInputs);
+    if (typeOf(urn) === GUARD) await this.deleteGuard(urn, reveal(props) as GuardInputs);
   }
 
-  private async deleteGuard(guard: GuardInputs): Promise<void> {
-    if (!guard.protect) return;
+  private async deleteGuard(urn: string, guard: GuardInputs): Promise<void> {
     const { target, store } = await reach(guard.target);
+    if (!guard.protect) return this.giveUp(urn, guard, target as Target, store);
     const { allowed, why } = await mayDelete(
       target,
       store,
@@ -128,6 +150,31 @@ export class IssuProvider implements Provider {
     // The SDK prints the stack of whatever a delete throws; to its reader this is no crash.
     refusal.stack = "";
     throw refusal;
+  }
+
+  /** Protection was given up: the service ends in order, if the version is in service. */
+  private async giveUp(urn: string, guard: GuardInputs, target: Target, store: Store): Promise<void> {
+    const end = endService({
+      target,
+      store,
+      rule: kinds[guard.target.kind]?.rule as PlanRule<unknown, unknown>,
+      log: new LogFile(target.id),
+      release: guard.release,
+      signal: this.stopping.signal,
+      progress: (line) => this.engine.tick(urn, line),
+    });
+    this.running.add(end);
+    try {
+      await end;
+    } catch (error) {
+      const { code, message } = failureOf(error);
+      // A cluster that is gone has nothing left to be ended; one that is only away lets the workload's own deletion fail.
+      if (code !== "UNREACHABLE") throw error;
+      this.engine.say(urn, `${guard.version}: ${message}. Nothing was ended there.`);
+    } finally {
+      this.running.delete(end);
+      this.engine.settle(urn);
+    }
   }
 
   async invoke(token: string, args: unknown): Promise<InvokeResult> {
@@ -146,6 +193,7 @@ export class IssuProvider implements Provider {
 
   /** Stops what runs at its next safe point and lets go of the leases. */
   private async end(why: string): Promise<void> {
+    this.stopping.abort(new CampaignError("INTERRUPTED", `stopped: ${why}. Run again to go on.`));
     if (this.running.size > 0) await this.sessions.each((session: CampaignSession) => session.stop(why));
     await Promise.allSettled(this.running);
     await this.sessions.each((session) => session.close());

@@ -19,7 +19,7 @@ export interface TestSite {
   readonly env: NodeJS.ProcessEnv;
   readonly traffic: Traffic;
   /** A stack of its own of a program of `test/programs`. */
-  stack(name: string, program?: string): Promise<TestStack>;
+  stack(name: string, program?: string, env?: NodeJS.ProcessEnv): Promise<TestStack>;
   close(): Promise<void>;
 }
 
@@ -53,7 +53,8 @@ export async function openTestSite(options: SiteOptions): Promise<TestSite> {
     lab,
     env,
     traffic: new Traffic(lab),
-    stack: async (name, program = "cnf") => new TestStack(await openStack(env, stacks, name, program)),
+    stack: async (name, program = "cnf", more = {}) =>
+      new TestStack(await openStack({ ...env, ...more }, stacks, name, program)),
     close: () => lab.stop(),
   };
 }

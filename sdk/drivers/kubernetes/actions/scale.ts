@@ -46,6 +46,8 @@ class Scaling {
   private readonly wanted: number;
   private readonly from: number;
   private readonly awaitServing: boolean;
+  /** Nothing is left to hand over to, and the plan says so. */
+  private readonly mayLose: boolean;
   private readonly path: string;
   private readonly say: (line: string) => void;
   private readonly watches: { stop(): void }[] = [];
@@ -60,6 +62,7 @@ class Scaling {
     this.wanted = countArg(action, "replicas");
     this.from = countArg(action, "from");
     this.awaitServing = action.args.awaitServing === true;
+    this.mayLose = action.args.mayLose === true;
     this.path = paths.deployments(cnf.namespace, this.name);
     this.say = onceEach(context.progress);
     this.deployments = this.watch(paths.deployments(cnf.namespace), {
@@ -128,9 +131,9 @@ class Scaling {
 
   /** @returns what went otherwise than asked for. */
   private async down(before: number): Promise<string | undefined> {
-    if (this.wanted === 0)
+    if (this.wanted === 0 && !this.mayLose)
       await refuseLoss(this.cnf, this.name, this.context, this.splits.items.get(this.cnf.name));
-    const chosen = await this.emptied();
+    const chosen = this.mayLose ? [] : await this.emptied();
     await this.set(this.wanted);
     await this.until(
       () => `the ${before - this.wanted} drained instances of ${this.name} to end: ${this.tally()}`,
