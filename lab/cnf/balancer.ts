@@ -212,6 +212,7 @@ export class Balancer {
       return undefined;
     }
     backend.load++;
+    backend.instance.claim(msin);
     const admitted = route ?? { member, backend, moving: false, gone: false };
     admitted.backend = backend;
     this.routes.set(msin, admitted);

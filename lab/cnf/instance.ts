@@ -139,6 +139,11 @@ export class Instance {
     this.#host.sendSignalling(message, context.port, addressOf(context.address));
   }
 
+  /** A subscriber that is admitted here; whoever it was handed to before has lost it. */
+  claim(msin: number): void {
+    this.#transfer.claim(msin);
+  }
+
   /** Takes a context away, for another instance to have it. */
   surrender(msin: number): Context | undefined {
     const context = this.contexts.get(msin);

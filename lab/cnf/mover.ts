@@ -216,8 +216,15 @@ export class Mover {
     this.#underWay -= batch.length;
     for (const route of batch) {
       route.moving = false;
+      if (!route.gone && !route.backend && this.#balancer.backends.has(to)) {
+        // The former instance died, but the context had left it.
+        route.backend = to;
+        continue;
+      }
       if (route.gone || route.backend !== from) {
         to.load--;
+        // Served elsewhere by now, so this context is nobody's.
+        if (route.backend !== to) to.instance.surrender(route.member.msin);
         continue;
       }
       from.load--;

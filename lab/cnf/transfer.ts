@@ -101,6 +101,11 @@ export class Transfer {
     return true;
   }
 
+  /** The subscriber is served here from now on, wherever its context went before: it begins anew. */
+  claim(msin: number): void {
+    this.#gone.delete(msin);
+  }
+
   receive(message: Buffer, from: RemoteInfo): void {
     switch (message[0]) {
       case kind.fetch:
