@@ -181,6 +181,30 @@ describe("traffic through the simulated network function", function () {
     assert.ok(figures.packetsLost > 0);
   });
 
+  it("leaves nobody behind on an instance that died and came back while everybody goes back", async () => {
+    await install();
+    cluster.scale("amf-gsu-1-1-0", "1.1.0", 2);
+    ask({ left: OLD, right: NEW, ratio: 50 });
+    await settled();
+    await traffic.openWindow("crash");
+    await control({ port: cnf.controlPort, token }, "POST", "/faults", {
+      body: { name: "instance-crash", params: { version: "1.1.0", restartAfterMs: 50 } },
+    });
+    ask({ left: OLD });
+    // Those who were moved there a moment ago register anew where they came from.
+    await until("the lost have registered anew", async () => {
+      const { reRegistrations, sessionsLost } = await traffic.readWindow("crash");
+      return reRegistrations > 300 && sessionsLost >= reRegistrations;
+    });
+    await settled();
+    await until("all are attached", () => traffic.subscribers.attached === SUBSCRIBERS);
+    const left = cluster.status?.instances.filter(({ workload }) => workload === "amf-gsu-1-1-0") ?? [];
+    assert.deepEqual(
+      left.map(({ subscribers }) => subscribers),
+      [0, 0],
+    );
+  });
+
   it("sees the failures of one version on that version only, and when a gate's rule is met", async () => {
     await install();
     cluster.scale("amf-gsu-1-1-0", "1.1.0", 2);
