@@ -37,6 +37,7 @@ export class KpiWindow {
   private readonly openedAt: number;
   private readonly last = new Map<string, Tally>();
   private readonly totals = new Map<string, Tally>();
+  private readonly sources = new Set<string>();
 
   /** @param openedAt ms since 1970. */
   constructor(openedAt: number) {
@@ -46,6 +47,7 @@ export class KpiWindow {
   add(counts: readonly KpiCount[]): void {
     for (const { kpi, side, source, startedAt, attempts, successes } of counts) {
       const key = `${kpi} ${source}`;
+      this.sources.add(`${kpi} ${side}`);
       const before = this.last.get(key);
       this.last.set(key, { attempts, successes });
       const young = startedAt !== undefined && startedAt >= this.openedAt;
@@ -56,6 +58,11 @@ export class KpiWindow {
       total.successes += Math.max(0, successes - from.successes);
       this.totals.set(`${kpi} ${side}`, total);
     }
+  }
+
+  /** Whether any instance of a side has answered with the KPI. */
+  reported(kpi: string, side: Side): boolean {
+    return this.sources.has(`${kpi} ${side}`);
   }
 
   tally(kpi: string, side: Side): Readonly<Tally> {
@@ -81,7 +88,9 @@ export function judge(gate: ResolvedGate, window: KpiWindow, known?: number): Ve
     return {
       ...base,
       outcome: "no-data",
-      message: `${gate.kpi}: no attempt was reported by the new version, ${gate.minSamples} are needed`,
+      message: window.reported(gate.kpi, "right")
+        ? `${gate.kpi}: the new version reports no attempt, ${gate.minSamples} are needed`
+        : `${gate.kpi}: no instance of the new version reports it; see whether they serve their KPIs and can be reached from here`,
     };
   }
   if (right.attempts < gate.minSamples) {

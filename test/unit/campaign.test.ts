@@ -245,8 +245,8 @@ describe("a campaign on any target", () => {
 
     it("holds without data, with too few samples and on a zero baseline, then fails closed, each in its own words", async () => {
       const cases: [() => readonly KpiCount[], typeof gates | object[], RegExp][] = [
-        [() => [], gates, /no attempt was reported/],
-        [counting(() => 5, 1), gates, /no attempt was reported/],
+        [() => [], gates, /no instance of the new version reports it/],
+        [counting(() => 5, 1), gates, /the new version reports no attempt/],
         [
           counting(rising(), 1),
           [{ ...gates[0], minSamples: 100_000 }],
