@@ -14,6 +14,13 @@ export interface PulumiRun {
   readonly durationMs: number;
 }
 
+/** A command as it is to be started. */
+export interface CommandLine {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv };
+}
+
 export interface StackArgs {
   /** Root of the repository, where the package is installed. */
   readonly root: string;
@@ -78,7 +85,17 @@ export class Stack {
   }
 
   up(...more: string[]): Promise<PulumiRun> {
-    return this.run(["up", "--yes", "--skip-preview", "--non-interactive", ...this.stackArgs, ...more]);
+    return this.run(this.upArgs(more));
+  }
+
+  /** The same command, for those who start it themselves, to interrupt or end it. */
+  upCommand(...more: string[]): CommandLine {
+    return this.command(this.upArgs(more));
+  }
+
+  /** Takes the backend's lock away that a killed run left behind. */
+  async cancel(): Promise<void> {
+    await this.quietly(["cancel", "--yes", ...this.stackArgs]);
   }
 
   destroy(...more: string[]): Promise<PulumiRun> {
@@ -98,10 +115,8 @@ export class Stack {
   run(args: readonly string[], echo: (line: string) => void = this.args.echo): Promise<PulumiRun> {
     const startedAt = performance.now();
     return new Promise((resolve, reject) => {
-      const child = spawn("pulumi", ["--color", "never", "--cwd", this.args.dir, ...args], {
-        env: this.env,
-        stdio: ["ignore", "pipe", "pipe"],
-      });
+      const { command, args: all, options } = this.command(args);
+      const child = spawn(command, all, { ...options, stdio: ["ignore", "pipe", "pipe"] });
       let output = "";
       let rest = "";
       const take = (chunk: Buffer) => {
@@ -118,6 +133,19 @@ export class Stack {
         resolve({ code: code ?? 1, output, durationMs: performance.now() - startedAt });
       });
     });
+  }
+
+  private command(args: readonly string[]): CommandLine {
+    const { dir } = this.args;
+    return {
+      command: "pulumi",
+      args: ["--color", "never", "--cwd", dir, ...args],
+      options: { cwd: dir, env: this.env },
+    };
+  }
+
+  private upArgs(more: readonly string[]): string[] {
+    return ["up", "--yes", "--skip-preview", "--non-interactive", ...this.stackArgs, ...more];
   }
 
   private async quietly(args: readonly string[]): Promise<PulumiRun> {

@@ -5,6 +5,7 @@
  * @module
  */
 import { spawn } from "node:child_process";
+import * as fs from "node:fs/promises";
 import { until } from "./until.ts";
 
 export interface CommandRun {
@@ -23,7 +24,7 @@ export interface CommandOptions {
 export class Running {
   readonly ended: Promise<CommandRun>;
   output = "";
-  private readonly pid: number;
+  readonly pid: number;
 
   constructor(command: string, args: readonly string[], { cwd, env }: CommandOptions) {
     const startedAt = performance.now();
@@ -53,9 +54,59 @@ export class Running {
     process.kill(-this.pid, "SIGINT");
   }
 
+  /** It and what it started, and what those started, whatever group they are in; as they are now. */
+  async processes(): Promise<readonly number[]> {
+    const parents = await parentsOf();
+    const found = [this.pid];
+    for (const pid of found) {
+      for (const [child, parent] of parents) if (parent === pid) found.push(child);
+    }
+    return found;
+  }
+
+  /** As a machine that goes down: it and all that it started, at once. */
+  async killAll(): Promise<void> {
+    for (const pid of await this.processes()) killIfThere(pid);
+  }
+
+  /** The command alone, as the kernel would for want of memory; what it started lives on. */
+  killAlone(): void {
+    killIfThere(this.pid);
+  }
+
   /** As `kill -9` of the whole group. */
   kill(): void {
     process.kill(-this.pid, "SIGKILL");
+  }
+}
+
+/** Whether a process is there and not only waiting to be buried. */
+export async function isAlive(pid: number): Promise<boolean> {
+  const stat = await fs.readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  return stat !== undefined && !/\) [ZX] /.test(stat);
+}
+
+/** The command line of a process; empty if there is none. */
+export async function commandLineOf(pid: number): Promise<string> {
+  const text = await fs.readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  return text.replaceAll("\0", " ").trim();
+}
+
+/** Every process with its parent. */
+async function parentsOf(): Promise<ReadonlyMap<number, number>> {
+  const pids = (await fs.readdir("/proc")).map(Number).filter(Number.isInteger);
+  const stats = await Promise.all(
+    pids.map((pid) => fs.readFile(`/proc/${pid}/stat`, "utf8").catch(() => "")),
+  );
+  // The name, in brackets, may hold anything.
+  return new Map(pids.map((pid, i) => [pid, Number(/^.*\) \S (\d+)/s.exec(stats[i] ?? "")?.[1])]));
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 

@@ -30,11 +30,26 @@ export interface Deployment {
   readonly ready: number;
 }
 
+/** As far as tests look at the campaign in hand or last done. */
+export interface JournalSeen {
+  readonly id: string;
+  readonly state: string;
+  readonly attempt: number;
+  readonly to: { readonly version: string };
+  readonly stages: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly soakingSince?: string;
+  }[];
+}
+
 export interface PodSeen {
   readonly name: string;
   readonly uid: string;
   readonly restarts: number;
   readonly component: string;
+  readonly version: string;
+  readonly annotations: { readonly [name: string]: string };
 }
 
 /** What the traffic's record says of a window, in short. */
@@ -98,6 +113,8 @@ export class Observed {
       name: one.metadata.name,
       uid: String(one.metadata.uid),
       component: label(one, "component"),
+      version: label(one, "version"),
+      annotations: (one.metadata.annotations as PodSeen["annotations"] | undefined) ?? {},
       restarts: (one.status?.containerStatuses ?? []).reduce(
         (sum, { restartCount }) => sum + restartCount,
         0,
@@ -109,6 +126,21 @@ export class Observed {
     return this.api.get<SubscriberSplit>(
       `${this.path("apis/pulumi-issu.dev/v1alpha1", "subscribersplits")}/${name}`,
     );
+  }
+
+  async journal(): Promise<JournalSeen | undefined> {
+    const { data } = await this.api.get<{ data?: { journal?: string } }>(
+      `${this.path("api/v1", "configmaps")}/issu-journal-cnf-amf`,
+    );
+    return (JSON.parse(data?.journal ?? "{}") as { campaign?: JournalSeen }).campaign;
+  }
+
+  /** Who has the lease, whether it has run out or not; undefined once it was given back. */
+  async leaseHolder(): Promise<string | undefined> {
+    const { spec } = await this.api.get<{ spec: { holderIdentity?: string } }>(
+      `${this.path("apis/coordination.k8s.io/v1", "leases")}/issu-journal-cnf-amf`,
+    );
+    return spec.holderIdentity;
   }
 
   /** The campaign's log since an instant (ms since 1970). */

@@ -11,6 +11,7 @@ import { type PulumiRun, Stack } from "../../examples/support/pulumi.ts";
 import { Traffic } from "../../examples/support/traffic.ts";
 import { type Lab, startLab } from "../../lab/lab.ts";
 import { ensureToolchain } from "../../lab/toolchain/index.ts";
+import { Running } from "./command.ts";
 
 export const root = path.join(import.meta.dirname, "..", "..");
 
@@ -108,6 +109,13 @@ export class TestStack {
     const run = await this.up(args, ...flags);
     if (run.code !== 0) throw new Error(`pulumi up ended with ${run.code}:\n${run.output}`);
     return run;
+  }
+
+  /** Starts an `up` that is to be interrupted or killed. */
+  async startUp(args: unknown, ...flags: string[]): Promise<Running> {
+    await this.want(args);
+    const { command, args: all, options } = this.stack.upCommand(...flags);
+    return new Running(command, all, options);
   }
 
   private want(args: unknown): Promise<unknown> {
