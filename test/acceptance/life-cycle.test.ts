@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { Api } from "../../lab/cluster/api.ts";
+import { control } from "../../lab/control.ts";
+import type { Endpoint } from "../../lab/record.ts";
 import { Observed } from "../support/observed.ts";
 import { amf, openTestSite, root, type TestSite, type TestStack } from "../support/site.ts";
 import { until } from "../support/until.ts";
@@ -20,6 +22,8 @@ describe("the life of a network function: first install, end, taking over (ESC-0
     await site?.close();
   });
 
+  /** Subscribers of a service that ended have noticed: designated ones don't come with what it knew of them. */
+  const offAndOn = () => control(site.lab.endpoints.traffic as Endpoint, "POST", "/reset");
   const workloads = async () =>
     (await observed.deployments()).map(({ version, replicas }) => `${version}: ${replicas}`);
 
@@ -50,6 +54,7 @@ describe("the life of a network function: first install, end, taking over (ESC-0
 
     it("makes room for a mended one", async () => {
       await site.lab.clearFaults();
+      await offAndOn();
       await stack.mustUp(wanted("0.8.1"));
       assert.deepEqual(await workloads(), ["0.8.1: 4"]);
       await site.traffic.allRegistered(30_000);
@@ -64,10 +69,10 @@ describe("the life of a network function: first install, end, taking over (ESC-0
     });
 
     it("up after a refused destroy is clean, and nobody noticed", async () => {
-      await site.traffic.openWindow("after destroy");
+      await site.traffic.openWindow("destroy");
       await stack.mustUp(wanted("0.8.1"));
       await stack.mustUp(wanted("0.8.1"), "--expect-no-changes");
-      const figures = await site.traffic.closeWindow("after destroy");
+      const figures = await site.traffic.closeWindow("destroy");
       assert.deepEqual([figures.sessionsLost, figures.proceduresFailed], [0, 0]);
     });
 
@@ -83,6 +88,7 @@ describe("the life of a network function: first install, end, taking over (ESC-0
     });
 
     it("a later install begins anew, with another version too", async () => {
+      await offAndOn();
       await stack.mustUp(wanted("0.9.0"));
       assert.deepEqual(await workloads(), ["0.9.0: 4"]);
       await stack.mustUp({ ...wanted("0.9.0"), deletionProtection: false });

@@ -7,7 +7,8 @@ const config = new pulumi.Config();
 /** Stands for a cluster that the same program creates: its kubeconfig is known only once it is there. */
 const cluster = new command.local.Command(
   "cluster",
-  { create: `cat ${config.require("kubeconfigFile")}` },
+  // What it says would be shown to all otherwise.
+  { create: `cat ${config.require("kubeconfigFile")}`, logging: command.local.Logging.None },
   { additionalSecretOutputs: ["stdout"] },
 );
 
