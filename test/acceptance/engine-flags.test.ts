@@ -35,14 +35,14 @@ const network = (version: string, more: { readonly retry?: string; readonly kube
   });
 
 describe("engine flags (design: what serves can't be deleted)", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let site: TestSite;
   let stack: TestStack;
   let seen: Observed;
   let serving: Deployment;
 
   before(async function () {
-    this.timeout(180_000);
+    this.timeout(240_000);
     site = await openTestSite({ name: "test-flags", nodes: 4, subscribers: 2_000, calls: 10 });
     seen = new Observed(site);
     stack = await site.stack("flags");

@@ -19,13 +19,13 @@ const network = (version: string, boot = "30s") =>
   });
 
 describe("failures of a new version", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let site: TestSite;
   let stack: TestStack;
   let seen: Observed;
 
   before(async function () {
-    this.timeout(180_000);
+    this.timeout(240_000);
     site = await openTestSite({ name: "test-failures", nodes: 4, subscribers: 2_000, calls: 10 });
     seen = new Observed(site);
     stack = await site.stack("failures");

@@ -22,13 +22,13 @@ const network = (version: string, gate: GatePolicy = GATE, soakMs = SOAK_MS) =>
   });
 
 describe("gates that can't judge", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let site: TestSite;
   let stack: TestStack;
   let seen: Observed;
 
   before(async function () {
-    this.timeout(180_000);
+    this.timeout(240_000);
     site = await openTestSite({ name: "test-gates", nodes: 4, subscribers: 2_000, calls: 10 });
     seen = new Observed(site);
     stack = await site.stack("gates");

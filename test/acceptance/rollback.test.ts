@@ -22,13 +22,13 @@ const network = (version: string, more: { readonly retry?: string; readonly soak
   });
 
 describe("rollback", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let site: TestSite;
   let stack: TestStack;
   let seen: Observed;
 
   before(async function () {
-    this.timeout(180_000);
+    this.timeout(240_000);
     site = await openTestSite({ name: "test-rollback", nodes: 4, subscribers: 2_000, calls: 10 });
     seen = new Observed(site);
     stack = await site.stack("rollback");
