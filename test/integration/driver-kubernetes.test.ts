@@ -344,6 +344,12 @@ describe("Kubernetes driver on a real control plane", () => {
 
     it("does not take the last instances from subscribers who have nowhere to go", async () => {
       await rejects(perform(scale(0, 3)), "WOULD_LOSE_SESSIONS", /sessions/);
+      const end = scale(0, 3);
+      await rejects(
+        perform({ ...end, args: { ...end.args, mayLose: true } }),
+        "WOULD_LOSE_SESSIONS",
+        /still sends subscribers to/,
+      );
       assert.equal((await pods()).length, 3);
       balancer.sessions.clear();
       await until("an empty report", 5_000, async () =>

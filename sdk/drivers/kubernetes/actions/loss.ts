@@ -52,6 +52,19 @@ export async function refuseLoss(
   );
 }
 
+/**
+ * For the plan that ends a service: who is carried has nowhere to go, and it says so (`mayLose`). It is believed only once
+ * nobody is sent anywhere any more, so that no such plan can end what serves.
+ *
+ * @throws TargetError `WOULD_LOSE_SESSIONS`
+ */
+export function refuseWhileInService(workload: string, split: SubscriberSplit | undefined): void {
+  const { left, right } = split?.spec ?? {};
+  if (!left && !right) return;
+  const versions = [left, right].flatMap((side) => side?.version ?? []).join(" and ");
+  throw refused(workload, `the split still sends subscribers to ${versions}`);
+}
+
 const refused = (workload: string, why: string): TargetError =>
   new TargetError(
     "WOULD_LOSE_SESSIONS",

@@ -26,7 +26,7 @@ import { onceEach, waitUntil } from "../wait";
 import { Watched } from "../watched";
 import { askToDrain, isDraining, surplus, takeBackDrain } from "./drain";
 import { noLoadBalancer } from "./load-balancer";
-import { refuseLoss } from "./loss";
+import { refuseLoss, refuseWhileInService } from "./loss";
 import { complaints, PodTrouble } from "./pod-trouble";
 
 /** @throws TargetError `UNSCHEDULABLE`, `NOT_STARTING`, `CANNOT_CREATE_PODS`, `WOULD_LOSE_SESSIONS`, `NO_LOAD_BALANCER`, `STALE_EPOCH`, `TIMEOUT`, `ABORTED` */
@@ -131,8 +131,9 @@ class Scaling {
 
   /** @returns what went otherwise than asked for. */
   private async down(before: number): Promise<string | undefined> {
-    if (this.wanted === 0 && !this.mayLose)
-      await refuseLoss(this.cnf, this.name, this.context, this.splits.items.get(this.cnf.name));
+    const split = this.splits.items.get(this.cnf.name);
+    if (this.mayLose) refuseWhileInService(this.name, split);
+    else if (this.wanted === 0) await refuseLoss(this.cnf, this.name, this.context, split);
     const chosen = this.mayLose ? [] : await this.emptied();
     await this.set(this.wanted);
     await this.until(
