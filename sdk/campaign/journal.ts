@@ -161,9 +161,10 @@ export class Journal {
   }
 
   /** Moves the finished campaign to the history and makes a new one current. */
-  open(campaign: CampaignRecord): void {
+  open(campaign: CampaignRecord): CampaignRecord {
     this.archive();
     this.data.campaign = campaign;
+    return campaign;
   }
 
   /** Why a release may not be tried, if it may not. */

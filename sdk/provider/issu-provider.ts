@@ -16,7 +16,7 @@ import { endService } from "../campaign/end-service";
 import { CampaignError, failureOf } from "../campaign/errors";
 import { mayDelete } from "../campaign/guard";
 import { LogFile } from "../campaign/log-file";
-import { NO_OCCASION } from "../campaign/session";
+import { NO_OCCASION } from "../campaign/view";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { describePlan, describeStage } from "../plan/describe";

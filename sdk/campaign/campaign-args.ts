@@ -1,0 +1,36 @@
+/**
+ * What one run of the engine is told about one target.
+ *
+ * @module
+ */
+import type { Store } from "../contract/store";
+import type { Target } from "../contract/target";
+import type { PlanRule, ReleaseRef } from "../plan/plan";
+import type { CampaignLog } from "./log";
+
+/** `S` is the spec of the kind of target, `I` its inventory. */
+export interface CampaignArgs<S, I> {
+  readonly target: Target<I>;
+  readonly rule: PlanRule<S, I>;
+  readonly store: Store;
+  readonly log: CampaignLog;
+  /** What is wanted. */
+  readonly spec: S;
+  readonly goal: ReleaseRef;
+  /** What the policy says of failures. */
+  readonly onFailure: {
+    readonly rollBack: boolean;
+    readonly surge: number | "all";
+    readonly fallbackSurge: number;
+  };
+  /** Id of a rolled-back campaign that may be tried again. */
+  readonly retry?: string;
+}
+
+/** Where a run says how it goes. */
+export interface Reporter {
+  /** A line that replaces the one before. */
+  tick(line: string): void;
+  /** A result that stays. */
+  say(line: string): void;
+}

@@ -1,0 +1,43 @@
+/**
+ * The wait of a stage after its last step.
+ *
+ * @module
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import type { StagePlan } from "../plan/plan";
+import type { GateWatch } from "./gate-watch";
+
+const LOOK_EVERY_MS = 200;
+
+/**
+ * Watches the gates for the soak, and on until each can judge; fails closed at the limit.
+ *
+ * @throws Error with code `GATE_NO_DATA`, `GATE_TOO_FEW` or `GATE_ZERO_BASELINE` at the limit; the signal's reason.
+ */
+export async function soak(
+  { soakMs, gates, gateLimitMs }: StagePlan,
+  watch: GateWatch,
+  signal: AbortSignal,
+  tick: (line: string) => void,
+): Promise<void> {
+  const startedAt = Date.now();
+  for (;;) {
+    signal.throwIfAborted();
+    const elapsed = Date.now() - startedAt;
+    const undecided = watch.verdicts.filter((verdict) => verdict.outcome !== "pass");
+    if (elapsed >= soakMs && undecided.length === 0) return;
+    if (elapsed >= soakMs + (gates.length > 0 ? gateLimitMs : 0)) {
+      const code = undecided[0]?.outcome.toUpperCase().replace("-", "_") ?? "NO_DATA";
+      const why = undecided.map((verdict) => verdict.message).join("; ");
+      throw Object.assign(new Error(`gate held the stage until its limit and fails closed: ${why}`), {
+        code: `GATE_${code}`,
+      });
+    }
+    const left = Math.max(0, Math.ceil((soakMs - elapsed) / 1000));
+    const state = watch.verdicts.map((verdict) => verdict.message).join("; ");
+    tick(
+      elapsed < soakMs ? `soak, ${left} s left${state ? `; ${state}` : ""}` : `waiting for data: ${state}`,
+    );
+    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * A campaign under our lease: runs its stages, and takes them back when one fails. Everything is journalled before it acts.
+ *
+ * @module
+ */
+import type { Target } from "../contract/target";
+import type { CampaignArgs, Reporter } from "./campaign-args";
+import { CampaignError, type Failure, failureOf } from "./errors";
+import { GateWatch } from "./gate-watch";
+import type { Verdict } from "./gates";
+import type { CampaignRecord, Journal, StageRecord } from "./journal";
+import type { Lease } from "./lease";
+import { rollBack } from "./rollback";
+import { runSteps } from "./run-steps";
+import { soak } from "./soak";
+
+export interface StageOutcome {
+  readonly state: "idle" | "done" | "skipped" | "held";
+  readonly detail: string;
+  /** Campaign it ran in; undefined when there was nothing to do. */
+  readonly campaign?: string;
+}
+
+const now = (): string => new Date().toISOString();
+
+export class Underway<S, I> {
+  readonly campaign: CampaignRecord;
+  private readonly args: CampaignArgs<S, I>;
+  private readonly journal: Journal;
+  private readonly lease: Lease;
+  private readonly stopping: AbortSignal;
+
+  /** @param stopping aborted when the run is to stop at its next safe point; the campaign then stays open. */
+  constructor(
+    args: CampaignArgs<S, I>,
+    journal: Journal,
+    lease: Lease,
+    campaign: CampaignRecord,
+    stopping: AbortSignal,
+  ) {
+    this.args = args;
+    this.journal = journal;
+    this.lease = lease;
+    this.campaign = campaign;
+    this.stopping = stopping;
+  }
+
+  /** Gives the lease back; nothing is done after. */
+  async leave(): Promise<void> {
+    await this.lease.release();
+  }
+
+  write(stage: string, action: string, code: string, message: string): void {
+    const { log, target } = this.args;
+    const { epoch } = this.lease;
+    log.write({ campaign: this.campaign.id, stage, action, object: target.id, code, message, epoch });
+  }
+
+  /**
+   * @throws CampaignError `OUT_OF_ORDER` if the stage is not the next one: a stage checks its predecessors itself, since the
+   * engine runs a late one alone when told to (`--target`).
+   */
+  stage(name: string): StageRecord {
+    const { id, stages } = this.campaign;
+    const index = stages.findIndex((one) => one.name === name);
+    const stage = stages[index];
+    if (!stage) {
+      throw new CampaignError(
+        "OUT_OF_ORDER",
+        `campaign ${id} has no stage ${name}: the policy changed while it was open. Run the whole program again, without --target.`,
+      );
+    }
+    const missing = stages.slice(0, index).find(({ state }) => state !== "done" && state !== "skipped");
+    if (missing && this.campaign.state !== "held") {
+      throw new CampaignError(
+        "OUT_OF_ORDER",
+        `${name} needs ${missing.name}, which is ${missing.state} in campaign ${id}. Run the whole program, without --target.`,
+      );
+    }
+    return stage;
+  }
+
+  /**
+   * Runs one stage to its end. Running it again after any kind of crash converges.
+   *
+   * @throws CampaignError when the stage did not end as planned; its code says what became of the campaign.
+   */
+  async run(stage: StageRecord, reporter: Reporter): Promise<StageOutcome> {
+    const { campaign, journal } = this;
+    if (campaign.state === "held") return this.finish(stage, "skipped", "the campaign is held", "held");
+    if (!this.returning && !stage.plan.heldBack) {
+      const turn = { campaign: campaign.id, version: campaign.to.version };
+      journal.data.turns = { ...journal.data.turns, [stage.name]: turn };
+    }
+    if (stage.plan.skipped !== undefined) return this.finish(stage, "skipped", stage.plan.skipped);
+    await this.begin(stage);
+    campaign.baseline ??= {};
+    const watch = new GateWatch(this.args.target as Target, stage.plan.gates, campaign.baseline);
+    try {
+      await this.act(stage, watch, reporter);
+    } catch (error) {
+      stage.verdicts = watch.verdicts;
+      return await this.fail(stage, error, reporter);
+    } finally {
+      await watch.stop();
+    }
+    stage.verdicts = watch.verdicts;
+    const detail = watch.verdicts.map((v) => v.message).join("; ") || (stage.detail ?? "");
+    return this.finish(stage, "done", detail, stage.plan.holds ? "held" : undefined);
+  }
+
+  /** Takes the campaign back, from wherever it is; the journal says how far that got. */
+  async takeBack(why: Failure, reporter: Reporter): Promise<void> {
+    const { target, rule, log, onFailure } = this.args;
+    await rollBack(
+      {
+        journal: this.journal,
+        target,
+        rule,
+        spec: this.campaign.toSpec as S,
+        surge: onFailure.surge,
+        fallbackSurge: onFailure.fallbackSurge,
+        log,
+        epoch: this.lease.epoch,
+        signal: AbortSignal.any([this.stopping, this.lease.signal]),
+        progress: (line) => reporter.tick(line),
+      },
+      why,
+    );
+  }
+
+  private async begin(stage: StageRecord): Promise<void> {
+    stage.state = "running";
+    stage.attempts += 1;
+    stage.startedAt = now();
+    delete stage.finishedAt;
+    delete stage.soakingSince;
+    await this.journal.save();
+    this.write(stage.name, "stage-begin", "OK", `expected ${stage.plan.expectedMs} ms`);
+  }
+
+  private async act(stage: StageRecord, watch: GateWatch, reporter: Reporter): Promise<void> {
+    const { target, log } = this.args;
+    const { plan } = stage;
+    const signal = AbortSignal.any([watch.failed, this.stopping, this.lease.signal]);
+    await watch.start();
+    await runSteps(plan.steps, {
+      target: target as Target,
+      log,
+      campaign: this.campaign.id,
+      stage: stage.name,
+      epoch: this.lease.epoch,
+      signal,
+      progress: (line) => reporter.tick(line),
+      record: async (index, state, detail) => {
+        stage.step = index;
+        if (detail !== undefined) stage.detail = detail;
+        if (state !== "failed") await this.journal.save();
+      },
+    });
+    if (plan.soakMs > 0 || plan.gates.length > 0) {
+      stage.soakingSince = now();
+      await this.journal.save();
+    }
+    await soak(plan, watch, signal, (line) => reporter.tick(line));
+  }
+
+  private async fail(stage: StageRecord, error: unknown, reporter: Reporter): Promise<never> {
+    const { campaign, journal } = this;
+    const failure = gateFailure(error) ?? failureOf(error);
+    this.write(stage.name, "stage-end", failure.code, failure.message);
+    // Interrupted or fenced off: the campaign stays as it is, for the next run to take up.
+    if (failure.code === "INTERRUPTED" || failure.code === "LEASE_LOST") {
+      if (failure.code === "INTERRUPTED") await journal.save();
+      await this.leave();
+      throw error;
+    }
+    stage.state = "failed";
+    stage.finishedAt = now();
+    stage.detail = failure.message;
+    if (!this.args.onFailure.rollBack) {
+      campaign.state = "stopped";
+      await journal.save();
+      await this.leave();
+      throw new CampaignError(
+        "STOPPED",
+        `${stage.name} failed: ${failure.message}. The policy forbids rolling back by itself (upgrade.rollback.onFailure); campaign ${campaign.id} stays open. Run again to go on, or set the version back to return.`,
+      );
+    }
+    reporter.tick(`${failure.message}; rolling back`);
+    const startedAt = Date.now();
+    try {
+      await this.takeBack(failure, reporter);
+    } catch (second) {
+      const because = failureOf(second).message;
+      throw new CampaignError(
+        "ROLLBACK_INCOMPLETE",
+        `${stage.name} failed: ${failure.message}. Taking campaign ${campaign.id} back is not finished: ${because}. Run again: the rollback goes on first.`,
+      );
+    } finally {
+      await this.leave();
+    }
+    const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
+    throw new CampaignError(
+      "ROLLED_BACK",
+      `${stage.name} failed: ${failure.message}. Campaign ${campaign.id} was rolled back in ${seconds} s: ${afterRollback(campaign)}`,
+    );
+  }
+
+  private async finish(
+    stage: StageRecord,
+    state: "done" | "skipped",
+    detail: string,
+    held?: "held",
+  ): Promise<StageOutcome> {
+    const { campaign, journal, returning } = this;
+    stage.state = state;
+    stage.finishedAt = now();
+    stage.detail = detail;
+    if (held) campaign.state = held;
+    const left = campaign.stages.slice(campaign.stages.indexOf(stage) + 1);
+    // A return is over with the last thing there is to do: what may still fail behind it must not hold it open.
+    const over = left.length === 0 || (returning && left.every((one) => one.plan.skipped !== undefined));
+    if (over && campaign.state === "open") {
+      campaign.state = returning ? "rolled-back" : "completed";
+      campaign.closedAt = now();
+      journal.data.serving = { ...this.args.goal, spec: this.args.spec };
+    }
+    await journal.save();
+    this.write(stage.name, "stage-end", "OK", detail);
+    if (left.length === 0) await this.leave();
+    return { state: held ?? state, detail, campaign: campaign.id };
+  }
+
+  /** Whether the goal was set back to what the campaign started from. */
+  private get returning(): boolean {
+    return this.campaign.to.release !== this.args.goal.release;
+  }
+}
+
+/** A failing gate aborts with its verdict. */
+function gateFailure(error: unknown): Failure | undefined {
+  const { outcome, message } = error as Partial<Verdict>;
+  return outcome === "fail" ? { code: "GATE_FAILED", message: String(message) } : undefined;
+}
+
+function afterRollback({ id, from, to }: CampaignRecord): string {
+  const serving = from ? `${from.version} serves alone` : "nothing serves, as before";
+  if (from?.release === to.release) return `${serving}, as it did before.`;
+  return `${serving}. ${to.version} is quarantined; set the version back to ${from?.version ?? "none"}, mend it, or set upgrade.retry to "${id}".`;
+}

@@ -1,0 +1,95 @@
+/**
+ * What there is to do, from what the target reports and the journal says. Pure: preview shows it, a run acts on it.
+ *
+ * @module
+ */
+import type { Plan, StagePlan } from "../plan/plan";
+import type { CampaignArgs } from "./campaign-args";
+import { CampaignError } from "./errors";
+import type { CampaignRecord, Journal, Occasion } from "./journal";
+
+/** What preview needs to know, without having touched anything. */
+export interface View {
+  readonly plan: Plan;
+  /** The campaign that is open or would be opened; undefined if there is nothing to do. */
+  readonly campaign?: { readonly id: string; readonly attempt: number };
+  /** The state of the campaign last worked on, if any. */
+  readonly last?: CampaignRecord;
+  /** Why this release is refused, if it is quarantined. */
+  readonly quarantine?: string;
+  /**
+   * By stage: the campaign for which things between it and the next stage are to be done. Not the campaign in hand where it
+   * does not get there: held before the next stage, or on its way back.
+   */
+  readonly occasions: { readonly [stage: string]: Occasion };
+}
+
+/** Nothing was ever to be done. */
+export const NO_OCCASION: Occasion = { campaign: "", version: "" };
+
+export function viewOf<S, I>(
+  args: Pick<CampaignArgs<S, I>, "rule" | "spec" | "goal" | "retry">,
+  inventory: I,
+  journal: Journal,
+): View {
+  const { rule, spec, goal } = args;
+  const { unfinished } = journal;
+  const plan = rule.plan(spec, inventory, unfinished && inCampaign(unfinished));
+  const last = journal.data.campaign;
+  const campaign = isSettled(plan, unfinished, goal.release)
+    ? undefined
+    : unfinished
+      ? { id: unfinished.id, attempt: unfinished.attempt + 1 }
+      : { id: journal.nextId(), attempt: 1 };
+  const quarantine = campaign && quarantineOf(args, journal);
+  return {
+    plan,
+    occasions: occasionsOf(plan, journal, campaign && { campaign: campaign.id, version: goal.version }),
+    ...(campaign ? { campaign } : {}),
+    ...(last ? { last } : {}),
+    ...(quarantine ? { quarantine } : {}),
+  };
+}
+
+/** @throws CampaignError `REFUSED`, with every reason in one go. */
+export function refuseWhatCannotBe({ plan, quarantine }: View): void {
+  if (quarantine) throw new CampaignError("REFUSED", quarantine);
+  if (plan.problems.length === 0) return;
+  const lines = plan.problems.map((p) => `  ${p.path ? `${p.path}: ` : ""}${p.message}`);
+  throw new CampaignError("REFUSED", `refused, nothing was touched:\n${lines.join("\n")}`, plan.problems);
+}
+
+const inCampaign = ({ from, to, state }: CampaignRecord) => ({
+  ...(from ? { from } : {}),
+  to,
+  held: state === "held",
+});
+
+const isSkipped = (stage: StagePlan): boolean => stage.skipped !== undefined;
+
+/** A held campaign that is where it should be has nothing to do either, for as long as it is held and its goal is wanted. */
+function isSettled(plan: Plan, unfinished: CampaignRecord | undefined, goal: string): boolean {
+  if (!unfinished) return plan.intent === "none";
+  const wanted = unfinished.state === "held" && unfinished.to.release === goal;
+  return wanted && plan.problems.length === 0 && plan.stages.every(isSkipped);
+}
+
+function quarantineOf<S, I>(
+  { goal, retry }: Pick<CampaignArgs<S, I>, "goal" | "retry">,
+  journal: Journal,
+): string | undefined {
+  const entry = journal.quarantineOf(goal.release);
+  if (!entry || entry.campaign === retry) return undefined;
+  return `${goal.version} was rolled back by campaign ${entry.campaign} at ${entry.at} (${entry.reason}) and is quarantined with this content. Mend it and change its version or content, or set upgrade.retry to "${entry.campaign}" to try it again as it is.`;
+}
+
+function occasionsOf(plan: Plan, journal: Journal, current: Occasion | undefined): View["occasions"] {
+  const { turns } = journal.data;
+  return Object.fromEntries(
+    plan.stages.map(({ name }, i) => {
+      const next = plan.stages[i + 1];
+      const comes = plan.intent !== "return" && !next?.heldBack;
+      return [name, (comes ? current : next && turns?.[next.name]) ?? NO_OCCASION];
+    }),
+  );
+}
