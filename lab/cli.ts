@@ -158,6 +158,7 @@ function printSummary(status: LabStatus): void {
   for (const { name, params, since } of status.faults)
     out(`  fault        ${name} ${inline(params)} since ${since}`);
   out(`  kubeconfig   ${status.operatorKubeconfig} (pulumi's own rights)`);
+  out(`               ${status.proxiedKubeconfig} (the same, where api-… faults and watch-drop act)`);
   out(`               ${status.kubeconfig} (all rights)`);
 }
 

@@ -1,3 +1,4 @@
+import { apiProxyProcess } from "./api-proxy/process.ts";
 import { clusterPaths } from "./cluster/index.ts";
 import { cnfProcess } from "./cnf/process.ts";
 import type { ControlAddress } from "./control.ts";
@@ -8,7 +9,7 @@ import { trafficProcess } from "./traffic/process.ts";
 /** Where subscribers reach network functions; labs differ in the ports. */
 const SERVICE_HOST = "127.0.0.1";
 
-/** Starts what stands behind the pods, and the subscribers who use it. */
+/** Starts what stands before the API server, what stands behind the pods, and the subscribers who use it. */
 export async function startDaemons(
   table: ProcessTable,
   record: LabRecord,
@@ -16,8 +17,9 @@ export async function startDaemons(
   signal?: AbortSignal,
 ): Promise<void> {
   const { shape, service, cluster } = record;
-  const { cnf, traffic } = record.endpoints;
+  const { apiProxy, cnf, traffic } = record.endpoints;
   const address = ({ port, token }: ControlAddress): ControlAddress => ({ port, token });
+  await table.start(apiProxyProcess(cluster, apiProxy));
   if (cnf) {
     signal?.throwIfAborted();
     onProgress("instances of network functions");

@@ -7,6 +7,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { labels } from "pulumi-issu/contract";
+import { proxyFaults } from "./api-proxy/injected.ts";
 import { type Api, type KubeObject, until } from "./cluster/api.ts";
 import { restartApiserver } from "./cluster/index.ts";
 import { type BootFaults, NODE_DOWN_LABEL, stages } from "./cluster/stages.ts";
@@ -77,6 +78,7 @@ const list: readonly Fault[] = [
       await restartApiserver(table, record.cluster);
     },
   },
+  ...proxyFaults,
   {
     name: "pods-never-ready",
     effect: "pods of the version that are placed on a node from now on never become ready",

@@ -144,12 +144,14 @@ export class Lab {
   readonly kubeconfigPath: string;
   /** The rights of `docs/rbac.yaml`: what `pulumi` is given. */
   readonly operatorKubeconfigPath: string;
+  /** The same, by way of the proxy that the faults `api-…` and `watch-drop` act in. */
+  readonly proxiedKubeconfigPath: string;
   /** JSON lines, one `audit.k8s.io/v1` event for each request that was answered. */
   readonly auditLogPath: string;
   /** Range of the pods' addresses, e.g. `127.42.0.0/16`. */
   readonly podCidr: string;
   /** Control endpoints of the daemons, where the lab has them. */
-  readonly endpoints: { readonly cnf?: Endpoint; readonly traffic?: Endpoint };
+  readonly endpoints: LabRecord["endpoints"];
   readonly #record: LabRecord;
   readonly #table: ProcessTable;
 
@@ -160,6 +162,7 @@ export class Lab {
     this.namespace = record.shape.namespace;
     this.kubeconfigPath = paths.kubeconfig;
     this.operatorKubeconfigPath = paths.operatorKubeconfig;
+    this.proxiedKubeconfigPath = paths.proxiedKubeconfig;
     this.auditLogPath = paths.auditLog;
     this.podCidr = record.podCidr;
     this.endpoints = record.endpoints;
@@ -371,7 +374,7 @@ async function layOut(
   if (port !== undefined && !(await isPortFree(port))) {
     throw new Error(`port ${port} is in use; choose another or leave --port away`);
   }
-  const free = (await freePorts(10)).filter((p) => p !== port);
+  const free = (await freePorts(12)).filter((p) => p !== port);
   const take = () => free.shift() as number;
   const podCidr = claimPodCidr(dir);
   const endpoint = (): Endpoint => {
@@ -398,11 +401,13 @@ async function layOut(
         etcdPeer: take(),
         controllerManager: take(),
         scheduler: take(),
+        apiProxy: take(),
       },
       podCidr,
       namespace: shape.namespace,
     },
     endpoints: {
+      apiProxy: endpoint(),
       ...(shape.cnf ? { cnf: endpoint() } : {}),
       ...(shape.traffic ? { traffic: endpoint() } : {}),
     },
@@ -432,6 +437,6 @@ async function clean(dir: string, table: ProcessTable): Promise<void> {
 }
 
 function portsOf({ cluster, endpoints, service }: LabRecord): readonly number[] {
-  const controls = [endpoints.cnf, endpoints.traffic].flatMap((e) => (e ? [e.port] : []));
+  const controls = [endpoints.apiProxy, endpoints.cnf, endpoints.traffic].flatMap((e) => (e ? [e.port] : []));
   return [...Object.values(cluster.ports), ...controls, ...Object.values(service)];
 }

@@ -43,7 +43,7 @@ export interface LabRecord {
   readonly shape: LabShape;
   readonly podCidr: string;
   readonly cluster: ClusterRecord;
-  readonly endpoints: { readonly cnf?: Endpoint; readonly traffic?: Endpoint };
+  readonly endpoints: { readonly apiProxy: Endpoint; readonly cnf?: Endpoint; readonly traffic?: Endpoint };
   /** Of the network functions' service address on 127.0.0.1 (UDP). */
   readonly service: { readonly signallingPort: number; readonly mediaPort: number };
 }

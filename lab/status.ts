@@ -17,6 +17,7 @@ export interface LabStatus {
   readonly dir: string;
   readonly kubeconfig: string;
   readonly operatorKubeconfig: string;
+  readonly proxiedKubeconfig: string;
   readonly podCidr: string;
   readonly shape: LabShape;
   readonly processes: readonly { readonly name: string; readonly pid: number; readonly running: boolean }[];
@@ -83,6 +84,7 @@ export async function statusOf(
     dir: record.cluster.dir,
     kubeconfig: paths.kubeconfig,
     operatorKubeconfig: paths.operatorKubeconfig,
+    proxiedKubeconfig: paths.proxiedKubeconfig,
     podCidr: record.podCidr,
     shape: record.shape,
     processes,

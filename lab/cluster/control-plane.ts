@@ -25,6 +25,8 @@ export interface Ports {
   readonly etcdPeer: number;
   readonly controllerManager: number;
   readonly scheduler: number;
+  /** Of the way to the API server on which faults can be met. */
+  readonly apiProxy: number;
 }
 
 export interface ControlPlane {

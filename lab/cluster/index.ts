@@ -20,7 +20,7 @@ import {
   type Programs,
 } from "./control-plane.ts";
 import { kubeconfig } from "./kubeconfig.ts";
-import { createPki, type Pki, readPki } from "./pki.ts";
+import { createPki, OPERATOR, type Pki, readPki } from "./pki.ts";
 
 /** Kubernetes version of the lab; that of the programs in `lab/toolchain`. */
 export const KUBERNETES_VERSION = "v1.34.2";
@@ -39,6 +39,8 @@ export interface ClusterPaths {
   readonly kubeconfig: string;
   /** The rights of `docs/rbac.yaml`: for `pulumi`. */
   readonly operatorKubeconfig: string;
+  /** The same, by way of the proxy that faults of the API server are injected in. */
+  readonly proxiedKubeconfig: string;
   /** JSON lines, one `audit.k8s.io/v1` event for each request. */
   readonly auditLog: string;
 }
@@ -47,6 +49,7 @@ export function clusterPaths(dir: string): ClusterPaths {
   return {
     kubeconfig: join(dir, "kubeconfig"),
     operatorKubeconfig: join(dir, "operator.kubeconfig"),
+    proxiedKubeconfig: join(dir, "operator-proxied.kubeconfig"),
     auditLog: join(dir, "logs", "audit.log"),
   };
 }
@@ -102,6 +105,20 @@ export async function restartApiserver(table: ProcessTable, record: ClusterRecor
   await table.start(kubeApiserver(controlPlane(record, readPki(join(record.dir, "pki")))));
 }
 
+/** What a proxy needs to pass the operator's requests on in the operator's name. */
+export function operatorIdentity(record: ClusterRecord): {
+  readonly ca: string;
+  readonly server: Pick<Pki["server"], "cert" | "key">;
+  readonly client: Pick<Pki["operator"], "cert" | "key"> & { readonly name: string };
+} {
+  const { ca, server, operator } = readPki(join(record.dir, "pki"));
+  return {
+    ca,
+    server: { cert: server.cert, key: server.key },
+    client: { name: OPERATOR, cert: operator.cert, key: operator.key },
+  };
+}
+
 function controlPlane(record: ClusterRecord, pki: Pki): ControlPlane {
   const internal = (name: string) => join(record.dir, "pki", `${name}.kubeconfig`);
   return {
@@ -119,14 +136,21 @@ function controlPlane(record: ClusterRecord, pki: Pki): ControlPlane {
 function writeKubeconfigs(record: ClusterRecord, pki: Pki): void {
   const { kubeconfigs } = controlPlane(record, pki);
   const paths = clusterPaths(record.dir);
-  const server = `https://127.0.0.1:${record.ports.apiserver}`;
-  const write = (path: string, user: string, identity: Pki["admin"], namespace?: string) =>
+  const at = (port: number) => `https://127.0.0.1:${port}`;
+  const write = (
+    path: string,
+    user: string,
+    identity: Pki["admin"],
+    namespace?: string,
+    server = at(record.ports.apiserver),
+  ) =>
     writeText(
       path,
       kubeconfig({ name: "lab", server, ca: pki.ca, user, identity, ...(namespace ? { namespace } : {}) }),
     );
   write(paths.kubeconfig, "lab-admin", pki.admin, record.namespace);
-  write(paths.operatorKubeconfig, "issu-operator", pki.operator, record.namespace);
+  write(paths.operatorKubeconfig, OPERATOR, pki.operator, record.namespace);
+  write(paths.proxiedKubeconfig, OPERATOR, pki.operator, record.namespace, at(record.ports.apiProxy));
   write(kubeconfigs.controllerManager, "controller-manager", pki.controllerManager);
   write(kubeconfigs.scheduler, "scheduler", pki.scheduler);
   write(kubeconfigs.kwok, "kwok", pki.kwok);

@@ -115,6 +115,7 @@ describe("lab", function () {
       assert.equal(status.state, "up", status.problems.join("; "));
       assert.deepEqual(status.nodes, { total: 3, ready: 3 });
       assert.deepEqual(status.processes.map((p) => p.name).sort(), [
+        "api-proxy",
         "etcd",
         "kube-apiserver",
         "kube-controller-manager",
