@@ -19,12 +19,12 @@ import { LogFile } from "../campaign/log-file";
 import { NO_OCCASION } from "../campaign/view";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
+import { kinds } from "../kinds";
 import { describePlan, describeStage } from "../plan/describe";
 import type { PlanRule } from "../plan/plan";
 import type { Problem } from "../policy/problem";
 import type { Engine } from "./engine";
 import { hasUnknown, reveal } from "./inputs";
-import { kinds } from "./kinds";
 import { type CampaignSession, reach, Sessions } from "./sessions";
 import type { GuardInputs, PlannedInputs, StageInputs } from "./stage-inputs";
 

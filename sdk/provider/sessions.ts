@@ -10,9 +10,9 @@ import { Session } from "../campaign/session";
 import { storeAt } from "../campaign/store-at";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
+import { kinds } from "../kinds";
 import type { Problem } from "../policy/problem";
 import { resolvePolicy } from "../policy/resolve";
-import { kinds } from "./kinds";
 import type { StageInputs, TargetInputs } from "./stage-inputs";
 
 export type CampaignSession = Session<never, never>;

@@ -4,17 +4,10 @@
  * @module
  */
 import type { Occasion } from "../campaign/journal";
+import type { Address } from "../kinds";
 
-/** How to reach the target and what it is. */
-export interface TargetInputs {
-  /** Kind of target; names its driver and plan rule. */
-  readonly kind: string;
-  readonly name: string;
-  readonly namespace: string;
-  /** Contents or path; the ambient one if left out. Secret. */
-  readonly kubeconfig?: string;
-  readonly context?: string;
-  /** Where the journal is kept: `kubernetes` (beside the target) or `file:///path`. */
+export interface TargetInputs extends Address {
+  /** Where the journal is kept: `kubernetes` (beside the target) or a URL like `file:///path`. */
   readonly journal?: string;
 }
 

@@ -12,7 +12,17 @@ import { checkCnf } from "../policy/cnf";
 import type { CnfSpec } from "../policy/cnf-spec";
 import type { Problem } from "../policy/problem";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
-import type { TargetInputs } from "./stage-inputs";
+
+/** How to reach a target, and what it is. */
+export interface Address {
+  /** Kind of target; names its driver and plan rule. */
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: string;
+  /** Contents or path; the ambient one if left out. Secret. */
+  readonly kubeconfig?: string;
+  readonly context?: string;
+}
 
 /** A spec that was checked, with its policy. */
 export interface Declared {
@@ -32,7 +42,7 @@ export interface Kind {
   parts(spec: unknown): readonly string[];
   readonly rule: PlanRule<never, never>;
   /** Reaches the target. The driver is loaded only now, since most calls of a run without changes don't need it. */
-  connect(inputs: TargetInputs): Promise<{ readonly target: Target<never>; readonly clusterStore: Store }>;
+  connect(address: Address): Promise<{ readonly target: Target<never>; readonly clusterStore: Store }>;
 }
 
 const cnf: Kind = {
