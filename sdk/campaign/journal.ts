@@ -7,6 +7,7 @@
 
 import type { Store } from "../contract/store";
 import type { Intent, ReleaseRef, StagePlan } from "../plan/plan";
+import type { AlarmRecord } from "./alarms";
 import type { Verdict } from "./gates";
 
 export const JOURNAL_VERSION = 1;
@@ -29,6 +30,16 @@ export interface StageRecord {
   /** What was observed, or why it failed. */
   detail?: string;
   verdicts?: readonly Verdict[];
+  /** What targets and hooks reported of it, the latest last (ESC-19): evidence, never taken for what the target shows. */
+  reports?: readonly ReportRecord[];
+}
+
+/** A target or a hook reported in. */
+export interface ReportRecord {
+  readonly state: "progress" | "done" | "failed";
+  readonly message: string;
+  /** ISO 8601. */
+  readonly at: string;
 }
 
 export type CampaignState =
@@ -105,6 +116,8 @@ export interface JournalData {
   campaign?: CampaignRecord;
   /** By stage: the campaign on whose way there it last had its turn. */
   turns?: { [stage: string]: Occasion };
+  /** Those that are active, and the latest that were cleared. */
+  alarms?: readonly AlarmRecord[];
   quarantine: QuarantineRecord[];
   history: PastCampaign[];
 }
@@ -116,6 +129,7 @@ export class Journal {
   readonly data: JournalData;
   private readonly store: Store;
   private revision: string | undefined;
+  private writing: Promise<void> = Promise.resolve();
 
   private constructor(store: Store, data: JournalData, revision: string | undefined) {
     this.store = store;
@@ -142,9 +156,20 @@ export class Journal {
     return new Journal(store, data, document.revision);
   }
 
-  /** @throws StoreConflict if someone else wrote since; whoever gets it must stop, for its lease is gone. */
-  async save(): Promise<void> {
-    this.revision = await this.store.write(this.data.target, JSON.stringify(this.data), this.revision);
+  /**
+   * Writes it as it is when its turn has come: one write at a time, since each needs the revision of the one before.
+   *
+   * @throws StoreConflict if someone else wrote since; whoever gets it must stop, for its lease is gone.
+   */
+  save(): Promise<void> {
+    const written = this.writing.then(() => this.write());
+    this.writing = written.catch(() => undefined);
+    return written;
+  }
+
+  /** Waits for the writes asked for so far, whether or not they succeed. */
+  settled(): Promise<void> {
+    return this.writing;
   }
 
   /** Whether a campaign is neither completed nor rolled back: the target may be between two versions. */
@@ -170,6 +195,10 @@ export class Journal {
   /** Why a release may not be tried, if it may not. */
   quarantineOf(release: string): QuarantineRecord | undefined {
     return this.data.quarantine.findLast((entry) => entry.release === release);
+  }
+
+  private async write(): Promise<void> {
+    this.revision = await this.store.write(this.data.target, JSON.stringify(this.data), this.revision);
   }
 
   private archive(): void {

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import type { Severity } from "./alarm-catalogue";
+
 export interface LogEntry {
   readonly campaign: string;
   readonly stage: string;
@@ -16,6 +18,8 @@ export interface LogEntry {
   readonly message: string;
   readonly epoch?: number;
   readonly durationMs?: number;
+  /** Of an alarm. */
+  readonly severity?: Severity;
 }
 
 export interface CampaignLog {

@@ -60,6 +60,9 @@ export function chain(policy: ResolvedPolicy, of: (name: string) => StageDraft):
       gates,
       gateLimitMs: gates.length > 0 ? policy.limits.gateMs : 0,
       expectedMs: steps.reduce((sum, step) => sum + step.expectedMs, 0) + soakMs,
+      ...(policy.limits.stageMs === undefined || steps.length === 0
+        ? {}
+        : { limitMs: policy.limits.stageMs }),
       ...(holds ? { holds } : {}),
       ...(heldBack ? { heldBack } : {}),
     };

@@ -40,6 +40,8 @@ export interface StagePlan {
   readonly gateLimitMs: number;
   /** Steps and soak together, in milliseconds. */
   readonly expectedMs: number;
+  /** Longest time for its steps without a report of progress, in milliseconds; the steps' own limits if left out (ESC-11). */
+  readonly limitMs?: number;
   /** The campaign ends here, held, with success. */
   readonly holds?: boolean;
   /** The campaign is held before this stage: its turn, and that of what precedes it, is yet to come. */

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import type { ResolvedPeers } from "./alarm-policy";
 import type { Problem } from "./problem";
 import { join, Reader } from "./reader";
+import { readAlarms, readCallback } from "./resolve-alarms";
 import type { ResolvedGate, ResolvedPolicy } from "./upgrade-policy";
 
 /** The defaults that the documentation of `UpgradePolicy` names, in one place. */
@@ -32,6 +34,9 @@ const KNOWN = [
   "snapshot",
   "rollback",
   "limits",
+  "protect",
+  "alarms",
+  "callback",
   "retry",
 ] as const;
 
@@ -40,12 +45,16 @@ const KNOWN = [
  *
  * @param raw an `UpgradePolicy` as its user wrote it; nothing about it is taken for granted.
  * @param path property path under which the user wrote it.
- * @returns every problem found; the policy only if there is none.
+ * @returns every problem found; only if there is none the policy, and whom a run talks to, which holds secrets.
  */
 export function resolvePolicy(
   raw: unknown,
   path = "upgrade",
-): { readonly problems: readonly Problem[]; readonly policy?: ResolvedPolicy } {
+): {
+  readonly problems: readonly Problem[];
+  readonly policy?: ResolvedPolicy;
+  readonly peers?: ResolvedPeers;
+} {
   const reader = new Reader();
   const at = (name: string) => join(path, name);
   const given = reader.fields(raw, path, KNOWN);
@@ -72,7 +81,9 @@ export function resolvePolicy(
   const gates = readGates(reader, given.gates, at("gates"));
   const snapshot = reader.oneOf(given.snapshot, at("snapshot"), ["each-step", "once"], "each-step");
   const rollback = reader.fields(given.rollback, at("rollback"), ["onFailure", "within", "surge"]);
-  const limits = reader.fields(given.limits, at("limits"), ["boot", "move", "gate"]);
+  const limits = reader.fields(given.limits, at("limits"), ["boot", "move", "gate", "stage"]);
+  const { alarms, peers } = readAlarms(reader, given.alarms, at("alarms"));
+  const callback = readCallback(reader, given.callback, at("callback"));
   const retry =
     given.retry === undefined
       ? undefined
@@ -105,10 +116,16 @@ export function resolvePolicy(
       bootMs: reader.duration(limits.boot, at("limits.boot"), defaults.bootLimit),
       moveMs: reader.duration(limits.move, at("limits.move"), defaults.moveLimit),
       gateMs: reader.duration(limits.gate, at("limits.gate"), defaults.gateLimit),
+      ...(limits.stage === undefined
+        ? {}
+        : { stageMs: reader.duration(limits.stage, at("limits.stage"), defaults.moveLimit) }),
     },
+    alarms,
+    protect: reader.boolean(given.protect, at("protect"), true),
     ...(retry === undefined ? {} : { retry }),
   };
-  return reader.problems.length > 0 ? { problems: reader.problems } : { problems: [], policy };
+  if (reader.problems.length > 0) return { problems: reader.problems };
+  return { problems: [], policy, peers: { ...peers, ...(callback ? { callback } : {}) } };
 }
 
 function readGray(reader: Reader, raw: unknown, path: string): ResolvedPolicy["gray"] {

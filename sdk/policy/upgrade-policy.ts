@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AlarmPolicy, CallbackPolicy, ResolvedAlarms } from "./alarm-policy";
 
 /** A length of time: a number with `ms`, `s`, `m` or `h`, or several of them, e.g. `90s`, `1h30m`. */
 export type Duration = string;
@@ -98,6 +99,11 @@ export interface TimeLimits {
   readonly move?: Duration;
   /** Longest wait of a gate for data after its soak, before it fails closed. @default "2m" */
   readonly gate?: Duration;
+  /**
+   * Longest time for the steps of a stage, its soak aside, without the target reporting progress; then it is taken for hung
+   * and the campaign is taken back (ESC-11). @default the limits of its steps together
+   */
+  readonly stage?: Duration;
 }
 
 export interface UpgradePolicy {
@@ -120,8 +126,19 @@ export interface UpgradePolicy {
    * @default "each-step"
    */
   readonly snapshot?: "each-step" | "once";
+  /**
+   * While a campaign runs, the cluster refuses to delete or scale down what serves, whoever asks: by an admission policy
+   * that the campaign installs and removes, unless an administrator's own does it.
+   *
+   * @default true
+   */
+  readonly protect?: boolean;
   readonly rollback?: RollbackPolicy;
   readonly limits?: TimeLimits;
+  /** Who is told of what an operator must not overlook, and when a stage takes too long (ESC-11, ESC-19). */
+  readonly alarms?: AlarmPolicy;
+  /** Lets targets and hooks report in. No port is opened without it. */
+  readonly callback?: CallbackPolicy;
   /** Id of a rolled-back campaign whose version is to be tried again; without it that version stays quarantined. */
   readonly retry?: string;
 }
@@ -148,11 +165,18 @@ export interface ResolvedPolicy {
   readonly dialTest?: { readonly subscribers: readonly string[]; readonly withinMs: number };
   readonly gates: readonly ResolvedGate[];
   readonly snapshot: "each-step" | "once";
+  readonly protect: boolean;
   readonly rollback: {
     readonly onFailure: boolean;
     readonly withinMs: number;
     readonly surge: number | "all";
   };
-  readonly limits: { readonly bootMs: number; readonly moveMs: number; readonly gateMs: number };
+  readonly limits: {
+    readonly bootMs: number;
+    readonly moveMs: number;
+    readonly gateMs: number;
+    readonly stageMs?: number;
+  };
+  readonly alarms: ResolvedAlarms;
   readonly retry?: string;
 }

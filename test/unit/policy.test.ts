@@ -42,9 +42,12 @@ describe("upgrade policy", () => {
           gray: { ratios: [50, 100], soakMs: 900_000 },
           gates: [],
           snapshot: "each-step",
+          protect: true,
           rollback: { onFailure: true, withinMs: 120_000, surge: "all" },
           limits: { bootMs: 300_000, moveMs: 300_000, gateMs: 120_000 },
+          alarms: { overExpected: 1.5, heldForMs: 604_800_000 },
         },
+        peers: {},
       });
     }
     assert.deepEqual(resolvePolicy({ gray: { ratios: [1] } }).policy?.gray.ratios, [1, 100]);
