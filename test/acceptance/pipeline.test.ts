@@ -102,7 +102,10 @@ describe("a pipeline upgrades sites (TEF-11)", function () {
     // Subscribers sign off and on all the time, each for itself: a few more or less here are no move.
     const now = await split();
     assert.equal(now.ratio, held.ratio);
-    assert.ok(Math.abs(now.right - held.right) <= 4, `${held.right} subscribers on the right, then ${now.right}`);
+    assert.ok(
+      Math.abs(now.right - held.right) <= 4,
+      `${held.right} subscribers on the right, then ${now.right}`,
+    );
   });
 
   it("held, then a version that is neither of the two: refused, nothing is touched", async () => {
