@@ -1,36 +1,41 @@
 /**
- * A store in a folder: for a single operator's machine and for tests. Atomic by exclusive creation and rename; not for
- * network file systems, where neither is.
+ * A store in a folder: for a single operator's machine and for tests. Atomic by a lock and rename; not for network file
+ * systems, where neither is.
  *
  * @module
  */
 import { createHash, randomUUID } from "node:crypto";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
-import { type Acquired, type Document, type HeldLease, type Store, StoreConflict } from "../contract/store";
+import {
+  type Acquired,
+  type AcquireOptions,
+  type Document,
+  type HeldLease,
+  type Store,
+  StoreConflict,
+} from "../contract/store";
+import { withLock } from "./file-lock";
 import { fileNameOf, targetOf } from "./file-name";
+import { claimLease, heldLease, parseLease, type SeenLease } from "./lease-record";
+import { seal, unseal } from "./sealed";
 
-interface LeaseFile {
-  readonly holder: string;
-  readonly epoch: number;
-  readonly until: number;
-}
-
-const revisionOf = (text: string): string => createHash("sha256").update(text).digest("hex");
-
-/** How long another process may keep a file locked for one write before its lock counts as left behind by a crash. */
-const STALE_LOCK_MS = 10_000;
+const revisionOf = (whole: string): string => createHash("sha256").update(whole).digest("hex");
 
 export class FileStore implements Store {
   private readonly dir: string;
+  /** Epochs taken by us: what we write is written under them. */
+  private readonly epochs = new Map<string, number>();
 
   constructor(dir: string) {
     this.dir = dir;
   }
 
   async read(key: string): Promise<Document | undefined> {
-    const text = await this.load(key, "json");
-    return text === undefined ? undefined : { text, revision: revisionOf(text) };
+    const whole = await this.load(key, "json");
+    if (whole === undefined) return undefined;
+    const { text, epoch } = unseal(whole);
+    return { text, revision: revisionOf(whole), ...(epoch ? { epoch } : {}) };
   }
 
   async list(): Promise<readonly string[]> {
@@ -45,27 +50,29 @@ export class FileStore implements Store {
   }
 
   async holder(key: string): Promise<HeldLease | undefined> {
-    const lease = await this.lease(key);
-    if (!lease || lease.holder === "" || lease.until <= Date.now()) return undefined;
-    return { heldBy: lease.holder, until: lease.until };
+    return heldLease(await this.lease(key), Date.now());
   }
 
   async write(key: string, text: string, expected: string | undefined): Promise<string> {
     return this.exclusively(key, async () => {
-      const now = await this.read(key);
-      if (now?.revision !== expected) throw new StoreConflict(key);
-      await this.save(key, "json", text);
-      return revisionOf(text);
+      const now = await this.load(key, "json");
+      if ((now === undefined ? undefined : revisionOf(now)) !== expected) throw new StoreConflict(key);
+      const noted = now === undefined ? 0 : (unseal(now).epoch ?? 0);
+      const epoch = this.epochs.get(key) ?? noted;
+      if (epoch < noted) throw new StoreConflict(key);
+      return this.seal(key, text, epoch);
     });
   }
 
-  async acquire(key: string, holder: string, ttlMs: number): Promise<Acquired> {
+  async acquire(key: string, holder: string, ttlMs: number, options: AcquireOptions = {}): Promise<Acquired> {
     return this.exclusively(key, async () => {
-      const lease = await this.lease(key);
-      const held = lease !== undefined && lease.holder !== "" && lease.until > Date.now();
-      if (held && lease.holder !== holder) return { heldBy: lease.holder, until: lease.until };
-      const epoch = held ? lease.epoch : (lease?.epoch ?? 0) + 1;
-      await this.save(key, "lease", JSON.stringify({ holder, epoch, until: Date.now() + ttlMs }));
+      const document = await this.read(key);
+      const got = claimLease(await this.lease(key), holder, document?.epoch ?? 0, options, Date.now());
+      if ("heldBy" in got) return got;
+      const { epoch } = got;
+      await this.save(key, "lease", JSON.stringify({ holder, epoch, ttlMs }));
+      if (document && got.risen) await this.seal(key, document.text, epoch);
+      this.epochs.set(key, epoch);
       return { epoch };
     });
   }
@@ -74,7 +81,7 @@ export class FileStore implements Store {
     return this.exclusively(key, async () => {
       const lease = await this.lease(key);
       if (lease?.holder !== holder || lease.epoch !== epoch) return false;
-      await this.save(key, "lease", JSON.stringify({ holder, epoch, until: Date.now() + ttlMs }));
+      await this.save(key, "lease", JSON.stringify({ holder, epoch, ttlMs }));
       return true;
     });
   }
@@ -83,13 +90,16 @@ export class FileStore implements Store {
     await this.exclusively(key, async () => {
       const lease = await this.lease(key);
       if (lease?.holder !== holder || lease.epoch !== epoch) return;
-      await this.save(key, "lease", JSON.stringify({ holder: "", epoch, until: 0 }));
+      await this.save(key, "lease", JSON.stringify({ holder: "", epoch, ttlMs: 0 }));
     });
   }
 
-  private async lease(key: string): Promise<LeaseFile | undefined> {
-    const text = await this.load(key, "lease");
-    return text === undefined ? undefined : (JSON.parse(text) as LeaseFile);
+  /** Its age is that of the file: the file system's clock, which all who share the folder share. */
+  private async lease(key: string): Promise<SeenLease | undefined> {
+    const file = this.file(key, "lease");
+    const [text, stat] = await Promise.all([this.load(key, "lease"), fs.stat(file).catch(() => undefined)]);
+    const lease = text === undefined ? undefined : parseLease(text);
+    return lease && stat ? { ...lease, ageMs: Math.max(0, Date.now() - stat.mtimeMs) } : undefined;
   }
 
   private file(key: string, kind: string): string {
@@ -105,6 +115,12 @@ export class FileStore implements Store {
     }
   }
 
+  private async seal(key: string, text: string, epoch: number): Promise<string> {
+    const { whole } = seal(text, epoch);
+    await this.save(key, "json", whole);
+    return revisionOf(whole);
+  }
+
   private async save(key: string, kind: string, text: string): Promise<void> {
     const temporary = `${this.file(key, kind)}.${randomUUID()}`;
     await fs.writeFile(temporary, text, { mode: 0o600, flush: true });
@@ -113,25 +129,6 @@ export class FileStore implements Store {
 
   private async exclusively<T>(key: string, work: () => Promise<T>): Promise<T> {
     await fs.mkdir(this.dir, { recursive: true, mode: 0o700 });
-    const lock = this.file(key, "lock");
-    for (;;) {
-      try {
-        await (await fs.open(lock, "wx")).close();
-        break;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-        const age = await fs.stat(lock).then(
-          (s) => Date.now() - s.mtimeMs,
-          () => 0,
-        );
-        if (age > STALE_LOCK_MS) await fs.rm(lock, { force: true });
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-    }
-    try {
-      return await work();
-    } finally {
-      await fs.rm(lock, { force: true });
-    }
+    return withLock(this.file(key, "lock"), work);
   }
 }

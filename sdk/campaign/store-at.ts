@@ -6,16 +6,31 @@
 import { fileURLToPath } from "node:url";
 import type { Store } from "../contract/store";
 import { FileStore } from "./file-store";
+import { S3Store } from "./s3-store";
 
 /**
- * @param journal `kubernetes` (the default: beside the target) or a URL like `file:///var/lib/issu`.
+ * @param journal `kubernetes` (the default: beside the target) or a URL like `file:///var/lib/issu` or
+ *   `s3://bucket/prefix?region=eu-central-1`.
  * @param clusterStore called only if the journal is kept beside the target.
- * @throws Error if the URL is of no known kind.
+ * @throws Error if the URL is of no known kind, or has mistakes; it says what was got and what is expected.
  */
 export function storeAt(journal: string | undefined, clusterStore: () => Store): Store {
   if (journal === undefined || journal === "kubernetes") return clusterStore();
-  if (journal.startsWith("file://")) return new FileStore(fileURLToPath(journal));
+  if (journal.startsWith("s3://")) return new S3Store(journal);
+  if (journal.startsWith("file://")) return new FileStore(folderOf(journal));
+  // Whatever it is, it may hold a password.
+  const shown = journal.replace(/\/\/[^/@]*@/, "//…@").replace(/\?.*$/s, "?…");
   throw new Error(
-    `journal: got ${journal}, expected "kubernetes" (beside the target) or a URL like file:///var/lib/issu`,
+    `journal: got ${shown}, expected "kubernetes" (beside the target) or a URL like file:///var/lib/issu or s3://bucket/prefix?region=eu-central-1`,
   );
+}
+
+function folderOf(journal: string): string {
+  try {
+    return fileURLToPath(journal);
+  } catch {
+    throw new Error(
+      `journal: got ${journal}, expected a folder of this machine with three slashes, like file:///var/lib/issu`,
+    );
+  }
 }
