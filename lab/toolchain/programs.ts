@@ -12,7 +12,8 @@ export type ProgramName =
   | "pulumi-resource-command"
   | "etcd"
   | "kubernetes"
-  | "kwok";
+  | "kwok"
+  | "versitygw";
 
 /** An executable file. */
 export type Executable =
@@ -24,7 +25,8 @@ export type Executable =
   | "kube-apiserver"
   | "kube-controller-manager"
   | "kube-scheduler"
-  | "kwok";
+  | "kwok"
+  | "versitygw";
 
 export interface Download {
   readonly url: string;
@@ -192,6 +194,24 @@ const kwok: Program = {
       package: "sigs.k8s.io/kwok/cmd/kwok",
       set: { "sigs.k8s.io/kwok/pkg/consts.Version": "v0.8.0" },
       seconds: 76,
+    },
+  ],
+};
+
+/** A bucket with conditional writes, for journals. Only tests want it, so it is not among those that setup gets. */
+export const bucketServer: Program = {
+  name: "versitygw",
+  version: "1.8.0",
+  executables: ["versitygw"],
+  ask: { versitygw: ["--version"] },
+  downloads: () => [],
+  builds: [
+    {
+      output: "versitygw",
+      module: "versitygw",
+      package: "github.com/versity/versitygw/cmd/versitygw",
+      set: { "main.Version": "v1.8.0" },
+      seconds: 75,
     },
   ],
 };

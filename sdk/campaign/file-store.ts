@@ -7,6 +7,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
+import { claimLease, heldLease, parseLease, type SeenLease } from "../contract/lease-record";
 import {
   type Acquired,
   type AcquireOptions,
@@ -17,7 +18,6 @@ import {
 } from "../contract/store";
 import { withLock } from "./file-lock";
 import { fileNameOf, targetOf } from "./file-name";
-import { claimLease, heldLease, parseLease, type SeenLease } from "./lease-record";
 import { seal, unseal } from "./sealed";
 
 const revisionOf = (whole: string): string => createHash("sha256").update(whole).digest("hex");

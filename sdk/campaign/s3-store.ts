@@ -8,6 +8,14 @@
  *
  * @module
  */
+
+import {
+  claimLease,
+  heldLease,
+  type LeaseRecord,
+  parseLease,
+  type SeenLease,
+} from "../contract/lease-record";
 import {
   type Acquired,
   type AcquireOptions,
@@ -17,7 +25,6 @@ import {
   StoreConflict,
 } from "../contract/store";
 import { fileNameOf, targetOf } from "./file-name";
-import { claimLease, heldLease, type LeaseRecord, parseLease, type SeenLease } from "./lease-record";
 import { S3Bucket } from "./s3-bucket";
 import { probe } from "./s3-probe";
 import { parseS3Url } from "./s3-url";
@@ -96,7 +103,7 @@ export class S3Store implements Store {
       const got = claimLease(stored?.lease, holder, document?.epoch ?? 0, options, Date.now());
       if ("heldBy" in got) return got;
       if (!(await this.put(key, { holder, epoch: got.epoch, ttlMs }, stored?.etag))) continue;
-      if (got.risen) await this.sealDocument(key, got.epoch);
+      if (this.epochs.get(key) !== got.epoch) await this.sealDocument(key, got.epoch);
       this.epochs.set(key, got.epoch);
       return { epoch: got.epoch };
     }

@@ -48,10 +48,11 @@ export function storeSuite(under: () => StoreUnderTest): void {
     await assert.rejects(a.write(key, '"late"', first), { name: "StoreConflict" });
     const read = await a.read(key);
     assert.deepEqual([read?.text, read?.revision], ['{"a":1}', second]);
-    // The same text again is another write all the same.
-    const third = await a.write(key, '{"a":1}', second);
+    // What it was once it is not again: whoever read it the first time is late all the same.
+    const third = await a.write(key, '"between"', second);
+    const fourth = await a.write(key, '{"a":1}', third);
     await assert.rejects(b.write(key, '"late"', second), { name: "StoreConflict" });
-    assert.ok(await b.write(key, "{}", third));
+    assert.ok(await b.write(key, "{}", fourth));
   });
 
   it("many write at once: one gets through", async () => {

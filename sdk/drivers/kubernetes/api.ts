@@ -20,6 +20,9 @@ const WATCH_SECONDS = 60;
 /** For so long after it was away, the server's refusals are not taken at their word. */
 const JUST_BACK_MS = 10_000;
 
+/** Clocks are compared by answers no slower than this. */
+const CLOCK_TRUST_MS = 500;
+
 export type Query = { readonly [key: string]: string | number | undefined };
 
 export interface WatchEvent<T> {
@@ -41,6 +44,8 @@ export class Api {
   private readonly endpoint: Endpoint;
   /** When the server last failed to answer, ms since 1970. */
   private lastAway = 0;
+  /** How far the server's clock is ahead of ours, as its last answer told it to the second. */
+  private aheadMs: number | undefined;
 
   constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;
@@ -48,6 +53,11 @@ export class Api {
 
   get server(): string {
     return this.endpoint.server.origin;
+  }
+
+  /** The time by the server's clock, ms since 1970, right to about a second: for what several machines must agree on. */
+  now(): number {
+    return Date.now() + (this.aheadMs ?? 0);
   }
 
   /** @throws ApiError, UnreachableError; so do all below. */
@@ -139,6 +149,7 @@ export class Api {
     }
     const payload = sent.body === undefined ? undefined : Buffer.from(JSON.stringify(sent.body));
     const options = await this.endpoint.options();
+    const began = Date.now();
     const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
       const request = (url.protocol === "https:" ? https : http).request(url, {
         ...options,
@@ -164,9 +175,19 @@ export class Api {
       request.once("response", resolve);
       request.end(payload);
     });
+    this.compareClocks(response.headers.date, began);
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
     throw this.refusal(sent, status, await this.text(response, sent.signal), response.headers["retry-after"]);
+  }
+
+  /** @param began when the request was sent, by our clock. */
+  private compareClocks(date: string | undefined, began: number): void {
+    const told = Date.parse(date ?? "");
+    const tookMs = Date.now() - began;
+    // An answer that was long under way says little of what time it is.
+    if (!Number.isFinite(told) || (this.aheadMs !== undefined && tookMs > CLOCK_TRUST_MS)) return;
+    this.aheadMs = told + 500 + tookMs / 2 - Date.now();
   }
 
   private away(error: NodeJS.ErrnoException): UnreachableError {

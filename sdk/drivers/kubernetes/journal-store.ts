@@ -5,9 +5,11 @@
  */
 import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
+import { claimLease, heldLease, type SeenLease } from "../../contract/lease-record";
 import { GROUP } from "../../contract/names";
 import {
   type Acquired,
+  type AcquireOptions,
   type Document,
   type HeldLease,
   type Store,
@@ -39,6 +41,8 @@ interface Lease extends KubeObject {
 const KEY = `${GROUP}/journal`;
 /** Larger texts are compressed; the API server takes up to 1 MiB. */
 const PLAIN_LIMIT = 900_000;
+/** How far the server's clock, as an answer tells it to the second, and what a holder made of it may be off together. */
+const CLOCK_SLACK_MS = 1_500;
 /** How long a request is tried again; shorter than a lease, so that nobody holds on to what he has lost. */
 const PATIENCE_MS = 5_000;
 
@@ -56,7 +60,13 @@ export class KubernetesStore implements Store {
   /** @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`; so do all below. */
   async read(key: string): Promise<Document | undefined> {
     const found = await this.configMap(key);
-    return found && { text: textOf(found), revision: found.metadata.resourceVersion ?? "" };
+    if (!found) return undefined;
+    const epoch = epochOf(found);
+    return {
+      text: textOf(found),
+      revision: found.metadata.resourceVersion ?? "",
+      ...(epoch > 0 ? { epoch } : {}),
+    };
   }
 
   async list(): Promise<readonly string[]> {
@@ -67,8 +77,7 @@ export class KubernetesStore implements Store {
   }
 
   async holder(key: string): Promise<HeldLease | undefined> {
-    const lease = await this.lease(key);
-    return lease && held(lease);
+    return heldLease(this.seen(await this.lease(key)), Date.now());
   }
 
   /** @throws StoreConflict; TargetError `JOURNAL_TOO_LARGE`, `STALE_EPOCH` */
@@ -122,25 +131,41 @@ export class KubernetesStore implements Store {
    * The epoch is the Lease's `leaseTransitions`: it rises with every taking and stays when the lease is given back. Should
    * somebody delete the Lease, it goes on from the epoch noted with the journal.
    */
-  acquire(key: string, holder: string, ttlMs: number): Promise<Acquired> {
-    return this.patiently(`taking the lease of ${key}`, async () => {
-      const lease = await this.lease(key);
-      const now = lease && held(lease);
-      if (now && now.heldBy !== holder) return now;
-      const noted = lease ? 0 : Number((await this.configMap(key))?.metadata.annotations?.[marks.epoch] ?? 0);
-      const before = lease?.spec?.leaseTransitions ?? noted;
-      const epoch = now ? before : before + 1;
-      const at = microTime();
-      const acquireTime = now ? (lease?.spec?.acquireTime ?? at) : at;
+  async acquire(key: string, holder: string, ttlMs: number, options: AcquireOptions = {}): Promise<Acquired> {
+    const got = await this.patiently(`taking the lease of ${key}`, async () => {
+      const [lease, journal] = await Promise.all([this.lease(key), this.configMap(key)]);
+      const noted = journal ? epochOf(journal) : 0;
+      const claimed = claimLease(this.seen(lease), holder, noted, options, Date.now());
+      if ("heldBy" in claimed) return claimed;
+      const { epoch, risen } = claimed;
+      const at = microTime(this.api.now());
       await this.put(key, lease, {
         holderIdentity: holder,
         leaseDurationSeconds: Math.max(1, Math.ceil(ttlMs / 1000)),
         leaseTransitions: epoch,
-        acquireTime,
+        acquireTime: risen ? at : (lease?.spec?.acquireTime ?? at),
         renewTime: at,
       });
-      this.epochs.set(key, epoch);
-      return { epoch };
+      return claimed;
+    });
+    if ("heldBy" in got) return got;
+    if (this.epochs.get(key) !== got.epoch) await this.seal(key, got.epoch);
+    this.epochs.set(key, got.epoch);
+    return { epoch: got.epoch };
+  }
+
+  /** Whoever read the journal before can't write it any more: it is another version of the object. */
+  private seal(key: string, epoch: number): Promise<void> {
+    return this.patiently(`sealing the journal of ${key}`, async () => {
+      const journal = await this.configMap(key);
+      if (!journal || epochOf(journal) === epoch) return;
+      checkEpoch(journal, epoch, `the journal of ${key}`);
+      await this.api.merge(paths.configMaps(this.namespace, this.nameOf(key)), {
+        metadata: {
+          resourceVersion: journal.metadata.resourceVersion,
+          annotations: { [marks.epoch]: String(epoch) },
+        },
+      });
     });
   }
 
@@ -149,7 +174,8 @@ export class KubernetesStore implements Store {
       const lease = await this.lease(key);
       if (!lease || !isOurs(lease, holder, epoch)) return false;
       const leaseDurationSeconds = Math.max(1, Math.ceil(ttlMs / 1000));
-      await this.put(key, lease, { ...lease.spec, leaseDurationSeconds, renewTime: microTime() });
+      const renewTime = microTime(this.api.now());
+      await this.put(key, lease, { ...lease.spec, leaseDurationSeconds, renewTime });
       return true;
     });
   }
@@ -161,6 +187,26 @@ export class KubernetesStore implements Store {
       const { holderIdentity: _, ...rest } = lease.spec ?? {};
       await this.put(key, lease, { ...rest, leaseDurationSeconds: 1 });
     });
+  }
+
+  /**
+   * Its age is told by the API server's clock, by which its holder wrote it too: machines whose clocks differ agree on it.
+   */
+  private seen(lease: Lease | undefined): SeenLease | undefined {
+    if (!lease) return undefined;
+    const {
+      holderIdentity = "",
+      leaseTransitions = 0,
+      leaseDurationSeconds = 0,
+      renewTime,
+    } = lease.spec ?? {};
+    const renewed = Date.parse(renewTime ?? "");
+    return {
+      holder: Number.isFinite(renewed) ? holderIdentity : "",
+      epoch: leaseTransitions,
+      ttlMs: leaseDurationSeconds * 1000,
+      ageMs: Math.max(0, this.api.now() - renewed - CLOCK_SLACK_MS),
+    };
   }
 
   private put(key: string, before: Lease | undefined, spec: Lease["spec"]): Promise<unknown> {
@@ -256,15 +302,10 @@ function packed(key: string, text: string): Pick<ConfigMap, "data" | "binaryData
   );
 }
 
-/** By the clock of this machine; a clock that is off is what the epoch in every write is for. */
-function held({ spec }: Lease): HeldLease | undefined {
-  if (!spec?.holderIdentity || !spec.renewTime) return undefined;
-  const until = Date.parse(spec.renewTime) + (spec.leaseDurationSeconds ?? 0) * 1000;
-  return until > Date.now() ? { heldBy: spec.holderIdentity, until } : undefined;
-}
+const epochOf = ({ metadata }: KubeObject): number => Number(metadata.annotations?.[marks.epoch] ?? 0) || 0;
 
 const isOurs = ({ spec }: Lease, holder: string, epoch: number): boolean =>
   spec?.holderIdentity === holder && spec.leaseTransitions === epoch;
 
 /** Kubernetes' `MicroTime` wants six places. */
-const microTime = (): string => new Date().toISOString().replace(/\.(\d{3})Z$/, ".$1000Z");
+const microTime = (at: number): string => new Date(at).toISOString().replace(/\.(\d{3})Z$/, ".$1000Z");

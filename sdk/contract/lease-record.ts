@@ -1,9 +1,9 @@
 /**
- * A lease as it lies in a file or a bucket, and the rule by which it changes hands. Pure.
+ * A lease as stores keep it, and the rule by which it changes hands. Pure.
  *
  * @module
  */
-import type { AcquireOptions, HeldLease } from "../contract/store";
+import type { AcquireOptions, HeldLease } from "./store";
 
 export interface LeaseRecord {
   /** Empty once it was given back. */
