@@ -58,6 +58,7 @@ export interface AlarmsArgs {
 export class Alarms {
   private readonly args: AlarmsArgs;
   private closed = false;
+  private mayWrite = true;
 
   constructor(args: AlarmsArgs) {
     this.args = args;
@@ -101,6 +102,11 @@ export class Alarms {
     if (over.length > 0) this.keep();
   }
 
+  /** The journal is no longer ours: what comes is told, and written nowhere but to the log. */
+  letGo(): void {
+    this.mayWrite = false;
+  }
+
   /** Waits until the journal has them; nothing is raised or cleared after. */
   async close(): Promise<void> {
     this.closed = true;
@@ -134,7 +140,7 @@ export class Alarms {
 
   /** A journal that can't be written now is written with the next step; one that is someone else's stops the run there. */
   private keep(): void {
-    void this.args.journal.save().catch(() => undefined);
+    if (this.mayWrite) void this.args.journal.save().catch(() => undefined);
   }
 }
 

@@ -12,7 +12,11 @@ export const GRACE_MS = 5_000;
 /** Expected times are estimates: less than this over says nothing. */
 const TOLERANCE_MS = 1_000;
 
+/** What is timed of a stage. */
+export type Timed = Pick<StagePlan, "steps" | "expectedMs" | "soakMs" | "limitMs">;
+
 export interface StageTimes {
+  readonly expectedMs: number;
   /** After this many ms an alarm is raised. */
   readonly alarmMs: number;
   /** After this many ms without a report of progress the stage hangs. */
@@ -22,14 +26,15 @@ export interface StageTimes {
 }
 
 /** @param overExpected times the expected time. */
-export function stageTimes(plan: StagePlan, overExpected: number): StageTimes {
-  const expected = plan.expectedMs - plan.soakMs;
-  const own = plan.steps.reduce((sum, step) => sum + step.limitMs, 0);
-  const limitMs = plan.limitMs ?? own + GRACE_MS;
+export function stageTimes(plan: Timed, overExpected: number): StageTimes {
+  const expectedMs = plan.expectedMs - plan.soakMs;
+  const own = plan.steps.reduce((sum, step) => sum + step.limitMs, 0) + GRACE_MS;
+  const limitMs = plan.limitMs ?? own;
   return {
-    alarmMs: Math.max(expected * overExpected, expected + TOLERANCE_MS),
+    expectedMs,
+    alarmMs: Math.max(expectedMs * overExpected, expectedMs + TOLERANCE_MS),
     limitMs,
-    hardLimitMs: Math.max(limitMs, own + GRACE_MS),
+    hardLimitMs: Math.max(limitMs, own),
   };
 }
 
@@ -40,32 +45,37 @@ export class StageHung extends Error {
 }
 
 export interface StageClockArgs {
-  readonly plan: StagePlan;
+  readonly plan: Timed;
   readonly overExpected: number;
   /** Told once, when the steps take longer than expected; `text` says by how much. */
-  readonly onLate: (text: string) => void;
+  readonly onLate?: (text: string) => void;
 }
 
 export class StageClock {
-  private readonly plan: StagePlan;
+  private readonly plan: Timed;
   private readonly times: StageTimes;
   private readonly onLate: (text: string) => void;
   private readonly hanging = new AbortController();
   private readonly startedAt = Date.now();
+  /** Time that did not count, and since when it does not. */
+  private heldMs = 0;
+  private heldSince: number | undefined;
+  /** Time on the clock when progress was last reported. */
+  private progressAt = 0;
+  private lateTold = false;
   private late: NodeJS.Timeout | undefined;
   private limit: NodeJS.Timeout | undefined;
   private step: NodeJS.Timeout | undefined;
   private grace: NodeJS.Timeout | undefined;
-  private stopped = false;
+  private stopped: boolean;
 
   /** It runs at once. */
-  constructor({ plan, overExpected, onLate }: StageClockArgs) {
+  constructor({ plan, overExpected, onLate = () => undefined }: StageClockArgs) {
     this.plan = plan;
     this.times = stageTimes(plan, overExpected);
     this.onLate = onLate;
-    if (plan.steps.length === 0) return;
-    this.late = timer(this.times.alarmMs, () => this.sayLate());
-    this.setLimit();
+    this.stopped = plan.steps.length === 0;
+    this.arm();
   }
 
   /** Aborted with a `StageHung` when the stage hangs. */
@@ -78,16 +88,29 @@ export class StageClock {
     clearTimeout(this.step);
     const step = this.plan.steps[index];
     if (!step || this.stopped) return;
-    this.step = timer(step.limitMs + GRACE_MS, () =>
-      this.hang(
-        `"${step.summary}" did not return within its limit of ${formatDuration(step.limitMs)} and ${formatDuration(GRACE_MS)} more`,
-      ),
-    );
+    const text = `"${step.summary}" did not return within its limit of ${formatDuration(step.limitMs)}, nor ${formatDuration(GRACE_MS)} later`;
+    this.step = timer(step.limitMs + GRACE_MS, () => this.hang(text));
   }
 
   /** The target said that it gets on: the limit counts from now, up to the hard one. */
   progress(): void {
-    if (!this.stopped && this.plan.steps.length > 0) this.setLimit();
+    this.progressAt = this.elapsed;
+    if (this.heldSince === undefined) this.arm();
+  }
+
+  /** Time does not count while an operator has paused the campaign between two steps. */
+  hold(): void {
+    if (this.heldSince !== undefined) return;
+    this.heldSince = Date.now();
+    for (const one of [this.late, this.limit, this.step]) clearTimeout(one);
+  }
+
+  /** Time counts again. */
+  go(): void {
+    if (this.heldSince === undefined) return;
+    this.heldMs += Date.now() - this.heldSince;
+    this.heldSince = undefined;
+    this.arm();
   }
 
   /** The steps are done, or have failed. */
@@ -115,42 +138,48 @@ export class StageClock {
     }
   }
 
-  private setLimit(): void {
+  private arm(): void {
+    if (this.stopped) return;
+    clearTimeout(this.late);
     clearTimeout(this.limit);
-    const { limitMs, hardLimitMs } = this.times;
-    const elapsed = Date.now() - this.startedAt;
-    const left = Math.min(limitMs, hardLimitMs - elapsed);
-    this.limit = timer(left, () => {
-      const hard = Date.now() - this.startedAt >= hardLimitMs;
+    const { alarmMs, limitMs, hardLimitMs } = this.times;
+    const { elapsed } = this;
+    if (!this.lateTold) this.late = timer(alarmMs - elapsed, () => this.sayLate());
+    const soft = this.progressAt + limitMs;
+    this.limit = timer(Math.min(soft, hardLimitMs) - elapsed, () =>
       this.hang(
-        `its steps are not done after ${this.elapsed()}, ${this.expected()} expected; ${hard ? `${formatDuration(hardLimitMs)} at most are allowed` : `${formatDuration(limitMs)} are allowed without progress`}`,
-      );
-    });
+        soft < hardLimitMs
+          ? `${this.soFar()}; ${formatDuration(limitMs)} without progress are allowed`
+          : `${this.soFar()}; ${formatDuration(hardLimitMs)} at most are allowed`,
+      ),
+    );
   }
 
   private sayLate(): void {
+    this.lateTold = true;
     const { limitMs } = this.times;
-    this.onLate(
-      `its steps take longer than expected: ${this.elapsed()} so far, ${this.expected()} expected; it is taken back after ${formatDuration(limitMs)} without progress`,
-    );
+    this.onLate(`${this.soFar()}; it is given up after ${formatDuration(limitMs)} without progress`);
   }
 
   private hang(text: string): void {
     if (!this.stopped) this.hanging.abort(new StageHung(text));
   }
 
-  private elapsed(): string {
-    return formatDuration(Date.now() - this.startedAt);
+  private soFar(): string {
+    return `its steps are not done after ${formatDuration(this.elapsed)}, ${formatDuration(this.times.expectedMs)} expected`;
   }
 
-  private expected(): string {
-    return formatDuration(this.plan.expectedMs - this.plan.soakMs);
+  private get elapsed(): number {
+    return (this.heldSince ?? Date.now()) - this.startedAt - this.heldMs;
   }
 }
 
-/** Does not keep the process alive by itself. Longer than 24 days is as good as never. */
+/** Longer than this can't be set; 24 days are as good as never. */
+const MOST_MS = 2 ** 31 - 1;
+
+/** Does not keep the process alive by itself. */
 function timer(ms: number, act: () => void): NodeJS.Timeout {
-  const one = setTimeout(act, Math.min(Math.max(0, ms), 2 ** 31 - 1));
+  const one = setTimeout(act, Math.min(Math.max(0, ms), MOST_MS));
   one.unref();
   return one;
 }
