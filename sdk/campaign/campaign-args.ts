@@ -3,9 +3,11 @@
  *
  * @module
  */
+import type { RequestBook } from "../contract/requests";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import type { PlanRule, ReleaseRef } from "../plan/plan";
+import type { Approval } from "../policy/upgrade-policy";
 import type { CampaignLog } from "./log";
 
 /** `S` is the spec of the kind of target, `I` its inventory. */
@@ -23,6 +25,10 @@ export interface CampaignArgs<S, I> {
     readonly surge: number | "all";
     readonly fallbackSurge: number;
   };
+  /** Where operators ask for an abort, a pause, or approve; nobody can where it is left out. */
+  readonly requests?: RequestBook;
+  /** Approvals without which a stage does not begin. */
+  readonly approvals: readonly Approval[];
   /** Id of a rolled-back campaign that may be tried again. */
   readonly retry?: string;
 }

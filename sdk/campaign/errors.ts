@@ -21,6 +21,8 @@ export type CampaignErrorCode =
   | "ROLLBACK_INCOMPLETE"
   /** The stage failed, and the policy leaves it there. */
   | "STOPPED"
+  /** An operator asked for the campaign to be taken back. */
+  | "ABORTED"
   /** Asked to stop; the next run goes on. */
   | "INTERRUPTED";
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { OperatorRequest } from "../contract/requests";
 import type { Store } from "../contract/store";
 import type { Intent, ReleaseRef, StagePlan } from "../plan/plan";
 import type { AlarmRecord } from "./alarms";
@@ -30,6 +31,8 @@ export interface StageRecord {
   /** What was observed, or why it failed. */
   detail?: string;
   verdicts?: readonly Verdict[];
+  /** Its steps were done and its gates passed, in this attempt or an earlier one. */
+  passed?: boolean;
   /** What targets and hooks reported of it, the latest last (ESC-19): evidence, never taken for what the target shows. */
   reports?: readonly ReportRecord[];
 }
@@ -76,6 +79,8 @@ export interface CampaignRecord {
   closedAt?: string;
   stages: StageRecord[];
   rollback?: RollbackRecord;
+  /** What operators asked of it and was heard (ESC-20, ESC-21). */
+  requests?: OperatorRequest[];
   /** KPI values of the old version as last seen with enough samples, in percent. */
   baseline?: { [kpi: string]: number };
 }

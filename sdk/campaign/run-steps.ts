@@ -16,12 +16,15 @@ export interface StepRun {
   readonly epoch: number;
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
+  /** Waited for before each step: an operator may have paused the campaign. */
+  readonly mayBegin?: () => Promise<unknown>;
   /** Called before a step acts and after it was observed; writes the journal. */
   readonly record: (index: number, state: "running" | "done" | "failed", detail?: string) => Promise<void>;
 }
 
 export async function runSteps(steps: readonly Step[], run: StepRun): Promise<void> {
   for (const [index, step] of steps.entries()) {
+    await run.mayBegin?.();
     run.signal.throwIfAborted();
     await run.record(index, "running");
     run.progress(`${index + 1}/${steps.length} ${step.summary}`);

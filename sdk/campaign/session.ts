@@ -4,12 +4,14 @@
  *
  * @module
  */
+import type { OperatorRequest } from "../contract/requests";
 import type { CampaignArgs, Reporter } from "./campaign-args";
 import { CampaignError } from "./errors";
 import { type CampaignRecord, Journal, newStageRecords } from "./journal";
 import { Lease } from "./lease";
+import { wishesFor } from "./request-watch";
 import { type StageOutcome, Underway } from "./underway";
-import { refuseWhatCannotBe, type View, viewOf } from "./view";
+import { refuseWhatCannotBe, type View, viewOf, willRest } from "./view";
 
 export class Session<S, I> {
   private readonly args: CampaignArgs<S, I>;
@@ -38,9 +40,15 @@ export class Session<S, I> {
     return this.seen;
   }
 
-  /** Specs, as journalled, of versions other than the goal that serve or that an open campaign may return to. */
+  /**
+   * Specs, as journalled, of versions other than the goal that go on serving when this run has ended as it is planned to:
+   * those of a campaign that is held, or will be. They have to stay in the program.
+   */
   async otherVersions(): Promise<readonly S[]> {
     const { data, unfinished } = await Journal.read(this.args.store, this.args.target.id);
+    // Where nothing can be planned nothing will be run: what is there stays.
+    const rests = await this.view().then(willRest, () => true);
+    if (!rests) return [];
     const { goal } = this.args;
     const others = [
       { ref: data.serving, spec: data.serving?.spec },
@@ -62,8 +70,16 @@ export class Session<S, I> {
 
   private async look(): Promise<View> {
     const { target, store } = this.args;
-    const [inventory, journal] = await Promise.all([target.observe(), Journal.read(store, target.id)]);
-    return viewOf(this.args, inventory, journal);
+    const [inventory, journal, requests] = await Promise.all([
+      target.observe(),
+      Journal.read(store, target.id),
+      this.asked(),
+    ]);
+    return viewOf(this.args, inventory, journal, requests);
+  }
+
+  private async asked(): Promise<readonly OperatorRequest[]> {
+    return (await this.args.requests?.asked(this.args.target.id)) ?? [];
   }
 
   /** Opens the campaign, or takes it up where an earlier run left it; undefined if there is nothing to do. */
@@ -99,7 +115,12 @@ export class Session<S, I> {
       const { code = "INTERRUPTED", reason = "interrupted" } = last.rollback ?? {};
       await underway(last).takeBack({ code, message: reason }, reporter);
     }
-    const view = viewOf(this.args, await target.observe(), journal);
+    const requests = await this.asked();
+    const { abort } = wishesFor(journal.unfinished?.id, requests);
+    // Who set the version back wants the same, and gets it by the plan.
+    if (abort && journal.unfinished && journal.unfinished.from?.release !== goal.release)
+      return underway(journal.unfinished).abort(abort, reporter);
+    const view = viewOf(this.args, await target.observe(), journal, requests);
     this.seen = Promise.resolve(view);
     if (!view.campaign) return undefined;
     refuseWhatCannotBe(view);
@@ -128,6 +149,8 @@ export class Session<S, I> {
         });
     await journal.save();
     const entered = underway(campaign);
+    for (const approval of wishesFor(campaign.id, requests).approvals)
+      entered.note(approval, approval.stage ?? name);
     const { intent, from } = view.plan;
     entered.write(
       name,
@@ -149,6 +172,7 @@ function resume(campaign: CampaignRecord, { plan, campaign: next }: View): Campa
     return {
       ...stage,
       attempts: was?.attempts ?? 0,
+      ...(was?.passed ? { passed: true } : {}),
       ...(was?.startedAt ? { startedAt: was.startedAt } : {}),
     };
   });

@@ -12,6 +12,7 @@ const LOOK_EVERY_MS = 200;
 /**
  * Watches the gates for the soak, and on until each can judge; fails closed at the limit.
  *
+ * @param paused waits while the campaign is paused, and tells for how many milliseconds.
  * @throws Error with code `GATE_NO_DATA`, `GATE_TOO_FEW` or `GATE_ZERO_BASELINE` at the limit; the signal's reason.
  */
 export async function soak(
@@ -19,11 +20,15 @@ export async function soak(
   watch: GateWatch,
   signal: AbortSignal,
   tick: (line: string) => void,
+  paused: () => Promise<number>,
 ): Promise<void> {
   const startedAt = Date.now();
+  let pausedMs = 0;
   for (;;) {
+    // A pause makes the soak no shorter; the gates are watched on.
+    pausedMs += await paused();
     signal.throwIfAborted();
-    const elapsed = Date.now() - startedAt;
+    const elapsed = Date.now() - startedAt - pausedMs;
     const undecided = watch.verdicts.filter((verdict) => verdict.outcome !== "pass");
     if (elapsed >= soakMs && undecided.length === 0) return;
     if (elapsed >= soakMs + (gates.length > 0 ? gateLimitMs : 0)) {

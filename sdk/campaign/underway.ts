@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { OperatorRequest } from "../contract/requests";
 import type { Target } from "../contract/target";
 import type { CampaignArgs, Reporter } from "./campaign-args";
 import { CampaignError, type Failure, failureOf } from "./errors";
@@ -10,6 +11,7 @@ import { GateWatch } from "./gate-watch";
 import type { Verdict } from "./gates";
 import type { CampaignRecord, Journal, StageRecord } from "./journal";
 import type { Lease } from "./lease";
+import { abortReason, RequestWatch, saidBy } from "./request-watch";
 import { rollBack } from "./rollback";
 import { runSteps } from "./run-steps";
 import { soak } from "./soak";
@@ -87,8 +89,8 @@ export class Underway<S, I> {
    */
   async run(stage: StageRecord, reporter: Reporter): Promise<StageOutcome> {
     const { campaign, journal } = this;
-    if (campaign.state === "held") return this.finish(stage, "skipped", "the campaign is held", "held");
-    if (!this.returning && !stage.plan.heldBack) {
+    if (stage.plan.heldBack) return this.finish(stage, "skipped", stage.plan.skipped ?? "held", "held");
+    if (!this.returning) {
       const turn = { campaign: campaign.id, version: campaign.to.version };
       journal.data.turns = { ...journal.data.turns, [stage.name]: turn };
     }
@@ -96,15 +98,20 @@ export class Underway<S, I> {
     await this.begin(stage);
     campaign.baseline ??= {};
     const watch = new GateWatch(this.args.target as Target, stage.plan.gates, campaign.baseline);
+    const asked = new RequestWatch(this.args.requests, this.args.target.id, campaign.id, (request) =>
+      this.note(request, stage.name),
+    );
+    asked.start();
     try {
-      await this.act(stage, watch, reporter);
+      await this.act(stage, watch, asked, reporter);
     } catch (error) {
       stage.verdicts = watch.verdicts;
       return await this.fail(stage, error, reporter);
     } finally {
-      await watch.stop();
+      await Promise.all([watch.stop(), asked.stop()]);
     }
     stage.verdicts = watch.verdicts;
+    stage.passed = true;
     const detail = watch.verdicts.map((v) => v.message).join("; ") || (stage.detail ?? "");
     return this.finish(stage, "done", detail, stage.plan.holds ? "held" : undefined);
   }
@@ -139,10 +146,16 @@ export class Underway<S, I> {
     this.write(stage.name, "stage-begin", "OK", `expected ${stage.plan.expectedMs} ms`);
   }
 
-  private async act(stage: StageRecord, watch: GateWatch, reporter: Reporter): Promise<void> {
+  private async act(
+    stage: StageRecord,
+    watch: GateWatch,
+    asked: RequestWatch,
+    reporter: Reporter,
+  ): Promise<void> {
     const { target, log } = this.args;
     const { plan } = stage;
-    const signal = AbortSignal.any([watch.failed, this.stopping, this.lease.signal]);
+    const signal = AbortSignal.any([watch.failed, asked.aborted, this.stopping, this.lease.signal]);
+    const paused = () => asked.whilePaused(signal, (line) => reporter.tick(line));
     await watch.start();
     await runSteps(plan.steps, {
       target: target as Target,
@@ -152,6 +165,7 @@ export class Underway<S, I> {
       epoch: this.lease.epoch,
       signal,
       progress: (line) => reporter.tick(line),
+      mayBegin: paused,
       record: async (index, state, detail) => {
         stage.step = index;
         if (detail !== undefined) stage.detail = detail;
@@ -162,7 +176,7 @@ export class Underway<S, I> {
       stage.soakingSince = now();
       await this.journal.save();
     }
-    await soak(plan, watch, signal, (line) => reporter.tick(line));
+    await soak(plan, watch, signal, (line) => reporter.tick(line), paused);
   }
 
   private async fail(stage: StageRecord, error: unknown, reporter: Reporter): Promise<never> {
@@ -178,7 +192,7 @@ export class Underway<S, I> {
     stage.state = "failed";
     stage.finishedAt = now();
     stage.detail = failure.message;
-    if (!this.args.onFailure.rollBack) {
+    if (!this.args.onFailure.rollBack && failure.code !== "ABORTED") {
       campaign.state = "stopped";
       await journal.save();
       await this.leave();
@@ -187,6 +201,22 @@ export class Underway<S, I> {
         `${stage.name} failed: ${failure.message}. The policy forbids rolling back by itself (upgrade.rollback.onFailure); campaign ${campaign.id} stays open. Run again to go on, or set the version back to return.`,
       );
     }
+    return this.backOut(failure, `${stage.name} failed: ${failure.message}`, reporter);
+  }
+
+  /**
+   * Takes the campaign back because an operator wants it.
+   *
+   * @throws CampaignError `ROLLED_BACK`, `ROLLBACK_INCOMPLETE`
+   */
+  async abort(request: OperatorRequest, reporter: Reporter): Promise<never> {
+    this.note(request, "rollback");
+    const { code, message } = abortReason(request);
+    return this.backOut({ code, message }, message, reporter);
+  }
+
+  private async backOut(failure: Failure, what: string, reporter: Reporter): Promise<never> {
+    const { campaign } = this;
     reporter.tick(`${failure.message}; rolling back`);
     const startedAt = Date.now();
     try {
@@ -195,7 +225,7 @@ export class Underway<S, I> {
       const because = failureOf(second).message;
       throw new CampaignError(
         "ROLLBACK_INCOMPLETE",
-        `${stage.name} failed: ${failure.message}. Taking campaign ${campaign.id} back is not finished: ${because}. Run again: the rollback goes on first.`,
+        `${what}. Taking campaign ${campaign.id} back is not finished: ${because}. Run again: the rollback goes on first.`,
       );
     } finally {
       await this.leave();
@@ -203,8 +233,16 @@ export class Underway<S, I> {
     const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
     throw new CampaignError(
       "ROLLED_BACK",
-      `${stage.name} failed: ${failure.message}. Campaign ${campaign.id} was rolled back in ${seconds} s: ${afterRollback(campaign)}`,
+      `${what}. Campaign ${campaign.id} was rolled back in ${seconds} s: ${afterRollback(campaign)}`,
     );
+  }
+
+  /** What was asked, and by whom, goes to journal and log; once, whichever run hears it. */
+  note(request: OperatorRequest, stage: string): void {
+    this.campaign.requests ??= [];
+    if (this.campaign.requests.some(({ id }) => id === request.id)) return;
+    this.campaign.requests.push(request);
+    this.write(stage, request.kind, "OK", `asked for ${saidBy(request)}`);
   }
 
   private async finish(

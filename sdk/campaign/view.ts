@@ -3,10 +3,13 @@
  *
  * @module
  */
-import type { Plan, StagePlan } from "../plan/plan";
+import type { OperatorRequest } from "../contract/requests";
+import type { InCampaign, Plan, StagePlan } from "../plan/plan";
 import type { CampaignArgs } from "./campaign-args";
 import { CampaignError } from "./errors";
+import { heldBack } from "./held-back";
 import type { CampaignRecord, Journal, Occasion } from "./journal";
+import { wishesFor } from "./request-watch";
 
 /** What preview needs to know, without having touched anything. */
 export interface View {
@@ -28,19 +31,23 @@ export interface View {
 export const NO_OCCASION: Occasion = { campaign: "", version: "" };
 
 export function viewOf<S, I>(
-  args: Pick<CampaignArgs<S, I>, "rule" | "spec" | "goal" | "retry">,
+  args: Pick<CampaignArgs<S, I>, "target" | "rule" | "spec" | "goal" | "retry" | "approvals">,
   inventory: I,
   journal: Journal,
+  requests: readonly OperatorRequest[],
 ): View {
   const { rule, spec, goal } = args;
   const { unfinished } = journal;
-  const plan = rule.plan(spec, inventory, unfinished && inCampaign(unfinished));
+  const wishes = wishesFor(unfinished?.id, requests);
+  const planned = rule.plan(spec, inventory, unfinished && inCampaign(unfinished));
+  const plan = heldBack(planned, args.target.id, args.approvals, wishes);
   const last = journal.data.campaign;
-  const campaign = isSettled(plan, unfinished, goal.release)
-    ? undefined
-    : unfinished
-      ? { id: unfinished.id, attempt: unfinished.attempt + 1 }
-      : { id: journal.nextId(), attempt: 1 };
+  const campaign =
+    !wishes.abort && isSettled(plan, unfinished, goal.release)
+      ? undefined
+      : unfinished
+        ? { id: unfinished.id, attempt: unfinished.attempt + 1 }
+        : { id: journal.nextId(), attempt: 1 };
   const quarantine = campaign && quarantineOf(args, journal);
   return {
     plan,
@@ -51,6 +58,12 @@ export function viewOf<S, I>(
   };
 }
 
+/** Whether the campaign is held once this run has ended as planned. */
+export function willRest({ plan, campaign, last }: View): boolean {
+  if (!campaign) return last?.state === "held";
+  return plan.stages.some((stage) => stage.heldBack || stage.holds);
+}
+
 /** @throws CampaignError `REFUSED`, with every reason in one go. */
 export function refuseWhatCannotBe({ plan, quarantine }: View): void {
   if (quarantine) throw new CampaignError("REFUSED", quarantine);
@@ -59,19 +72,20 @@ export function refuseWhatCannotBe({ plan, quarantine }: View): void {
   throw new CampaignError("REFUSED", `refused, nothing was touched:\n${lines.join("\n")}`, plan.problems);
 }
 
-const inCampaign = ({ from, to, state }: CampaignRecord) => ({
+const inCampaign = ({ from, to, stages }: CampaignRecord): InCampaign => ({
   ...(from ? { from } : {}),
   to,
-  held: state === "held",
+  passed: stages.flatMap(({ name, passed }) => (passed ? [name] : [])),
 });
 
-const isSkipped = (stage: StagePlan): boolean => stage.skipped !== undefined;
+const isIdle = ({ skipped, steps, soakMs, gates }: StagePlan): boolean =>
+  skipped !== undefined || (steps.length === 0 && soakMs === 0 && gates.length === 0);
 
 /** A held campaign that is where it should be has nothing to do either, for as long as it is held and its goal is wanted. */
 function isSettled(plan: Plan, unfinished: CampaignRecord | undefined, goal: string): boolean {
   if (!unfinished) return plan.intent === "none";
   const wanted = unfinished.state === "held" && unfinished.to.release === goal;
-  return wanted && plan.problems.length === 0 && plan.stages.every(isSkipped);
+  return wanted && plan.problems.length === 0 && plan.stages.every(isIdle);
 }
 
 function quarantineOf<S, I>(

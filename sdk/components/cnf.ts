@@ -127,8 +127,7 @@ export class Cnf extends pulumi.ComponentResource {
       );
     }
 
-    if (policy?.gray.holdAt !== undefined)
-      this.keepLiveVersions(name, { target, spec: { ...spec }, upgrade }, protect, onCluster);
+    this.keepLiveVersions(name, { target, spec: { ...spec }, upgrade }, protect, onCluster);
 
     const end = last as Stage;
     this.campaign = end.campaign;

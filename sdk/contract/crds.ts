@@ -5,6 +5,7 @@
  * @module
  */
 import { CONTRACT_VERSION, GROUP } from "./names";
+import { campaignRequestCrd } from "./request-resources";
 
 type Schema = Record<string, unknown>;
 
@@ -56,7 +57,11 @@ function crd(kind: string, plural: string, spec: Schema, status: Schema, columns
 }
 
 /** Plural names, for URLs and RBAC rules. */
-export const plurals = { subscriberSplit: "subscribersplits", dialTest: "dialtests" } as const;
+export const plurals = {
+  subscriberSplit: "subscribersplits",
+  dialTest: "dialtests",
+  campaignRequest: "campaignrequests",
+} as const;
 
 export const subscriberSplitCrd = crd(
   "SubscriberSplit",
@@ -129,4 +134,4 @@ export const dialTestCrd = crd(
   ],
 );
 
-export const crds = [subscriberSplitCrd, dialTestCrd] as const;
+export const crds = [subscriberSplitCrd, dialTestCrd, campaignRequestCrd] as const;

@@ -8,5 +8,7 @@ export * from "./crds";
 export * from "./dial-test";
 export * from "./kpis";
 export * from "./names";
+export * from "./request-resources";
+export * from "./requests";
 export * from "./subscriber-split";
 export * from "./target";

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { RequestBook } from "../contract/requests";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { cnfRule } from "../plan/cnf";
@@ -42,7 +43,11 @@ export interface Kind {
   parts(spec: unknown): readonly string[];
   readonly rule: PlanRule<never, never>;
   /** Reaches the target. The driver is loaded only now, since most calls of a run without changes don't need it. */
-  connect(address: Address): Promise<{ readonly target: Target<never>; readonly clusterStore: Store }>;
+  connect(address: Address): Promise<{
+    readonly target: Target<never>;
+    readonly clusterStore: Store;
+    readonly requests: RequestBook;
+  }>;
 }
 
 const cnf: Kind = {
@@ -68,6 +73,7 @@ const cnf: Kind = {
     return {
       target: kubernetes.cnfTarget(connection, { name, namespace }) as Target<never>,
       clusterStore: new kubernetes.KubernetesStore(connection),
+      requests: new kubernetes.KubernetesRequests(connection),
     };
   },
 };

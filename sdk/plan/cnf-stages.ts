@@ -6,7 +6,7 @@
  */
 import type { CnfSpec } from "../policy/cnf-spec";
 import type { ResolvedGate, ResolvedPolicy } from "../policy/upgrade-policy";
-import { advance, forward, type Lane, needed } from "./cnf-batches";
+import { advance, backward, forward, type Lane, needed } from "./cnf-batches";
 import { type Draft, percent } from "./cnf-draft";
 import type { CnfInventory, DomainState } from "./cnf-inventory";
 import { autoscalerOf, domainOf, sameDomain, type Track, targetOf } from "./cnf-tracks";
@@ -82,7 +82,8 @@ export interface WayThere {
   readonly tracks: readonly Track[];
   /** The new version serves everybody as the only side. */
   readonly promoted: boolean;
-  readonly held: boolean;
+  /** Stages of this campaign that were passed already. */
+  readonly passed: readonly string[];
 }
 
 /** What each lane may use, from policy and load (GRY-05). */
@@ -147,7 +148,7 @@ export function wayThere(draft: Draft, way: WayThere): StagePlan[] {
       case "finalize":
         return finalizeStage(draft, way);
       default:
-        return ratioStage(draft, way, lanes, ratioOfStage(name));
+        return ratioStage(draft, way, name, lanes, ratioOfStage(name));
     }
   }
 }
@@ -210,7 +211,7 @@ function minimalStage(
 }
 
 /** Designated subscribers are tested on the new version before any other moves (GRY-07). */
-function dialTestStage(draft: Draft, { cnf, policy, tracks }: WayThere): StageDraft {
+function dialTestStage(draft: Draft, { cnf, policy, tracks, passed }: WayThere): StageDraft {
   if (!policy.dialTest) return nothing("no designated subscribers");
   if (draft.split.ratio > 0) return nothing(`already at ${percent(draft.split.ratio)}`);
   if (tracks.length === 0) return nothing("no component changed");
@@ -219,6 +220,7 @@ function dialTestStage(draft: Draft, { cnf, policy, tracks }: WayThere): StageDr
   const same =
     pinned.length === there.length &&
     pinned.every((one) => there.some((pin) => pin.subscriber === one.subscriber && pin.side === one.side));
+  if (same && passed.includes("dial-test")) return nothing("passed already");
   if (!same) draft.move({ pinned }, `move ${pinned.length} designated subscribers to ${cnf.version}`);
   draft.dialTest("right", cnf.version);
   return { steps: draft.take() };
@@ -227,13 +229,24 @@ function dialTestStage(draft: Draft, { cnf, policy, tracks }: WayThere): StageDr
 /** @param ratio undefined for the one stage of rolling mode, which goes to 100 %. */
 function ratioStage(
   draft: Draft,
-  { cnf, policy, tracks, held }: WayThere,
+  { cnf, policy, from, tracks, passed }: WayThere,
+  name: string,
   lanes: readonly Lane[],
   ratio: number | undefined,
 ): StageDraft {
   if (tracks.length === 0) return nothing("no component changed");
   const goal = ratio ?? 100;
   const now = draft.split.ratio;
+  const holds = ratio !== undefined && policy.gray.holdAt === ratio;
+  if (now > goal && holds) {
+    // Those between the two ratios go back where they came from; nobody meets anything new, so there is nothing to watch.
+    advance(draft, lanes.flatMap(reversed), 100 - goal, {
+      ...backward(from?.version ?? "the old version"),
+      unpins: false,
+      healShrinking: true,
+    });
+    return { steps: draft.take(), holds };
+  }
   if (now > goal) return nothing(`already at ${percent(now)}`);
   if (ratio === undefined && draft.split.admission !== "right") {
     draft.move({ admission: "right" }, `new connections go to ${cnf.version}`);
@@ -243,14 +256,20 @@ function ratioStage(
   }
   advance(draft, lanes, goal, forward(cnf.version));
   const steps = draft.take();
-  // Watched and passed before it was held; held again, nobody moves and nothing is judged anew.
-  if (held && now === goal && steps.length === 0) return nothing(`already at ${percent(goal)}`);
+  // Watched and passed before; nobody moves now, and nothing is judged anew.
+  if (passed.includes(name) && now === goal && steps.length === 0)
+    return nothing(`already at ${percent(goal)}`);
   return {
     steps,
     soakMs: ratio === undefined ? 0 : policy.gray.soakMs,
     gates: policy.gates,
-    ...(ratio !== undefined && policy.gray.holdAt === ratio ? { holds: true } : {}),
+    ...(holds ? { holds } : {}),
   };
+}
+
+/** The other way round: the old version grows and the new one shrinks. */
+function reversed({ shrink, grow, ...lane }: Lane): Lane[] {
+  return shrink === undefined ? [] : [{ ...lane, grow: shrink, shrink: grow, shrinkFull: lane.full }];
 }
 
 /** The new version becomes what serves; numbers and elasticity as declared (GRY-01). */

@@ -44,7 +44,7 @@ export const cnfRule: PlanRule<CnfPlanSpec, CnfInventory> = {
       from,
       tracks: tracksOf(spec.cnf, inventory, from),
       promoted: situation.promoted,
-      held: inCampaign?.held ?? false,
+      passed: inCampaign?.passed ?? [],
     };
     const lanes = lanesOf(draft, way);
     const stages = stagesOf(draft, way, situation);

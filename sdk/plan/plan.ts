@@ -82,8 +82,8 @@ export interface Plan {
 export interface InCampaign {
   readonly from?: ReleaseRef;
   readonly to: ReleaseRef;
-  /** It is held: the ratio that it is held at was watched and passed, and is not watched again. */
-  readonly held?: boolean;
+  /** Stages that were passed: with nobody to move they are not watched or tested again. */
+  readonly passed?: readonly string[];
 }
 
 /**

@@ -7,7 +7,7 @@ import type { ResolvedPeers } from "./alarm-policy";
 import type { Problem } from "./problem";
 import { join, Reader } from "./reader";
 import { readAlarms, readCallback } from "./resolve-alarms";
-import type { ResolvedGate, ResolvedPolicy } from "./upgrade-policy";
+import type { Approval, ResolvedGate, ResolvedPolicy } from "./upgrade-policy";
 
 /** The defaults that the documentation of `UpgradePolicy` names, in one place. */
 export const defaults = {
@@ -32,6 +32,7 @@ const KNOWN = [
   "dialTest",
   "gates",
   "snapshot",
+  "approvals",
   "rollback",
   "limits",
   "protect",
@@ -80,6 +81,11 @@ export function resolvePolicy(
   const dialTest = readDialTest(reader, given.dialTest, at("dialTest"));
   const gates = readGates(reader, given.gates, at("gates"));
   const snapshot = reader.oneOf(given.snapshot, at("snapshot"), ["each-step", "once"], "each-step");
+  const approvals = readApprovals(reader, given.approvals, at("approvals"), [
+    "dial-test",
+    ...(mode === "rolling" ? ["rolling"] : gray.ratios.map((ratio) => `gray-${ratio}`)),
+    "post-test",
+  ]);
   const rollback = reader.fields(given.rollback, at("rollback"), ["onFailure", "within", "surge"]);
   const limits = reader.fields(given.limits, at("limits"), ["boot", "move", "gate", "stage"]);
   const { alarms, peers } = readAlarms(reader, given.alarms, at("alarms"));
@@ -97,6 +103,7 @@ export function resolvePolicy(
     ...(dialTest ? { dialTest } : {}),
     gates,
     snapshot,
+    approvals,
     rollback: {
       onFailure: reader.boolean(rollback.onFailure, at("rollback.onFailure"), true),
       withinMs: reader.duration(rollback.within, at("rollback.within"), defaults.rollbackWithin),
@@ -215,6 +222,25 @@ function readDialTest(reader: Reader, raw: unknown, path: string): ResolvedPolic
     } else subscribers.push(text);
   }
   return { subscribers, withinMs: reader.duration(given.within, at("within"), defaults.dialTestWithin) };
+}
+
+/** @param stages before which a campaign can rest for days. */
+function readApprovals(reader: Reader, raw: unknown, path: string, stages: readonly string[]): Approval[] {
+  if (raw === undefined) return [];
+  return reader.list(raw, path, "approvals").flatMap((one, i): Approval[] => {
+    const here = `${path}[${i}]`;
+    const given = reader.fields(one, here, ["before", "role"]);
+    const role = reader.text(given.role, `${here}.role`, "the name of a role", "change-manager");
+    if (typeof given.before === "string" && stages.includes(given.before))
+      return role === undefined ? [] : [{ before: given.before, role }];
+    reader.wrong(
+      `${here}.before`,
+      given.before,
+      `a stage before which a campaign can rest: ${stages.join(", ")}`,
+      `Write e.g. { before: "${stages[1]}", role: "change-manager" }`,
+    );
+    return [];
+  });
 }
 
 function readGates(reader: Reader, raw: unknown, path: string): ResolvedGate[] {

@@ -70,6 +70,14 @@ export interface GatePolicy {
   readonly minSamples?: number;
 }
 
+/** A stage that waits until somebody agrees (ESC-21). Until then `up` ends as held, with success. */
+export interface Approval {
+  /** Stage that waits: `dial-test`, one of the ratios such as `gray-50`, `rolling`, or `post-test`. */
+  readonly before: string;
+  /** In whose name it is approved; who may is a matter of Kubernetes' RBAC: the verb `approve` on `approvals` of that name. */
+  readonly role: string;
+}
+
 export interface RollbackPolicy {
   /**
    * Take the campaign back when a stage fails. If false, the campaign stops where it is and stays open.
@@ -133,6 +141,8 @@ export interface UpgradePolicy {
    * @default true
    */
   readonly protect?: boolean;
+  /** Stages that wait for somebody's approval (ESC-12, ESC-21): `issu approve`. */
+  readonly approvals?: readonly Approval[];
   readonly rollback?: RollbackPolicy;
   readonly limits?: TimeLimits;
   /** Who is told of what an operator must not overlook, and when a stage takes too long (ESC-11, ESC-19). */
@@ -166,6 +176,7 @@ export interface ResolvedPolicy {
   readonly gates: readonly ResolvedGate[];
   readonly snapshot: "each-step" | "once";
   readonly protect: boolean;
+  readonly approvals: readonly Approval[];
   readonly rollback: {
     readonly onFailure: boolean;
     readonly withinMs: number;

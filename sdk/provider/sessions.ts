@@ -8,6 +8,7 @@ import { failureOf } from "../campaign/errors";
 import { LogFile } from "../campaign/log-file";
 import { Session } from "../campaign/session";
 import { storeAt } from "../campaign/store-at";
+import type { RequestBook } from "../contract/requests";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { kinds } from "../kinds";
@@ -49,11 +50,11 @@ export class Sessions {
  */
 export async function reach(
   inputs: TargetInputs,
-): Promise<{ readonly target: Target<never>; readonly store: Store }> {
+): Promise<{ readonly target: Target<never>; readonly store: Store; readonly requests: RequestBook }> {
   const kind = kinds[inputs.kind];
   if (!kind) throw new Error(`kind: got ${inputs.kind}, expected one of ${Object.keys(kinds).join(", ")}`);
-  const { target, clusterStore } = await kind.connect(inputs);
-  return { target, store: storeAt(inputs.journal, () => clusterStore) };
+  const { target, clusterStore, requests } = await kind.connect(inputs);
+  return { target, requests, store: storeAt(inputs.journal, () => clusterStore) };
 }
 
 async function make({
@@ -65,7 +66,7 @@ async function make({
   const { problems: policyProblems, policy } = resolvePolicy(upgrade ?? {}, "upgrade");
   const declared = kind?.declare({ ...spec, namespace: at.namespace }, policy);
   const problems = [...(declared?.problems ?? []), ...policyProblems];
-  const { target, store } = await reach(at);
+  const { target, store, requests } = await reach(at);
   if (problems.length > 0 || !policy || !kind || !declared?.declared) {
     // A target that can't be reached is one more mistake, to be told in the same go.
     const unreachable = await target.observe().then(
@@ -78,6 +79,8 @@ async function make({
     target,
     rule: kind.rule,
     store,
+    requests,
+    approvals: policy.approvals,
     log: new LogFile(target.id),
     spec: declared.declared.spec as never,
     goal: declared.declared.goal,

@@ -38,6 +38,7 @@ describe("a campaign on any target", () => {
       spec: whole,
       goal: release(whole.version),
       onFailure: { rollBack: more.rollBack ?? true, surge: "all", fallbackSurge: 1 },
+      approvals: [],
       ...(more.retry === undefined ? {} : { retry: more.retry }),
     });
   };

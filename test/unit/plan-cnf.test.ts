@@ -417,12 +417,33 @@ describe("plan of a network function", () => {
     assert.equal(world.split.ratio, 50);
     const campaign = { from: ref(one.cnf), to: ref(two.cnf) };
     assert.equal(stage(cnfRule.plan(two, world.inventory(), campaign), "gray-50").soakMs, 900_000);
-    const held = cnfRule.plan(two, world.inventory(), { ...campaign, held: true });
+    const passed = ["dial-test", "gray-50"];
+    const held = cnfRule.plan(two, world.inventory(), { ...campaign, passed });
     assert.ok(held.stages.every((item) => item.skipped !== undefined));
     const on = { ...two, policy: policyOf({ gray: { ratios: [50, 100] } }) };
-    const goesOn = cnfRule.plan(on, world.inventory(), { ...campaign, held: true });
+    const goesOn = cnfRule.plan(on, world.inventory(), { ...campaign, passed });
     assert.equal(stage(goesOn, "gray-50").skipped, "already at 50 %");
     assert.ok(stage(goesOn, "gray-100").steps.length > 0);
+  });
+
+  it("held at a lower ratio: only those between the two go back, and nothing is watched", () => {
+    const { one, two, world } = setUp({ gray: { ratios: [50], holdAt: 50 } });
+    playStages(world, two.cnf, cnfRule.plan(two, world.inventory()).stages, undefined, 1, () => {});
+    const lower = { ...two, policy: policyOf({ gray: { ratios: [20, 50], holdAt: 20 } }) };
+    const campaign = { from: ref(one.cnf), to: ref(two.cnf), passed: ["dial-test", "gray-50"] };
+    const plan = cnfRule.plan(lower, world.inventory(), campaign);
+    const { steps, soakMs, gates, holds } = stage(plan, "gray-20");
+    assert.deepEqual([soakMs, gates.length, holds], [0, 0, true]);
+    for (const step of steps.filter((item) => item.action === "split")) {
+      assert.ok(Number(step.args.ratio) >= 20 && Number(step.args.ratio) < 50, step.summary);
+    }
+    playStages(world, two.cnf, plan.stages, undefined, 1, () => {});
+    assert.equal(world.split.ratio, 20);
+    const again = cnfRule.plan(lower, world.inventory(), {
+      ...campaign,
+      passed: ["dial-test", "gray-50", "gray-20"],
+    });
+    assert.ok(again.stages.every((item) => item.skipped !== undefined));
   });
 
   it("refuses a third version in the middle, and names the way out", () => {

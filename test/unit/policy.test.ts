@@ -40,6 +40,7 @@ describe("upgrade policy", () => {
           surge: 1,
           maxUnavailable: 1,
           gray: { ratios: [50, 100], soakMs: 900_000 },
+          approvals: [],
           gates: [],
           snapshot: "each-step",
           protect: true,

@@ -5,7 +5,7 @@
  */
 import * as http from "node:http";
 import * as https from "node:https";
-import { ApiError, UnreachableError, unreachable } from "./errors";
+import { ApiError, byPolicy, UnreachableError, unreachable } from "./errors";
 import type { Endpoint } from "./kubeconfig";
 
 /** Name under which our writes are recorded in `managedFields`; Pulumi's own server-side apply has another. */
@@ -65,8 +65,9 @@ export class Api {
     return this.json<T>({ method: "GET", path, query, signal, timeoutMs: REQUEST_TIMEOUT_MS });
   }
 
-  create<T>(path: string, body: unknown): Promise<T> {
-    return this.write<T>("POST", path, body, "application/json");
+  /** @param dryRun asks whether it would be accepted; nothing is kept. */
+  create<T>(path: string, body: unknown, { dryRun }: { readonly dryRun?: boolean } = {}): Promise<T> {
+    return this.write<T>("POST", path, body, "application/json", dryRun);
   }
 
   /** Replaces the whole; `metadata.resourceVersion` in the body is the precondition. */
@@ -79,8 +80,23 @@ export class Api {
     return this.write<T>("PATCH", path, body, "application/merge-patch+json");
   }
 
-  delete(path: string): Promise<unknown> {
-    return this.json({ method: "DELETE", path, timeoutMs: REQUEST_TIMEOUT_MS });
+  /** @param resourceVersion deletes only what was seen. */
+  delete(
+    path: string,
+    { dryRun, resourceVersion }: { readonly dryRun?: boolean; readonly resourceVersion?: string } = {},
+  ): Promise<unknown> {
+    return this.json({
+      method: "DELETE",
+      path,
+      query: { dryRun: dryRun ? "All" : undefined },
+      ...(resourceVersion === undefined
+        ? {}
+        : {
+            body: { apiVersion: "v1", kind: "DeleteOptions", preconditions: { resourceVersion } },
+            contentType: "application/json",
+          }),
+      timeoutMs: REQUEST_TIMEOUT_MS,
+    });
   }
 
   /** One watch, until the server ends it, the line drops or the signal fires. */
@@ -110,9 +126,15 @@ export class Api {
     }
   }
 
-  private write<T>(method: string, path: string, body: unknown, contentType: string): Promise<T> {
+  private write<T>(
+    method: string,
+    path: string,
+    body: unknown,
+    contentType: string,
+    dryRun = false,
+  ): Promise<T> {
     // Not ended by a signal: whether an interrupted write took place can't be known.
-    const query = { fieldManager: FIELD_MANAGER };
+    const query = { fieldManager: FIELD_MANAGER, dryRun: dryRun ? "All" : undefined };
     return this.json<T>({ method, path, query, body, contentType, timeoutMs: REQUEST_TIMEOUT_MS });
   }
 
@@ -208,8 +230,8 @@ export class Api {
     const message =
       status === 401
         ? `the Kubernetes API at ${this.server} does not accept the kubeconfig's credentials. Renew them, or choose another context.`
-        : status === 403
-          ? `the Kubernetes API at ${this.server} does not permit this: ${said}. Grant the kubeconfig's user that right.`
+        : status === 403 && !byPolicy(said)
+          ? `the Kubernetes API at ${this.server} does not permit this: ${said}. Grant the kubeconfig's user that right; docs/rbac.yaml has all that a campaign needs.`
           : `${sent.method} ${sent.path}: ${said || `HTTP ${status}`}`;
     const seconds = Number(retryAfter);
     return new ApiError(status, reason, message, {

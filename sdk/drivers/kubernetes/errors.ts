@@ -22,7 +22,7 @@ export class ApiError extends TargetError {
     message: string,
     { retryAfterMs, justBack }: { retryAfterMs?: number | undefined; justBack?: boolean } = {},
   ) {
-    super(codeOf(status), message);
+    super(codeOf(status, message), message);
     // An API server that has just started forbids everything until it has read its roles.
     this.transient = status === 429 || status >= 500 || (status === 403 && justBack === true);
     this.name = "ApiError";
@@ -44,7 +44,8 @@ export class UnreachableError extends TargetError {
   }
 }
 
-function codeOf(status: number): string {
+function codeOf(status: number, message: string): string {
+  if (byPolicy(message) !== undefined) return "PROTECTED";
   if (status === 401 || status === 403) return "UNAUTHORIZED";
   if (status === 404) return "NOT_FOUND";
   if (status === 409) return "CONFLICT";
@@ -55,8 +56,13 @@ function codeOf(status: number): string {
 export const isNotFound = (error: unknown): error is ApiError =>
   error instanceof ApiError && error.status === 404;
 
+/** Name of the admission policy that refused, if one did. */
+export const byPolicy = (said: string): string | undefined =>
+  /ValidatingAdmissionPolicy '([^']+)'(?: with binding '[^']+')? denied request/.exec(said)?.[1];
+
+/** A right is missing; an admission policy's refusal is another thing. */
 export const isForbidden = (error: unknown): error is ApiError =>
-  error instanceof ApiError && error.status === 403;
+  error instanceof ApiError && error.status === 403 && byPolicy(error.message) === undefined;
 
 export const isAlreadyThere = (error: unknown): error is ApiError =>
   error instanceof ApiError && error.status === 409 && error.reason === "AlreadyExists";

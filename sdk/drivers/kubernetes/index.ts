@@ -4,6 +4,7 @@
  * @module
  */
 export type { Patience } from "./cnf-context";
+export { KubernetesRequests } from "./campaign-requests";
 export { type CnfTargetOptions, cnfTarget } from "./cnf-target";
 export { type ConnectionOptions, connect, type KubernetesConnection } from "./connection";
 export type * from "./inventory";

@@ -144,6 +144,8 @@ export const paths = {
     at(`/apis/${GROUP}/${CONTRACT_VERSION}`, namespace, plurals.subscriberSplit, name),
   dialTests: (namespace: string, name?: string) =>
     at(`/apis/${GROUP}/${CONTRACT_VERSION}`, namespace, plurals.dialTest, name),
+  requests: (namespace: string) =>
+    at(`/apis/${GROUP}/${CONTRACT_VERSION}`, namespace, plurals.campaignRequest),
 } as const;
 
 /** Annotations of this driver's own, on objects that belong to others. */
