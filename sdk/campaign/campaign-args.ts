@@ -6,9 +6,10 @@
 import type { RequestBook } from "../contract/requests";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
-import type { PlanRule, ReleaseRef } from "../plan/plan";
+import type { OnFailure, PlanRule, ReleaseRef } from "../plan/plan";
 import type { Approval } from "../policy/upgrade-policy";
 import type { CampaignLog } from "./log";
+import type { OnCallSettings } from "./on-call";
 
 /** `S` is the spec of the kind of target, `I` its inventory. */
 export interface CampaignArgs<S, I> {
@@ -20,15 +21,13 @@ export interface CampaignArgs<S, I> {
   readonly spec: S;
   readonly goal: ReleaseRef;
   /** What the policy says of failures. */
-  readonly onFailure: {
-    readonly rollBack: boolean;
-    readonly surge: number | "all";
-    readonly fallbackSurge: number;
-  };
+  readonly onFailure: OnFailure;
   /** Where operators ask for an abort, a pause, or approve; nobody can where it is left out. */
   readonly requests?: RequestBook;
   /** Approvals without which a stage does not begin. */
   readonly approvals: readonly Approval[];
+  /** When alarms are raised, and who is told; the policy's defaults, and nobody, if left out. */
+  readonly onCall?: OnCallSettings;
   /** Id of a rolled-back campaign that may be tried again. */
   readonly retry?: string;
 }

@@ -23,8 +23,10 @@ export interface OnCallSettings {
   readonly callback?: ResolvedCallback;
 }
 
+const DEFAULT_SETTINGS: OnCallSettings = { overExpected: 1.5, rollbackWithinMs: 120_000 };
+
 export interface OnCallArgs extends Omit<AlarmsArgs, "campaign" | "outlet"> {
-  readonly settings: OnCallSettings;
+  readonly settings?: OnCallSettings | undefined;
   readonly campaign: CampaignRecord;
 }
 
@@ -87,13 +89,15 @@ export class StageWatch {
 export class OnCall {
   readonly alarms: Alarms;
   private readonly args: OnCallArgs;
+  private readonly settings: OnCallSettings;
   private watch: StageWatch | undefined;
   private listener: Callback | undefined;
   private rollbackTimer: NodeJS.Timeout | undefined;
 
   constructor(args: OnCallArgs) {
     this.args = args;
-    const { settings, campaign, ...rest } = args;
+    const { settings = DEFAULT_SETTINGS, campaign, ...rest } = args;
+    this.settings = settings;
     const { outlet } = settings;
     this.alarms = new Alarms({ ...rest, campaign: campaign.id, ...(outlet ? { outlet } : {}) });
   }
@@ -110,8 +114,13 @@ export class OnCall {
    * @throws CampaignError `REFUSED` if the callback's address can't be listened on.
    */
   async takeUp(earlier?: CallbackAddress): Promise<void> {
+    await this.listen(earlier);
     this.alarms.clear();
-    const { settings, campaign } = this.args;
+  }
+
+  private async listen(earlier?: CallbackAddress): Promise<void> {
+    const { settings } = this;
+    const { campaign } = this.args;
     if (!settings.callback || this.listener) return;
     try {
       this.listener = await Callback.open({
@@ -132,7 +141,7 @@ export class OnCall {
   /** @param tick told what targets report. */
   begin(stage: StageRecord, tick: (line: string) => void): StageWatch {
     delete stage.reports;
-    this.watch = new StageWatch(stage, this.args.settings.overExpected, this.alarms, tick);
+    this.watch = new StageWatch(stage, this.settings.overExpected, this.alarms, tick);
     for (const early of this.early.splice(0)) this.take(early, stage);
     return this.watch;
   }
@@ -162,7 +171,8 @@ export class OnCall {
 
   rollbackBegun({ message }: Failure): void {
     this.endWatch();
-    const { campaign, settings } = this.args;
+    const { settings } = this;
+    const { campaign } = this.args;
     this.alarms.clear(["ROLLBACK_INCOMPLETE", "RUN_INTERRUPTED"]);
     this.alarms.raise(
       "ROLLBACK_BEGUN",

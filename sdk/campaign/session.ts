@@ -4,14 +4,14 @@
  *
  * @module
  */
-import type { OperatorRequest } from "../contract/requests";
+import type { CallbackAddress } from "./callback";
 import type { CampaignArgs, Reporter } from "./campaign-args";
 import { CampaignError } from "./errors";
 import { type CampaignRecord, Journal, newStageRecords } from "./journal";
 import { Lease } from "./lease";
 import { wishesFor } from "./request-watch";
 import { type StageOutcome, Underway } from "./underway";
-import { refuseWhatCannotBe, type View, viewOf, willRest } from "./view";
+import { type Asked, refuseWhatCannotBe, type View, viewOf, willRest } from "./view";
 
 export class Session<S, I> {
   private readonly args: CampaignArgs<S, I>;
@@ -19,6 +19,8 @@ export class Session<S, I> {
   /** Set once this run opened the campaign or took it up. */
   private underway: Underway<S, I> | undefined;
   private readonly stopping = new AbortController();
+  /** Where an earlier run of the campaign told targets to report in. */
+  private toldBefore: CallbackAddress | undefined;
 
   constructor(args: CampaignArgs<S, I>) {
     this.args = args;
@@ -27,6 +29,11 @@ export class Session<S, I> {
   /** Asks the session to stop at the next safe point; the campaign stays open. */
   stop(why: string): void {
     this.stopping.abort(new CampaignError("INTERRUPTED", `stopped: ${why}. Run again to go on.`));
+  }
+
+  /** What an earlier run told targets and hooks stays good, if it can. */
+  keepCallback(earlier: CallbackAddress): void {
+    this.toldBefore ??= earlier;
   }
 
   /** Releases the lease; call when the run ends. */
@@ -65,21 +72,30 @@ export class Session<S, I> {
   async runStage(name: string, reporter: Reporter): Promise<StageOutcome> {
     this.underway ??= await this.enter(name, reporter);
     if (!this.underway) return { state: "idle", detail: "nothing to do: the target is as wanted" };
-    return this.underway.run(this.underway.stage(name), reporter);
+    // Asked for beforehand: with the last stage it is over.
+    const { callback } = this.underway;
+    const outcome = await this.underway.run(this.underway.stage(name), reporter);
+    return { ...outcome, ...(callback ? { callback } : {}) };
   }
 
   private async look(): Promise<View> {
     const { target, store } = this.args;
-    const [inventory, journal, requests] = await Promise.all([
+    const [inventory, journal, asked] = await Promise.all([
       target.observe(),
       Journal.read(store, target.id),
       this.asked(),
     ]);
-    return viewOf(this.args, inventory, journal, requests);
+    return viewOf(this.args, inventory, journal, asked);
   }
 
-  private async asked(): Promise<readonly OperatorRequest[]> {
-    return (await this.args.requests?.asked(this.args.target.id)) ?? [];
+  private async asked(): Promise<Asked> {
+    const { requests: book, approvals, target } = this.args;
+    if (!book) return { requests: [] };
+    const [requests, doubt] = await Promise.all([
+      book.asked(target.id),
+      approvals.length > 0 ? book.doubt(target.id) : undefined,
+    ]);
+    return { requests, ...(doubt === undefined ? {} : { doubt }) };
   }
 
   /** Opens the campaign, or takes it up where an earlier run left it; undefined if there is nothing to do. */
@@ -113,14 +129,15 @@ export class Session<S, I> {
       // A rollback that was killed goes on first, whatever is wanted now.
       reporter.say(`campaign ${last.id}: its rollback was interrupted; it goes on now`);
       const { code = "INTERRUPTED", reason = "interrupted" } = last.rollback ?? {};
-      await underway(last).takeBack({ code, message: reason }, reporter);
+      const back = underway(last);
+      await back.takeBack({ code, message: reason }, reporter).catch(leaving(back));
     }
-    const requests = await this.asked();
-    const { abort } = wishesFor(journal.unfinished?.id, requests);
+    const asked = await this.asked();
+    const { abort } = wishesFor(journal.unfinished?.id, asked.requests);
     // Who set the version back wants the same, and gets it by the plan.
     if (abort && journal.unfinished && journal.unfinished.from?.release !== goal.release)
       return underway(journal.unfinished).abort(abort, reporter);
-    const view = viewOf(this.args, await target.observe(), journal, requests);
+    const view = viewOf(this.args, await target.observe(), journal, asked);
     this.seen = Promise.resolve(view);
     if (!view.campaign) return undefined;
     refuseWhatCannotBe(view);
@@ -147,9 +164,10 @@ export class Session<S, I> {
           stages: newStageRecords(view.plan.stages),
           baseline: {},
         });
-    await journal.save();
     const entered = underway(campaign);
-    for (const approval of wishesFor(campaign.id, requests).approvals)
+    await entered.takeUp(this.toldBefore);
+    await journal.save().catch(leaving(entered));
+    for (const approval of wishesFor(campaign.id, asked.requests).approvals)
       entered.note(approval, approval.stage ?? name);
     const { intent, from } = view.plan;
     entered.write(
@@ -161,6 +179,14 @@ export class Session<S, I> {
     return entered;
   }
 }
+
+/** What was opened is closed, and the lease given back, before the error goes on. */
+const leaving =
+  (underway: { leave(): Promise<void> }) =>
+  async (error: unknown): Promise<never> => {
+    await underway.leave();
+    throw error;
+  };
 
 /** Every stage runs again, from what the target reports now; how often each was tried is kept. */
 function resume(campaign: CampaignRecord, { plan, campaign: next }: View): CampaignRecord {

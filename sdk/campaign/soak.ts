@@ -13,6 +13,7 @@ const LOOK_EVERY_MS = 200;
  * Watches the gates for the soak, and on until each can judge; fails closed at the limit.
  *
  * @param paused waits while the campaign is paused, and tells for how many milliseconds.
+ * @param holding told while a gate that lacks data holds the stage after its soak.
  * @throws Error with code `GATE_NO_DATA`, `GATE_TOO_FEW` or `GATE_ZERO_BASELINE` at the limit; the signal's reason.
  */
 export async function soak(
@@ -21,6 +22,7 @@ export async function soak(
   signal: AbortSignal,
   tick: (line: string) => void,
   paused: () => Promise<number>,
+  holding: (what: string) => void,
 ): Promise<void> {
   const startedAt = Date.now();
   let pausedMs = 0;
@@ -40,6 +42,7 @@ export async function soak(
     }
     const left = Math.max(0, Math.ceil((soakMs - elapsed) / 1000));
     const state = watch.verdicts.map((verdict) => verdict.message).join("; ");
+    if (elapsed >= soakMs) holding(`waiting for data: ${state}`);
     tick(
       elapsed < soakMs ? `soak, ${left} s left${state ? `; ${state}` : ""}` : `waiting for data: ${state}`,
     );

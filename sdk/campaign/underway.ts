@@ -5,12 +5,14 @@
  */
 import type { OperatorRequest } from "../contract/requests";
 import type { Target } from "../contract/target";
+import type { CallbackAddress } from "./callback";
 import type { CampaignArgs, Reporter } from "./campaign-args";
 import { CampaignError, type Failure, failureOf } from "./errors";
 import { GateWatch } from "./gate-watch";
 import type { Verdict } from "./gates";
 import type { CampaignRecord, Journal, StageRecord } from "./journal";
 import type { Lease } from "./lease";
+import { OnCall, type StageWatch } from "./on-call";
 import { abortReason, RequestWatch, saidBy } from "./request-watch";
 import { rollBack } from "./rollback";
 import { runSteps } from "./run-steps";
@@ -21,6 +23,8 @@ export interface StageOutcome {
   readonly detail: string;
   /** Campaign it ran in; undefined when there was nothing to do. */
   readonly campaign?: string;
+  /** Where targets and hooks report in while this run lasts. Secret. */
+  readonly callback?: CallbackAddress;
 }
 
 const now = (): string => new Date().toISOString();
@@ -31,6 +35,7 @@ export class Underway<S, I> {
   private readonly journal: Journal;
   private readonly lease: Lease;
   private readonly stopping: AbortSignal;
+  private readonly onCall: OnCall;
 
   /** @param stopping aborted when the run is to stop at its next safe point; the campaign then stays open. */
   constructor(
@@ -45,10 +50,28 @@ export class Underway<S, I> {
     this.lease = lease;
     this.campaign = campaign;
     this.stopping = stopping;
+    const { target, log, onCall: settings } = args;
+    this.onCall = new OnCall({ settings, campaign, journal, log, target: target.id, epoch: lease.epoch });
+  }
+
+  /**
+   * What an earlier run left for whoever is on call is over, and targets may report in.
+   *
+   * @param earlier where they were told to, by an earlier run.
+   * @throws CampaignError `REFUSED` if the callback's address can't be listened on.
+   */
+  takeUp(earlier?: CallbackAddress): Promise<void> {
+    return this.onCall.takeUp(earlier);
+  }
+
+  /** Where targets and hooks report in, if the policy lets them. */
+  get callback(): CallbackAddress | undefined {
+    return this.onCall.callback;
   }
 
   /** Gives the lease back; nothing is done after. */
   async leave(): Promise<void> {
+    await this.onCall.leave();
     await this.lease.release();
   }
 
@@ -102,14 +125,16 @@ export class Underway<S, I> {
       this.note(request, stage.name),
     );
     asked.start();
+    const timed = this.onCall.begin(stage, (line) => reporter.tick(line));
     try {
-      await this.act(stage, watch, asked, reporter);
+      await this.act(stage, { watch, asked, timed }, reporter);
     } catch (error) {
       stage.verdicts = watch.verdicts;
       return await this.fail(stage, error, reporter);
     } finally {
       await Promise.all([watch.stop(), asked.stop()]);
     }
+    this.onCall.passed(stage);
     stage.verdicts = watch.verdicts;
     stage.passed = true;
     const detail = watch.verdicts.map((v) => v.message).join("; ") || (stage.detail ?? "");
@@ -119,7 +144,8 @@ export class Underway<S, I> {
   /** Takes the campaign back, from wherever it is; the journal says how far that got. */
   async takeBack(why: Failure, reporter: Reporter): Promise<void> {
     const { target, rule, log, onFailure } = this.args;
-    await rollBack(
+    this.onCall.rollbackBegun(why);
+    const back = rollBack(
       {
         journal: this.journal,
         target,
@@ -134,6 +160,11 @@ export class Underway<S, I> {
       },
       why,
     );
+    await back.catch((error: unknown) => {
+      this.onCall.rollbackFailed(failureOf(error));
+      throw error;
+    });
+    this.onCall.rollbackDone();
   }
 
   private async begin(stage: StageRecord): Promise<void> {
@@ -148,16 +179,21 @@ export class Underway<S, I> {
 
   private async act(
     stage: StageRecord,
-    watch: GateWatch,
-    asked: RequestWatch,
+    { watch, asked, timed }: { watch: GateWatch; asked: RequestWatch; timed: StageWatch },
     reporter: Reporter,
   ): Promise<void> {
     const { target, log } = this.args;
     const { plan } = stage;
-    const signal = AbortSignal.any([watch.failed, asked.aborted, this.stopping, this.lease.signal]);
-    const paused = () => asked.whilePaused(signal, (line) => reporter.tick(line));
+    const signal = AbortSignal.any([
+      watch.failed,
+      asked.aborted,
+      timed.signal,
+      this.stopping,
+      this.lease.signal,
+    ]);
+    const paused = () => timed.unclocked(() => asked.whilePaused(signal, (line) => reporter.tick(line)));
     await watch.start();
-    await runSteps(plan.steps, {
+    const work = runSteps(plan.steps, {
       target: target as Target,
       log,
       campaign: this.campaign.id,
@@ -167,22 +203,35 @@ export class Underway<S, I> {
       progress: (line) => reporter.tick(line),
       mayBegin: paused,
       record: async (index, state, detail) => {
+        // What a driver that was given up for hung says later is not news.
+        if (stage.state !== "running") return;
+        if (state === "running") timed.clock.begin(index);
         stage.step = index;
         if (detail !== undefined) stage.detail = detail;
         if (state !== "failed") await this.journal.save();
       },
     });
+    await timed.clock.outcomeOf(work);
+    timed.clock.stop();
     if (plan.soakMs > 0 || plan.gates.length > 0) {
       stage.soakingSince = now();
       await this.journal.save();
     }
-    await soak(plan, watch, signal, (line) => reporter.tick(line), paused);
+    await soak(
+      plan,
+      watch,
+      signal,
+      (line) => reporter.tick(line),
+      paused,
+      (what) => timed.holding(what),
+    );
   }
 
   private async fail(stage: StageRecord, error: unknown, reporter: Reporter): Promise<never> {
     const { campaign, journal } = this;
     const failure = gateFailure(error) ?? failureOf(error);
     this.write(stage.name, "stage-end", failure.code, failure.message);
+    this.onCall.failed(stage, failure);
     // Interrupted or fenced off: the campaign stays as it is, for the next run to take up.
     if (failure.code === "INTERRUPTED" || failure.code === "LEASE_LOST") {
       if (failure.code === "INTERRUPTED") await journal.save();
@@ -194,6 +243,7 @@ export class Underway<S, I> {
     stage.detail = failure.message;
     if (!this.args.onFailure.rollBack && failure.code !== "ABORTED") {
       campaign.state = "stopped";
+      this.onCall.stopped(stage, failure);
       await journal.save();
       await this.leave();
       throw new CampaignError(

@@ -2,7 +2,8 @@
  * A target of a made-up kind: a dial with a position, moved in steps. Knows how to fail on demand. Proves that the core
  * knows no kind of target.
  */
-import type { Action, ActionContext, KpiCount, Target } from "pulumi-issu/contract";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Action, ActionContext, KpiCount, Target, Traces } from "pulumi-issu/contract";
 import { TargetError } from "pulumi-issu/contract";
 import type { Plan, PlanRule, ReleaseRef, StagePlan, Step } from "#sdk/plan/plan.js";
 import type { ResolvedGate } from "#sdk/policy/upgrade-policy.js";
@@ -18,6 +19,8 @@ export interface DialSpec {
   readonly gates?: readonly ResolvedGate[];
   readonly soakMs?: number;
   readonly gateLimitMs?: number;
+  /** Longest time for the steps of a stage. */
+  readonly stageLimitMs?: number;
   readonly problems?: readonly { path: string; message: string }[];
 }
 
@@ -78,6 +81,10 @@ export class FakeTarget implements Target<Dial> {
   readonly dial: Dial;
   readonly performed: string[] = [];
   strikes: Strike[] = [];
+  /** An action that takes long; a deaf one does not heed its signal. */
+  slow: { readonly action: string; readonly ms: number; readonly deaf?: boolean } | undefined;
+  /** Whether a slow action is in hand. */
+  busy = false;
   counts: () => readonly KpiCount[] = () => [];
   observed = 0;
 
@@ -94,6 +101,7 @@ export class FakeTarget implements Target<Dial> {
     context.signal.throwIfAborted();
     const strike = this.strikes.find((one) => one.action === action.action);
     if (strike?.when === "before") throw this.take(strike);
+    if (this.slow?.action === action.action) await this.dawdle(this.slow, context.signal);
     this.dial.position = Number(action.args.to);
     if (action.action === "promote") this.dial.version = String(action.args.version);
     this.performed.push(`${action.action}:${this.dial.position}`);
@@ -107,6 +115,27 @@ export class FakeTarget implements Target<Dial> {
 
   async carries(name: string): Promise<boolean | undefined> {
     return name === this.dial.version;
+  }
+
+  /** What campaigns left on it; the epoch as `fence` left it unless set. */
+  underway: readonly string[] = [];
+  epoch = 0;
+
+  async traces(): Promise<Traces> {
+    return { epoch: this.epoch, underway: this.underway };
+  }
+
+  async fence(epoch: number): Promise<void> {
+    this.epoch = epoch;
+  }
+
+  private async dawdle({ ms, deaf }: { ms: number; deaf?: boolean }, signal: AbortSignal): Promise<void> {
+    this.busy = true;
+    try {
+      await delay(ms, undefined, { ref: false, ...(deaf ? {} : { signal }) });
+    } finally {
+      this.busy = false;
+    }
   }
 
   private take(strike: Strike): Error {
