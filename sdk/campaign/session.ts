@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { OperatorRequest } from "../contract/requests";
 import type { CallbackAddress } from "./callback";
 import type { CampaignArgs, Reporter } from "./campaign-args";
 import { CampaignError } from "./errors";
@@ -11,7 +12,7 @@ import { type CampaignRecord, Journal, newStageRecords } from "./journal";
 import { Lease } from "./lease";
 import { wishesFor } from "./request-watch";
 import { type StageOutcome, Underway } from "./underway";
-import { type Asked, refuseWhatCannotBe, type View, viewOf, willRest } from "./view";
+import { refuseWhatCannotBe, type View, viewOf, willRest } from "./view";
 
 export class Session<S, I> {
   private readonly args: CampaignArgs<S, I>;
@@ -80,22 +81,16 @@ export class Session<S, I> {
 
   private async look(): Promise<View> {
     const { target, store } = this.args;
-    const [inventory, journal, asked] = await Promise.all([
+    const [inventory, journal, requests] = await Promise.all([
       target.observe(),
       Journal.read(store, target.id),
       this.asked(),
     ]);
-    return viewOf(this.args, inventory, journal, asked);
+    return viewOf(this.args, inventory, journal, requests);
   }
 
-  private async asked(): Promise<Asked> {
-    const { requests: book, approvals, target } = this.args;
-    if (!book) return { requests: [] };
-    const [requests, doubt] = await Promise.all([
-      book.asked(target.id),
-      approvals.length > 0 ? book.doubt(target.id) : undefined,
-    ]);
-    return { requests, ...(doubt === undefined ? {} : { doubt }) };
+  private async asked(): Promise<readonly OperatorRequest[]> {
+    return (await this.args.requests?.asked(this.args.target.id)) ?? [];
   }
 
   /** Opens the campaign, or takes it up where an earlier run left it; undefined if there is nothing to do. */
@@ -132,12 +127,12 @@ export class Session<S, I> {
       const back = underway(last);
       await back.takeBack({ code, message: reason }, reporter).catch(leaving(back));
     }
-    const asked = await this.asked();
-    const { abort } = wishesFor(journal.unfinished?.id, asked.requests);
+    const requests = await this.asked();
+    const { abort } = wishesFor(journal.unfinished?.id, requests);
     // Who set the version back wants the same, and gets it by the plan.
     if (abort && journal.unfinished && journal.unfinished.from?.release !== goal.release)
       return underway(journal.unfinished).abort(abort, reporter);
-    const view = viewOf(this.args, await target.observe(), journal, asked);
+    const view = viewOf(this.args, await target.observe(), journal, requests);
     this.seen = Promise.resolve(view);
     if (!view.campaign) return undefined;
     refuseWhatCannotBe(view);
@@ -167,7 +162,7 @@ export class Session<S, I> {
     const entered = underway(campaign);
     await entered.takeUp(this.toldBefore);
     await journal.save().catch(leaving(entered));
-    for (const approval of wishesFor(campaign.id, asked.requests).approvals)
+    for (const approval of wishesFor(campaign.id, requests).approvals)
       entered.note(approval, approval.stage ?? name);
     const { intent, from } = view.plan;
     entered.write(
