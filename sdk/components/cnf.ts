@@ -13,7 +13,8 @@ import type { CnfSpec, ComponentSpec } from "../policy/cnf-spec";
 import { contentHash, releaseId, workloadName } from "../policy/release";
 import { resolvePolicy } from "../policy/resolve";
 import type { CnfArgs, CnfComponent } from "./cnf-args";
-import { hookBefore } from "./hooks";
+import { type HookContext, hookBefore } from "./hooks";
+import { keepSecret } from "./keep-secret";
 import { Stage, type StageArgs, type TargetArgs, VersionGuard } from "./stage";
 import { contentOf, createWorkload, keepWorkload } from "./workload";
 
@@ -53,7 +54,7 @@ export class Cnf extends pulumi.ComponentResource {
       ...(args.context === undefined ? {} : { context: args.context }),
       ...(args.journal === undefined ? {} : { journal: args.journal }),
     };
-    const upgrade = args.upgrade ?? {};
+    const upgrade = keepSecret(args.upgrade ?? {});
     const protect = args.deletionProtection ?? true;
     const onCluster = clusterOptions(this, name, args);
 
@@ -70,7 +71,7 @@ export class Cnf extends pulumi.ComponentResource {
     };
 
     const preflight = addStage("preflight");
-    const { policy } = resolvePolicy(upgrade, "upgrade");
+    const { policy } = resolvePolicy(args.upgrade ?? {}, "upgrade");
     // Without a policy that makes sense there is no chain to declare: preflight refuses, with every mistake.
     const chain = policy ? cnfRule.stages({ cnf: { ...spec, namespace: "" }, policy }) : ["preflight"];
     const firstTraffic = chain[chain.indexOf("dial-test") + 1];
@@ -81,6 +82,7 @@ export class Cnf extends pulumi.ComponentResource {
           name,
           version: last.occasion.version,
           campaign: last.occasion.campaign,
+          ...(args.upgrade?.callback ? { callback: callbackOf(last) } : {}),
           parent: this,
           dependsOn: previous,
         };
@@ -177,6 +179,14 @@ interface LiveVersion {
   readonly version: string;
   readonly release: string;
   readonly components: readonly ComponentSpec[];
+}
+
+/** Absent in a preview, and after a campaign that had none. */
+function callbackOf({ callback }: Stage): NonNullable<HookContext["callback"]> {
+  return {
+    url: callback.apply((one) => one?.url ?? ""),
+    token: pulumi.secret(callback.apply((one) => one?.token ?? "")),
+  };
 }
 
 const versionOf = (args: CnfArgs, component: CnfComponent): string => component.version ?? args.version;

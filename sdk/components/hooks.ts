@@ -20,6 +20,11 @@ export interface HookContext {
    * resource whose inputs change when the version is set back would act then too.
    */
   readonly version: pulumi.Output<string>;
+  /**
+   * Where something that the hook starts reports in: POST to `url` with `Authorization: Bearer <token>` (docs/callback.md).
+   * Both are secret and change together with `campaign`. Only with `upgrade.callback`.
+   */
+  readonly callback?: { readonly url: pulumi.Output<string>; readonly token: pulumi.Output<string> };
   /** To be passed as `{ parent: ctx.parent, dependsOn: ctx.dependsOn }`. */
   readonly parent: pulumi.Resource;
   readonly dependsOn: readonly pulumi.Resource[];

@@ -35,6 +35,8 @@ export class Stage extends pulumi.CustomResource {
   declare readonly outcome: pulumi.Output<string>;
   declare readonly detail: pulumi.Output<string>;
   declare readonly plan: pulumi.Output<string[]>;
+  /** Where hooks behind it report in; secret. */
+  declare readonly callback: pulumi.Output<{ readonly url: string; readonly token: string } | undefined>;
 
   constructor(name: string, args: StageArgs, opts?: pulumi.CustomResourceOptions) {
     super(
@@ -48,8 +50,9 @@ export class Stage extends pulumi.CustomResource {
         occasion: undefined,
         outcome: undefined,
         detail: undefined,
+        callback: undefined,
       },
-      opts,
+      { ...opts, additionalSecretOutputs: ["callback"] },
     );
   }
 }

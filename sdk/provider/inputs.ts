@@ -15,6 +15,21 @@ export function reveal(value: unknown): unknown {
   return value;
 }
 
+/** Marks a value so that the engine shows and stores it encrypted only. */
+export function secret(value: object): object {
+  return { [rpc.specialSigKey]: rpc.specialSecretSig, value };
+}
+
+/** Inputs as far as a plan needs them: receivers of alarms and the callback may become known later. */
+export function withoutUnknownPeers(inputs: unknown): unknown {
+  const { upgrade } = inputs as { upgrade?: { [name: string]: unknown } };
+  if (typeof upgrade !== "object" || upgrade === null) return inputs;
+  const known = Object.entries(upgrade).filter(
+    ([name, value]) => !(["alarms", "callback"].includes(name) && hasUnknown(value)),
+  );
+  return { ...(inputs as object), upgrade: Object.fromEntries(known) };
+}
+
 /** Whether a value, or anything in it, is known only once something else exists. */
 export function hasUnknown(value: unknown): boolean {
   if (value === rpc.unknownValue) return true;

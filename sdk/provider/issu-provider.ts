@@ -12,6 +12,7 @@ import type {
   Provider,
   UpdateResult,
 } from "@pulumi/pulumi/provider";
+import type { CallbackAddress } from "../campaign/callback";
 import { endService } from "../campaign/end-service";
 import { CampaignError, failureOf } from "../campaign/errors";
 import { mayDelete } from "../campaign/guard";
@@ -24,9 +25,9 @@ import { describePlan, describeStage } from "../plan/describe";
 import type { PlanRule } from "../plan/plan";
 import type { Problem } from "../policy/problem";
 import type { Engine } from "./engine";
-import { hasUnknown, reveal } from "./inputs";
+import { hasUnknown, reveal, secret, withoutUnknownPeers } from "./inputs";
 import { type CampaignSession, reach, Sessions } from "./sessions";
-import type { GuardInputs, PlannedInputs, StageInputs } from "./stage-inputs";
+import type { GuardInputs, PlannedInputs, StageInputs, StageOutputs } from "./stage-inputs";
 
 const STAGE = "issu:index:Stage";
 const GUARD = "issu:index:VersionGuard";
@@ -51,12 +52,13 @@ export class IssuProvider implements Provider {
 
   async check(urn: string, olds: unknown, news: unknown): Promise<CheckResult> {
     if (typeOf(urn) !== STAGE) return { inputs: news };
-    if (hasUnknown(news)) {
+    const known = withoutUnknownPeers(news);
+    if (hasUnknown(known)) {
       this.sayUnknown(urn, news as StageInputs);
       return { inputs: news };
     }
     try {
-      return await this.checkStage(urn, (olds ?? {}) as Partial<PlannedInputs>, news as object);
+      return await this.checkStage(urn, (olds ?? {}) as Partial<PlannedInputs>, news as object, known);
     } catch (error) {
       return { inputs: news, failures: [{ property: "", reason: failureOf(error).message }] };
     }
@@ -72,8 +74,14 @@ export class IssuProvider implements Provider {
     );
   }
 
-  private async checkStage(urn: string, olds: Partial<PlannedInputs>, news: object): Promise<CheckResult> {
-    const inputs = reveal(news) as StageInputs;
+  /** @param known the inputs as far as a plan needs them. */
+  private async checkStage(
+    urn: string,
+    olds: Partial<PlannedInputs>,
+    news: object,
+    known: unknown,
+  ): Promise<CheckResult> {
+    const inputs = reveal(known) as StageInputs;
     const { session, problems } = await this.sessions.get(inputs);
     if (!session) return { inputs: news, failures: problems.map(failure) };
     const view = await session.view();
@@ -101,18 +109,21 @@ export class IssuProvider implements Provider {
   async create(urn: string, inputs: unknown): Promise<CreateResult> {
     const name = urn.split("::").at(-1) ?? urn;
     if (typeOf(urn) === GUARD) return { id: name, outs: inputs };
-    return { id: name, outs: await this.run(urn, inputs) };
+    return { id: name, outs: await this.run(urn, inputs, {}) };
   }
 
-  async update(_id: string, urn: string, _olds: unknown, news: unknown): Promise<UpdateResult> {
+  async update(_id: string, urn: string, olds: unknown, news: unknown): Promise<UpdateResult> {
     if (typeOf(urn) === GUARD) return { outs: news };
-    return { outs: await this.run(urn, news) };
+    return { outs: await this.run(urn, news, (olds ?? {}) as Partial<StageOutputs>) };
   }
 
-  private async run(urn: string, news: unknown): Promise<object> {
-    const inputs = reveal(news) as StageInputs;
+  private async run(urn: string, news: unknown, olds: Partial<StageOutputs>): Promise<object> {
+    const inputs = reveal(news) as StageInputs & PlannedInputs;
     const { session, problems } = await this.sessions.get(inputs);
     if (!session) throw new Error(problems.map((p) => `${p.path}: ${p.message}`).join("\n"));
+    // Hooks act once a campaign: what they were told stays as it is until they are to act again.
+    const told = olds.occasion?.campaign === inputs.occasion?.campaign ? olds.callback : undefined;
+    if (told) session.keepCallback(reveal(told) as CallbackAddress);
     const run = session.runStage(inputs.stage, {
       tick: (line) => this.engine.tick(urn, line),
       say: (line) => this.engine.say(urn, line),
@@ -120,7 +131,13 @@ export class IssuProvider implements Provider {
     this.running.add(run);
     try {
       const outcome = await run;
-      return { ...(news as object), outcome: outcome.state, detail: outcome.detail };
+      const callback = told ?? (outcome.callback && secret(outcome.callback)) ?? olds.callback;
+      return {
+        ...(news as object),
+        outcome: outcome.state,
+        detail: outcome.detail,
+        ...(callback ? { callback } : {}),
+      };
     } catch (error) {
       const { message, code } = error as CampaignError;
       throw Object.assign(new Error(message), { code });
@@ -197,6 +214,7 @@ export class IssuProvider implements Provider {
     if (this.running.size > 0) await this.sessions.each((session: CampaignSession) => session.stop(why));
     await Promise.allSettled(this.running);
     await this.sessions.each((session) => session.close());
+    await this.sessions.settle();
   }
 }
 

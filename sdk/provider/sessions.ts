@@ -4,6 +4,7 @@
  * @module
  */
 
+import { AlarmDelivery, sinksOf } from "../campaign/alarm-sinks/delivery";
 import { failureOf } from "../campaign/errors";
 import { LogFile } from "../campaign/log-file";
 import { Session } from "../campaign/session";
@@ -24,15 +25,21 @@ export type Opened =
 
 export class Sessions {
   private readonly open = new Map<string, Promise<Opened>>();
+  private readonly deliveries: AlarmDelivery[] = [];
 
   /** The session of a target for what is declared now; the same inputs give the same session. */
   get(inputs: Pick<StageInputs, "target" | "spec" | "upgrade">): Promise<Opened> {
     const key = JSON.stringify([inputs.target, inputs.spec, inputs.upgrade]);
     const known = this.open.get(key);
     if (known) return known;
-    const made = make(inputs);
+    const made = make(inputs, (delivery) => this.deliveries.push(delivery));
     this.open.set(key, made);
     return made;
+  }
+
+  /** Gives receivers of alarms a last, bounded chance; call when all sessions are closed. */
+  async settle(): Promise<void> {
+    await Promise.all(this.deliveries.map((one) => one.end()));
   }
 
   async each(action: (session: CampaignSession) => void | Promise<void>): Promise<void> {
@@ -57,13 +64,12 @@ export async function reach(
   return { target, requests, store: storeAt(inputs.journal, () => clusterStore) };
 }
 
-async function make({
-  target: at,
-  spec,
-  upgrade,
-}: Pick<StageInputs, "target" | "spec" | "upgrade">): Promise<Opened> {
+async function make(
+  { target: at, spec, upgrade }: Pick<StageInputs, "target" | "spec" | "upgrade">,
+  delivers: (delivery: AlarmDelivery) => void,
+): Promise<Opened> {
   const kind = kinds[at.kind];
-  const { problems: policyProblems, policy } = resolvePolicy(upgrade ?? {}, "upgrade");
+  const { problems: policyProblems, policy, peers = {} } = resolvePolicy(upgrade ?? {}, "upgrade");
   const declared = kind?.declare({ ...spec, namespace: at.namespace }, policy);
   const problems = [...(declared?.problems ?? []), ...policyProblems];
   const { target, store, requests } = await reach(at);
@@ -75,6 +81,8 @@ async function make({
     );
     return { problems: [...problems, ...unreachable] };
   }
+  const delivery = new AlarmDelivery(sinksOf(peers));
+  delivers(delivery);
   const session: CampaignSession = new Session({
     target,
     rule: kind.rule,
@@ -88,6 +96,12 @@ async function make({
       rollBack: policy.rollback.onFailure,
       surge: policy.rollback.surge,
       fallbackSurge: policy.surge,
+    },
+    onCall: {
+      overExpected: policy.alarms.overExpected,
+      rollbackWithinMs: policy.rollback.withinMs,
+      outlet: delivery,
+      ...(peers.callback ? { callback: peers.callback } : {}),
     },
     ...(policy.retry === undefined ? {} : { retry: policy.retry }),
   });

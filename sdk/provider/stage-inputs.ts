@@ -29,6 +29,13 @@ export interface PlannedInputs {
   readonly occasion: Occasion;
 }
 
+/** As far as a later run looks at them. */
+export interface StageOutputs {
+  readonly occasion: Occasion;
+  /** Where hooks behind the stage were told to report in; marked secret. */
+  readonly callback: object;
+}
+
 export interface GuardInputs {
   readonly target: TargetInputs;
   readonly version: string;
