@@ -16,9 +16,26 @@ const COLLECTIONS = [
   "/api/v1/%/events",
 ];
 
+const POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
+const BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
+
 /** Empties a namespace and waits until its pods are gone. */
 export async function wipe(api: Api, namespace: string): Promise<void> {
   const path = (collection: string) => collection.replace("%", `namespaces/${namespace}`);
+  // They would refuse to have deleted what serves; it takes them a moment to be out of force.
+  for (const collection of [BINDINGS, POLICIES]) {
+    for (const { metadata } of await api.list(collection)) {
+      if (metadata.name.startsWith(`issu.${namespace}.`)) await api.delete(`${collection}/${metadata.name}`);
+    }
+  }
+  await until(`nothing in ${namespace} to be protected any more`, 10_000, async () => {
+    for (const collection of [
+      "/apis/pulumi-issu.dev/v1alpha1/%/subscribersplits",
+      "/apis/apps/v1/%/deployments",
+    ])
+      await api.delete(path(collection), { propagationPolicy: "Background" });
+    return true;
+  });
   for (const collection of COLLECTIONS) {
     await api.delete(path(collection), { propagationPolicy: "Background" });
   }

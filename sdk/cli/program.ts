@@ -6,6 +6,7 @@
 import { Command, Option } from "commander";
 import { printCrds } from "./command-crds";
 import { showLog } from "./command-log";
+import { printProtection } from "./command-protection";
 import { showReport } from "./command-report";
 import { showStatus } from "./command-status";
 import { exitCodes } from "./exit-code";
@@ -44,6 +45,15 @@ export function program(version: string, exit: (code: number) => void): Command 
     .description("the custom resource definitions of the contract, for kubectl apply -f -")
     .addOption(new Option("-o, --output <format>", "format").choices(["yaml", "json"]).default("yaml"))
     .action(({ output }) => printCrds(output));
+
+  issu
+    .command("protection")
+    .description(
+      "the admission policy that refuses to delete what serves, whoever asks, for an administrator to apply once; campaigns then install none",
+    )
+    .argument("<namespace...>", "namespaces with network functions")
+    .addOption(new Option("-o, --output <format>", "format").choices(["yaml", "json"]).default("yaml"))
+    .action((namespaces: string[], { output }) => printProtection(namespaces, output));
 
   issu
     .command("log")

@@ -28,8 +28,9 @@ export interface CheckArgs {
 /** @returns problems that stop a campaign from being opened. */
 export function problemsOf(args: CheckArgs): Problem[] {
   if (args.intent === "none" || args.intent === "return") return [];
-  if (args.intent === "adjust") return roomProblems(args);
+  if (args.intent === "adjust") return [...rightProblems(args), ...roomProblems(args)];
   return [
+    ...rightProblems(args),
     ...kubernetesProblems(args),
     ...takeoverProblems(args),
     ...healthProblems(args),
@@ -37,6 +38,25 @@ export function problemsOf(args: CheckArgs): Problem[] {
     ...loadProblems(args),
     ...gateProblems(args),
   ];
+}
+
+/** All that is missing in one go, before the first thing is refused in the middle of a campaign (ESC-21). */
+function rightProblems({ cnf, policy, inventory }: CheckArgs): Problem[] {
+  const { missingRights = [], protection } = inventory;
+  const problems: Problem[] = [];
+  if (missingRights.length > 0) {
+    problems.push({
+      path: "kubeconfig",
+      message: `its user lacks rights in namespace ${cnf.namespace}: ${missingRights.join(", ")}. Expected all that a campaign needs. Grant them: Role issu-operator of docs/rbac.yaml has them.`,
+    });
+  }
+  if (policy.protect && protection?.by === "nobody" && !protection.mayInstall) {
+    problems.push({
+      path: "upgrade.protect",
+      message: `the cluster would let anybody delete what serves, and the kubeconfig's user may not install the admission policy that refuses it. Have an administrator install it once (issu protection ${cnf.namespace} | kubectl apply -f -), or grant ClusterRole issu-protection of docs/rbac.yaml, or set protect to false: then only Pulumi's own guard refuses.`,
+    });
+  }
+  return problems;
 }
 
 function kubernetesProblems({ cnf, inventory }: CheckArgs): Problem[] {

@@ -20,6 +20,8 @@ export const expected = {
   endMs: 1000,
   snapshotMs: 500,
   autoscalerMs: 300,
+  /** Until an admission policy is in force. */
+  protectMs: 2000,
   /** A designated subscriber's procedures. */
   dialMs: 500,
 } as const;
@@ -191,6 +193,41 @@ export class Draft {
       expectedMs: expected.snapshotMs,
       limitMs: CONTROL_LIMIT_MS,
     };
+  }
+
+  /**
+   * What serves is not to be deleted by anybody. Planned where the target can do it at all, also where it is done: the step
+   * makes sure.
+   */
+  protect(): void {
+    const { protection } = this.inventory;
+    if (!protection || !this.policy.protect) return;
+    const { by, policy } = protection;
+    const held =
+      by === "campaign" || by === "administrator"
+        ? ` (${by === "campaign" ? "its" : "the administrator's"} policy ${policy})`
+        : " (installs a policy)";
+    this.steps.push({
+      action: "protect",
+      object: `cnf/${this.id.namespace}/${this.id.name}`,
+      args: {},
+      summary: `see that the cluster refuses to delete what serves, whoever asks${held}`,
+      expectedMs: by === "campaign" || by === "administrator" ? 0 : expected.protectMs,
+      limitMs: CONTROL_LIMIT_MS,
+    });
+  }
+
+  /** Takes back what campaigns installed. */
+  unprotect(): void {
+    if (!this.inventory.protection) return;
+    this.steps.push({
+      action: "unprotect",
+      object: `cnf/${this.id.namespace}/${this.id.name}`,
+      args: {},
+      summary: "remove the policy by which the cluster refused to delete what serves",
+      expectedMs: expected.autoscalerMs,
+      limitMs: CONTROL_LIMIT_MS,
+    });
   }
 
   suspendAutoscaler(name: string, workload: string, replicas: number): void {

@@ -47,6 +47,14 @@ export interface SplitState {
   };
 }
 
+export interface ProtectionState {
+  /** Whose policy refuses to delete what serves; `unknown` if the cluster can't tell. */
+  readonly by: "campaign" | "administrator" | "nobody" | "unknown";
+  readonly policy?: string;
+  /** Where nobody's does: whether the campaign may install one. */
+  readonly mayInstall?: boolean;
+}
+
 export interface CnfInventory {
   /** e.g. `1.34.2`. */
   readonly kubernetesVersion: string;
@@ -59,6 +67,10 @@ export interface CnfInventory {
   readonly load: { readonly [workload: string]: number };
   /** Time from creation to Ready of the instances that run, 90th percentile in ms; undefined if none run. */
   readonly bootMs?: number;
+  /** Absent where there is no such thing to be had. */
+  readonly protection?: ProtectionState;
+  /** Rights that the identity lacks, in words; absent if it has all. */
+  readonly missingRights?: readonly string[];
   /** Pods that could be scheduled in addition, as far as the cluster tells. */
   readonly spareInstances?: number;
 }

@@ -103,6 +103,7 @@ export function wayBackToNothing(draft: Draft, cnf: CnfSpec): Step[] {
   for (const workload of new Set(all)) {
     if (draft.count(workload).asked > 0) draft.scale(workload, 0, false, true);
   }
+  draft.unprotect();
   return draft.take();
 }
 

@@ -86,6 +86,10 @@ export interface WayThere {
   readonly passed: readonly string[];
 }
 
+/** Something serves, and anybody could delete it. */
+export const unprotected = (policy: ResolvedPolicy, { protection, split }: CnfInventory): boolean =>
+  policy.protect && split?.left !== undefined && protection?.by === "nobody";
+
 /** What each lane may use, from policy and load (GRY-05). */
 export function lanesOf(draft: Draft, { tracks, policy, inventory }: WayThere): Lane[] {
   return tracks.map((track) => {
@@ -164,8 +168,13 @@ const serving = (draft: Draft): string[] => [
   ...new Set([...(draft.split.left?.workloads ?? []), ...(draft.split.right?.workloads ?? [])]),
 ];
 
-function snapshotStage(draft: Draft, { cnf, tracks }: WayThere, lanes: readonly Lane[]): StageDraft {
+function snapshotStage(
+  draft: Draft,
+  { cnf, policy, inventory, tracks }: WayThere,
+  lanes: readonly Lane[],
+): StageDraft {
   const begun = sameDomain(draft.split.right, domainOf(cnf));
+  if (!begun || unprotected(policy, inventory)) draft.protect();
   if (!begun) draft.snapshot(serving(draft), "snapshot");
   for (const { autoscaler, old, target } of tracks) {
     if (autoscaler && old !== undefined && !autoscaler.suspended)

@@ -12,7 +12,16 @@ import { problemsOf, warningsOf } from "./cnf-checks";
 import { Draft } from "./cnf-draft";
 import type { CnfInventory, DomainState } from "./cnf-inventory";
 import { wayBack, wayBackToNothing } from "./cnf-recover";
-import { chain, lanesOf, nothing, stageNames, stepsOr, type WayThere, wayThere } from "./cnf-stages";
+import {
+  chain,
+  lanesOf,
+  nothing,
+  stageNames,
+  stepsOr,
+  unprotected,
+  type WayThere,
+  wayThere,
+} from "./cnf-stages";
 import { autoscalerOf, domainOf, findDomain, releaseOf, sameDomain, targetOf, tracksOf } from "./cnf-tracks";
 import type { InCampaign, Intent, Plan, PlanRule, ReleaseRef, StagePlan } from "./plan";
 
@@ -193,6 +202,7 @@ function installStages(draft: Draft, { cnf, policy, inventory }: WayThere): Stag
             `${cnf.version} serves everybody`,
           );
         }
+        draft.protect();
         return stepsOr(draft.take(), "serves already");
       }
       case "post-test":
@@ -236,6 +246,8 @@ function returnStages(draft: Draft, way: WayThere, away: DomainState | undefined
 
 /** The same release: only numbers, and what an earlier campaign left suspended. */
 function adjustStages(draft: Draft, { cnf, policy, inventory }: WayThere): StagePlan[] {
+  if (unprotected(policy, inventory)) draft.protect();
+  if (!policy.protect && inventory.protection?.by === "campaign") draft.unprotect();
   for (const component of cnf.components) {
     const autoscaler = autoscalerOf(inventory, component);
     if (autoscaler) {

@@ -532,6 +532,64 @@ describe("plan of a network function", () => {
     assert.match(message("kubernetes"), />=1\.35.*1\.34\.2/);
   });
 
+  describe("protection of what serves", () => {
+    const protectedBy = (by: "campaign" | "administrator" | "nobody", mayInstall = true) => ({
+      by,
+      ...(by === "nobody" ? { mayInstall } : { policy: "issu.core.amf" }),
+    });
+
+    it("comes before anything is touched, and right after what serves first", () => {
+      const { one, two, world } = setUp();
+      for (const by of ["campaign", "administrator", "nobody"] as const) {
+        const plan = cnfRule.plan(two, { ...world.inventory(), protection: protectedBy(by) });
+        assert.deepEqual(plan.problems, []);
+        assert.deepEqual(verbs(plan, "snapshot"), ["protect", "snapshot"]);
+      }
+      const first = cnfRule.plan(one, { ...new World().inventory(), protection: protectedBy("nobody") });
+      assert.deepEqual(verbs(first, "minimal"), ["scale", "split", "protect"]);
+    });
+
+    it("is mended where it is gone, and nothing is to be done where it is there", () => {
+      const { one, world } = setUp();
+      const plan = (by: "campaign" | "nobody", policy = one.policy) =>
+        cnfRule.plan({ ...one, policy }, { ...world.inventory(), protection: protectedBy(by) });
+      assert.equal(plan("campaign").intent, "none");
+      assert.deepEqual(verbs(plan("nobody"), "finalize"), ["protect"]);
+      const without = policyOf({ protect: false });
+      assert.equal(plan("nobody", without).intent, "none");
+      assert.deepEqual(verbs(plan("campaign", without), "finalize"), ["unprotect"]);
+    });
+
+    it("goes with the service, and last", () => {
+      const { one, world } = setUp();
+      const at = { ...world.inventory(), protection: protectedBy("campaign") };
+      const steps = cnfRule.recover(one, at, undefined, "all");
+      assert.deepEqual(
+        steps.map((step) => step.action),
+        ["split", "scale", "unprotect"],
+      );
+    });
+
+    it("that nobody gives and we may not install is refused, with rights that are missing, in one go", () => {
+      const { two, world } = setUp();
+      const at = {
+        ...world.inventory(),
+        protection: protectedBy("nobody", false),
+        missingRights: ["patch pods", "create secrets"],
+      };
+      const { problems } = cnfRule.plan(two, at);
+      assert.deepEqual(
+        problems.map(({ path }) => path),
+        ["kubeconfig", "upgrade.protect"],
+      );
+      assert.match(
+        problems[0]?.message ?? "",
+        /namespace core: patch pods, create secrets\. .*docs\/rbac\.yaml/,
+      );
+      assert.match(problems[1]?.message ?? "", /issu protection core \| kubectl apply/);
+    });
+  });
+
   it("asks for a split when something serves without one", () => {
     const { two, world } = setUp();
     const { split: _, ...without } = world.inventory();

@@ -15,6 +15,7 @@ import {
 } from "../../contract/target";
 import { restoreAutoscaler, suspendAutoscaler } from "./actions/autoscaler";
 import { dialTest } from "./actions/dial-test";
+import { protect, unprotect } from "./actions/protect";
 import { scale } from "./actions/scale";
 import { snapshot } from "./actions/snapshot";
 import { split } from "./actions/split";
@@ -44,6 +45,8 @@ const ACTIONS: {
   "suspend-autoscaler": suspendAutoscaler,
   "restore-autoscaler": restoreAutoscaler,
   "dial-test": dialTest,
+  protect,
+  unprotect,
 };
 
 /** Longest wait for one instance's KPIs; a gate's failure must be acted on within a second. */

@@ -10,4 +10,5 @@ export { type ConnectionOptions, connect, type KubernetesConnection } from "./co
 export type * from "./inventory";
 export { KubernetesStore } from "./journal-store";
 export { mask } from "./mask";
+export { sitePolicy } from "./protection/policy";
 export { readSplit } from "./read-split";

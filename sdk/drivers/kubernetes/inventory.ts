@@ -46,6 +46,14 @@ export interface SplitState {
   readonly carried?: { readonly left: number; readonly right: number; readonly moving: number };
 }
 
+export interface Protection {
+  /** Whose policy refuses to delete what serves; `unknown` if the cluster can't tell. */
+  readonly by: "campaign" | "administrator" | "nobody" | "unknown";
+  readonly policy?: string;
+  /** Where nobody's does: whether we may install one. */
+  readonly mayInstall?: boolean;
+}
+
 export interface Inventory {
   /** e.g. `1.34.2`, without a vendor's suffix. */
   readonly kubernetesVersion: string;
@@ -58,6 +66,9 @@ export interface Inventory {
   readonly load: { readonly [workload: string]: number };
   /** Time from creation to Ready of the instances that run, 90th percentile in ms; undefined if none run. */
   readonly bootMs?: number;
+  readonly protection?: Protection;
+  /** Rights that the identity lacks, e.g. `patch pods`; absent if it has all. */
+  readonly missingRights?: readonly string[];
   /** Pods that could be scheduled in addition; undefined without the right to list nodes and pods of the cluster. */
   readonly spareInstances?: number;
 }

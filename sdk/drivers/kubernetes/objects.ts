@@ -130,6 +130,9 @@ export interface Node extends KubeObject {
 const at = (group: string, namespace: string, plural: string, name?: string): string =>
   `${group}/namespaces/${encodeURIComponent(namespace)}/${plural}${name === undefined ? "" : `/${encodeURIComponent(name)}`}`;
 
+const admission = (plural: string, name?: string): string =>
+  `/apis/admissionregistration.k8s.io/v1/${plural}${name === undefined ? "" : `/${encodeURIComponent(name)}`}`;
+
 /** Path of a collection, or of one object in it. */
 export const paths = {
   pods: (namespace: string, name?: string) => at("/api/v1", namespace, "pods", name),
@@ -146,6 +149,8 @@ export const paths = {
     at(`/apis/${GROUP}/${CONTRACT_VERSION}`, namespace, plurals.dialTest, name),
   requests: (namespace: string) =>
     at(`/apis/${GROUP}/${CONTRACT_VERSION}`, namespace, plurals.campaignRequest),
+  policies: (name?: string) => admission("validatingadmissionpolicies", name),
+  bindings: (name?: string) => admission("validatingadmissionpolicybindings", name),
 } as const;
 
 /** Annotations of this driver's own, on objects that belong to others. */
@@ -158,6 +163,8 @@ export const marks = {
   suspendedReplicas: `${GROUP}/suspended-replicas`,
   /** Network function whose campaign suspended an autoscaler. */
   suspendedBy: `${GROUP}/suspended-by`,
+  /** Instances that the campaign means a workload to have, in the same write that sets them: the admission policy's key. */
+  instances: `${GROUP}/instances`,
   /** Kubernetes' own: pods with a lower cost go first when a ReplicaSet shrinks. */
   deletionCost: "controller.kubernetes.io/pod-deletion-cost",
 } as const;

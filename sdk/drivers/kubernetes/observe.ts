@@ -6,11 +6,19 @@
 import { metricLabels, metrics } from "../../contract/kpis";
 import { annotations, labels } from "../../contract/names";
 import type { SubscriberSplit } from "../../contract/subscriber-split";
+import { TargetError } from "../../contract/target";
 import type { Query } from "./api";
 import { spareInstances } from "./capacity";
 import type { Cnf } from "./cnf-context";
 import { isForbidden } from "./errors";
-import type { AutoscalerState, Inventory, ServiceType, SplitState, WorkloadState } from "./inventory";
+import type {
+  AutoscalerState,
+  Inventory,
+  Protection,
+  ServiceType,
+  SplitState,
+  WorkloadState,
+} from "./inventory";
 import {
   type Autoscaler,
   type Deployment,
@@ -23,8 +31,10 @@ import {
   paths,
   selects,
 } from "./objects";
+import { whoProtects } from "./protection/holds";
 import { splitOf } from "./read-split";
 import { retrying } from "./retry";
+import { describeRight, mayProtect, missingRights, NEEDED } from "./rights";
 import type { Scraped, Scraper } from "./scrape";
 
 /** How long a reading goes on trying an API server that fails for a moment. */
@@ -34,6 +44,25 @@ const SCRAPE_MS = 1_500;
 
 /** @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `ABORTED` */
 export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<Inventory> {
+  const missing = missingRights(cnf.api, cnf.namespace, NEEDED).then((all) => all.map(describeRight));
+  try {
+    const inventory = await look(cnf, scraper, signal);
+    const missingRights = await missing;
+    return missingRights.length === 0 ? inventory : { ...inventory, missingRights };
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    // One right refused, all that are missing told.
+    const all = await missing;
+    if (all.length === 0) throw error;
+    throw new TargetError(
+      "UNAUTHORIZED",
+      `the kubeconfig's user lacks rights in namespace ${cnf.namespace} of ${cnf.api.server}: ${all.join(", ")}. Grant them: Role issu-operator of docs/rbac.yaml has all that a campaign needs.`,
+      { cause: error },
+    );
+  }
+}
+
+async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<Inventory> {
   const { api, namespace } = cnf;
   const limits = { signal, deadline: Date.now() + PATIENCE_MS };
   const read = <T>(path: string, query?: Query): Promise<T> =>
@@ -43,21 +72,27 @@ export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal):
   const ours: Query = { labelSelector: `${labels.cnf}=${cnf.name}` };
 
   const pods = list<Pod>(paths.pods(namespace), ours);
-  const [version, deployments, podList, autoscalers, split, cluster, scraped] = await Promise.all([
-    read<{ gitVersion: string }>("/version"),
-    list<Deployment>(paths.deployments(namespace), ours),
-    pods,
-    list<Autoscaler>(paths.autoscalers(namespace)),
-    splitOf(cnf, read),
-    readCluster(list),
-    pods.then((all) =>
-      scraper.scrape(
-        all.filter((pod) => isAlive(pod) && isReady(pod)),
-        SCRAPE_MS,
-        signal,
+  const splitRead = splitOf(cnf, read);
+  const [version, deployments, podList, autoscalers, split, cluster, scraped, protection] = await Promise.all(
+    [
+      read<{ gitVersion: string }>("/version"),
+      list<Deployment>(paths.deployments(namespace), ours),
+      pods,
+      list<Autoscaler>(paths.autoscalers(namespace)),
+      splitRead,
+      readCluster(list),
+      pods.then((all) =>
+        scraper.scrape(
+          all.filter((pod) => isAlive(pod) && isReady(pod)),
+          SCRAPE_MS,
+          signal,
+        ),
       ),
-    ),
-  ]);
+      splitRead.then((found) =>
+        retrying(limits, "asking whether what serves is protected", () => protectionOf(cnf, found)),
+      ),
+    ],
+  );
   const bootMs = bootTime(podList);
   return {
     kubernetesVersion: /\d+\.\d+\.\d+/.exec(version.gitVersion)?.[0] ?? version.gitVersion,
@@ -66,6 +101,7 @@ export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal):
     ...(split ? { split: splitState(split) } : {}),
     kpis: rates(scraped),
     load: loads(scraped),
+    protection,
     ...(bootMs === undefined ? {} : { bootMs }),
     ...(cluster
       ? {
@@ -77,6 +113,11 @@ export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal):
         }
       : {}),
   };
+}
+
+async function protectionOf(cnf: Cnf, split: SubscriberSplit | undefined): Promise<Protection> {
+  const held = await whoProtects(cnf, split?.spec);
+  return held.by === "nobody" ? { ...held, mayInstall: await mayProtect(cnf.api) } : held;
 }
 
 const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>

@@ -16,6 +16,7 @@ import {
   isAlive,
   isReady,
   type KubeObject,
+  marks,
   type Pod,
   paths,
   selectorText,
@@ -213,13 +214,11 @@ class Scaling {
       const { metadata, spec } = await this.claimed();
       this.generation = metadata.generation ?? 0;
       if (spec.replicas === replicas) return;
-      await this.cnf.api.replace(`${this.path}/scale`, {
-        apiVersion: "autoscaling/v1",
-        kind: "Scale",
+      // Not by the scale subresource: the admission policy lets only that write through which also says what it means.
+      await this.cnf.api.merge(this.path, {
         metadata: {
-          name: this.name,
-          namespace: this.cnf.namespace,
           resourceVersion: metadata.resourceVersion,
+          annotations: { [marks.instances]: String(replicas) },
         },
         spec: { replicas },
       });

@@ -95,7 +95,7 @@ function configMapsOf(spec: PodSpec): string[] {
 }
 
 /** Ours and the controllers' marks: they change while the content does not. */
-const PASSING: readonly string[] = [marks.epoch, "deployment.kubernetes.io/revision"];
+const PASSING: readonly string[] = [marks.epoch, marks.instances, "deployment.kubernetes.io/revision"];
 
 function clean(object: KubeObject, apiVersion?: string, kind?: string): Manifest {
   const { metadata, status: _, ...rest } = object as Manifest;
