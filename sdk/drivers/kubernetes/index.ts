@@ -3,8 +3,9 @@
  *
  * @module
  */
-export type { Patience } from "./cnf-context";
+
 export { KubernetesRequests } from "./campaign-requests";
+export type { Patience } from "./cnf-context";
 export { type CnfTargetOptions, cnfTarget } from "./cnf-target";
 export { type ConnectionOptions, connect, type KubernetesConnection } from "./connection";
 export type * from "./inventory";

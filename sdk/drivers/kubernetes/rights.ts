@@ -33,6 +33,7 @@ export const NEEDED: readonly Right[] = [
   ...rights("coordination.k8s.io", "leases", "get", "create", "update"),
   ...rights(GROUP, plurals.subscriberSplit, "get", "list", "watch", "create", "update"),
   ...rights(GROUP, plurals.dialTest, "list", "watch", "create", "delete"),
+  ...rights(GROUP, plurals.campaignRequest, "list", "create"),
 ];
 
 const ADMISSION = "admissionregistration.k8s.io";
