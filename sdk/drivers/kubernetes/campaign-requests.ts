@@ -46,7 +46,10 @@ export class KubernetesRequests implements RequestBook {
   async asked(target: string, signal?: AbortSignal): Promise<readonly OperatorRequest[]> {
     const { api, namespace } = this.connection;
     try {
-      const { items } = await api.get<KubeList<CampaignRequest>>(paths.requests(namespace), {}, signal);
+      const limits = { signal, deadline: Date.now() + PATIENCE_MS };
+      const { items } = await retrying(limits, "reading requests", () =>
+        api.get<KubeList<CampaignRequest>>(paths.requests(namespace), {}, signal),
+      );
       return items
         .filter(({ spec }) => spec.target === target)
         .map(requestOf)
