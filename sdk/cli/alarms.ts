@@ -3,35 +3,55 @@
  *
  * @module
  */
-import type { CampaignRecord, StageRecord } from "../campaign/journal";
+import { type AlarmCode, alarmCatalogue } from "../campaign/alarm-catalogue";
+import type { AlarmRecord } from "../campaign/alarms";
+import type { CampaignRecord } from "../campaign/journal";
 import { formatDuration as duration } from "../policy/duration";
 import type { Observation } from "./observation";
-import { stageMs } from "./stage-time";
 import type { Alarm } from "./status-model";
 
-/** Expected times are estimates: this much over says nothing yet. */
-const toleranceMs = (expectedMs: number): number => Math.max(1000, expectedMs / 10);
-
-/** The policy's `rollback.within`, from the spec that the journal keeps. */
-export function rollbackLimit(campaign: CampaignRecord): number | undefined {
-  const spec = campaign.toSpec as { policy?: { rollback?: { withinMs?: unknown } } } | undefined;
-  const limit = spec?.policy?.rollback?.withinMs;
-  return typeof limit === "number" ? limit : undefined;
+interface PolicySeen {
+  readonly rollback?: { readonly withinMs?: number };
+  /** Absent in journals of earlier versions. */
+  readonly alarms?: { readonly heldForMs?: number };
 }
 
+const policyOf = ({ toSpec }: CampaignRecord): PolicySeen | undefined =>
+  (toSpec as { policy?: PolicySeen } | undefined)?.policy;
+
+/** The policy's `rollback.within`, from the spec that the journal keeps. */
+export const rollbackLimit = (campaign: CampaignRecord): number | undefined =>
+  policyOf(campaign)?.rollback?.withinMs;
+
+/** Those that runs raised, and those that only an onlooker sees. */
 export function alarmsOf(seen: Observation): Alarm[] {
   const { campaign } = seen.journal;
-  return [
+  const told = (seen.journal.alarms ?? []).filter(({ clearedAt }) => clearedAt === undefined).map(shown);
+  const observed = [
     ...(seen.unreadable === undefined
       ? []
-      : [critical("TARGET_UNREADABLE", `The target can't be read: ${seen.unreadable}`)]),
+      : [alarm("TARGET_UNREADABLE", `The target can't be read: ${seen.unreadable}`)]),
     ...(campaign ? campaignAlarms(campaign, seen) : []),
     ...targetAlarms(seen),
   ];
+  // A run that was interrupted is lost until the next one: once is enough.
+  const lost = observed.some(({ code }) => code === "RUN_LOST");
+  const kept = told.filter(({ code }) => !(lost && code === "RUN_INTERRUPTED"));
+  return [...kept, ...observed.filter(({ code }) => !kept.some((one) => one.code === code))];
 }
 
-const critical = (code: Alarm["code"], message: string): Alarm => ({ code, severity: "critical", message });
-const warning = (code: Alarm["code"], message: string): Alarm => ({ code, severity: "warning", message });
+/** Those of the campaign that are over, the latest last. */
+export function pastAlarmsOf({ journal: { alarms = [], campaign } }: Observation): Alarm[] {
+  return alarms.filter((one) => one.clearedAt !== undefined && one.campaign === campaign?.id).map(shown);
+}
+
+function shown({ text, ...record }: AlarmRecord): Alarm {
+  return { ...record, message: text };
+}
+
+function alarm(code: AlarmCode, message: string, severity = alarmCatalogue[code].severity): Alarm {
+  return { code, severity, cause: alarmCatalogue[code].cause, message };
+}
 
 function campaignAlarms(campaign: CampaignRecord, seen: Observation): Alarm[] {
   const { lease } = seen;
@@ -40,17 +60,17 @@ function campaignAlarms(campaign: CampaignRecord, seen: Observation): Alarm[] {
     const running = campaign.stages.find((stage) => stage.state === "running");
     if (!lease) {
       alarms.push(
-        critical(
+        alarm(
           "RUN_LOST",
           `Campaign ${campaign.id} is open${running ? ` in ${running.name}` : ""}, but no run works on it: the last one was interrupted or killed.`,
         ),
       );
-    } else if (running) alarms.push(...overdue(running, seen.at));
+    }
   }
   if (campaign.state === "stopped" && !lease) {
     const failed = campaign.stages.find((stage) => stage.state === "failed");
     alarms.push(
-      critical(
+      alarm(
         "STOPPED",
         `Campaign ${campaign.id} stopped${failed ? ` in ${failed.name}: ${failed.detail ?? "no reason recorded"}` : ""}. The policy forbids rolling back by itself.`,
       ),
@@ -58,23 +78,23 @@ function campaignAlarms(campaign: CampaignRecord, seen: Observation): Alarm[] {
   }
   if (campaign.state === "rolling-back" && !lease) {
     alarms.push(
-      critical(
+      alarm(
         "ROLLBACK_INCOMPLETE",
         `Campaign ${campaign.id} is half rolled back, and no run works on it: ${lastRollbackWord(campaign)}.`,
       ),
     );
   }
-  return [...alarms, ...slowRollback(campaign, seen.at)];
+  return [...alarms, ...heldLong(campaign, seen.at), ...slowRollback(campaign, seen.at)];
 }
 
-function overdue(stage: StageRecord, now: number): Alarm[] {
-  const actual = stageMs(stage, now) ?? 0;
-  const { expectedMs } = stage.plan;
-  if (actual <= expectedMs + toleranceMs(expectedMs)) return [];
+function heldLong(campaign: CampaignRecord, now: number): Alarm[] {
+  const limit = policyOf(campaign)?.alarms?.heldForMs;
+  const since = Math.max(...campaign.stages.map(({ finishedAt }) => Date.parse(finishedAt ?? "") || 0));
+  if (campaign.state !== "held" || limit === undefined || now - since <= limit) return [];
   return [
-    warning(
-      "STAGE_OVERDUE",
-      `${stage.name} is over its expected time: ${duration(actual)} so far, ${duration(expectedMs)} expected.`,
+    alarm(
+      "HELD_LONG",
+      `Campaign ${campaign.id} has been held for ${duration(now - since)}; the policy expects it to go on within ${duration(limit)} (upgrade.alarms.heldFor).`,
     ),
   ];
 }
@@ -87,9 +107,10 @@ function slowRollback(campaign: CampaignRecord, now: number): Alarm[] {
   const took = end - Date.parse(rollback.startedAt);
   if (took <= limit) return [];
   return [
-    (rollback.finishedAt ? warning : critical)(
+    alarm(
       "ROLLBACK_OVERDUE",
       `Rolling back ${rollback.finishedAt ? "took" : "is taking"} ${duration(took)}; the policy allows ${duration(limit)} (upgrade.rollback.within).`,
+      rollback.finishedAt ? "warning" : "critical",
     ),
   ];
 }
@@ -116,17 +137,17 @@ function targetAlarms(seen: Observation): Alarm[] {
   const serving = new Set([...(split?.left?.workloads ?? []), ...(split?.right?.workloads ?? [])]);
   const inService = workloads.filter(({ name }) => serving.has(name));
   if (journal.serving && inService.every(({ ready }) => ready === 0)) {
-    alarms.push(critical("NOTHING_SERVES", "No instance in service is ready: nobody is served."));
+    alarms.push(alarm("NOTHING_SERVES", "No instance in service is ready: nobody is served."));
   } else {
     for (const { name, ready, replicas } of inService) {
       if (ready < replicas && !isWorkedOn(name, seen)) {
-        alarms.push(warning("NOT_READY", `${name}: ${ready} of ${replicas} instances are ready.`));
+        alarms.push(alarm("NOT_READY", `${name}: ${ready} of ${replicas} instances are ready.`));
       }
     }
   }
   if (split && splitGeneration !== undefined && (carried?.observedGeneration ?? 0) < splitGeneration) {
     alarms.push(
-      warning(
+      alarm(
         "SPLIT_UNANSWERED",
         `The load balancer has not answered the split that is asked for (${split.ratio} % on the right).`,
       ),
@@ -136,7 +157,7 @@ function targetAlarms(seen: Observation): Alarm[] {
   const suspended = inventory.autoscalers.filter((one) => one.suspended);
   if (over && suspended.length > 0) {
     alarms.push(
-      warning(
+      alarm(
         "ELASTICITY_SUSPENDED",
         `Suspended though no campaign is in hand: autoscaler ${suspended.map(({ name }) => name).join(", ")}.`,
       ),

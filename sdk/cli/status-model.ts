@@ -5,8 +5,9 @@
  * @module
  */
 
+import type { AlarmCode, ProbableCause, Severity } from "../campaign/alarm-catalogue";
 import type { Verdict } from "../campaign/gates";
-import type { CampaignState, PastCampaign, StageState } from "../campaign/journal";
+import type { CampaignState, PastCampaign, ReportRecord, StageState } from "../campaign/journal";
 import type { Intent, ReleaseRef } from "../plan/plan";
 
 export const STATUS_VERSION = 1;
@@ -34,6 +35,8 @@ export interface TargetStatus {
   readonly instances: readonly InstanceStatus[];
   readonly kpis: readonly KpiStatus[];
   readonly alarms: readonly Alarm[];
+  /** Raised by the last campaign's runs, and over. */
+  readonly pastAlarms: readonly Alarm[];
   readonly quarantine: readonly QuarantineStatus[];
   /** What the operator can do now, most likely first; empty if there is nothing to do. */
   readonly next: readonly string[];
@@ -73,6 +76,8 @@ export interface StageStatus {
   readonly soak?: { readonly ofMs: number; readonly leftMs: number };
   readonly detail?: string;
   readonly verdicts: readonly Verdict[];
+  /** What targets and hooks reported of it, the latest last; evidence only. */
+  readonly reports: readonly ReportRecord[];
 }
 
 export interface RollbackStatus {
@@ -153,22 +158,19 @@ export interface KpiSide {
   readonly successPercent?: number;
 }
 
-export type AlarmCode =
-  | "STAGE_OVERDUE"
-  | "ROLLBACK_OVERDUE"
-  | "RUN_LOST"
-  | "STOPPED"
-  | "ROLLBACK_INCOMPLETE"
-  | "NOT_READY"
-  | "NOTHING_SERVES"
-  | "SPLIT_UNANSWERED"
-  | "ELASTICITY_SUSPENDED"
-  | "TARGET_UNREADABLE";
-
+/** One that a run raised says since when, and of what; the others are what this look saw. */
 export interface Alarm {
   readonly code: AlarmCode;
-  readonly severity: "critical" | "warning";
+  /** Perceived severity and probable cause as in ITU-T X.733. */
+  readonly severity: Severity;
+  readonly cause: ProbableCause;
   readonly message: string;
+  readonly campaign?: string;
+  readonly stage?: string;
+  /** Receiver of alarms that it is about. */
+  readonly receiver?: string;
+  readonly raisedAt?: string;
+  readonly clearedAt?: string;
 }
 
 export interface QuarantineStatus {

@@ -58,10 +58,19 @@ function targetText(status: TargetStatus, now: number, page: Page): string {
     instances(status.instances, page),
     listed(
       "ALARMS",
-      status.alarms.map(({ code, severity, message }) => ({
+      status.alarms.map(({ code, severity, message, raisedAt }) => ({
         head: `! ${code}: `,
-        text: message,
-        style: severity === "critical" ? "red" : "yellow",
+        text: `${message}${raisedAt ? ` (${severity}, since ${clock(raisedAt, now)})` : ""}`,
+        style: severity === "critical" || severity === "major" ? "red" : "yellow",
+      })),
+      page,
+    ),
+    listed(
+      "ALARMS THAT ARE OVER",
+      status.pastAlarms.slice(-PAST_SHOWN).map(({ code, message, clearedAt }) => ({
+        head: `  ${code}: `,
+        text: `${message}${clearedAt ? ` (until ${clock(clearedAt, now)})` : ""}`,
+        style: "dim",
       })),
       page,
     ),
@@ -141,7 +150,7 @@ function stages({ stages: all, state: of }: CampaignStatus, inHand: boolean, pag
       stage.state === "skipped" ? "" : duration(stage.expectedMs),
       stage.state === "running" && !inHand ? "" : actual(stage),
       stage.attempts > 0 ? String(stage.attempts) : "",
-      stage.state === "running" && !inHand && stage.soak ? "in its soak" : detail(stage),
+      stage.state === "running" && !inHand && stage.soak ? "in its soak" : withReport(stage),
     ]),
     page,
   );
@@ -151,6 +160,13 @@ function actual({ actualMs, expectedMs }: StageStatus): Cell {
   if (actualMs === undefined) return { text: "" };
   const over = actualMs > expectedMs && actualMs >= 1000;
   return { text: duration(actualMs), ...(over ? { style: "yellow" as const } : {}) };
+}
+
+/** What was last reported of it is evidence beside what was observed. */
+function withReport(stage: StageStatus): string {
+  const last = stage.reports.at(-1);
+  const reported = last && `reported ${last.state}${last.message ? `: ${last.message}` : ""}`;
+  return [detail(stage), reported].filter(Boolean).join("; ");
 }
 
 function detail({ state, step, soak, detail: text }: StageStatus): string {

@@ -5,7 +5,7 @@
  */
 import type { CampaignRecord, JournalData, StageRecord } from "../campaign/journal";
 import type { StagePlan } from "../plan/plan";
-import { alarmsOf, rollbackLimit } from "./alarms";
+import { alarmsOf, pastAlarmsOf, rollbackLimit } from "./alarms";
 import { exitCodeOf } from "./exit-code";
 import type { Observation } from "./observation";
 import { remediesOf } from "./remedies";
@@ -45,6 +45,7 @@ export function statusOf(seen: Observation): TargetStatus {
     instances: instancesOf(seen),
     kpis: seen.kpis ?? [],
     alarms: alarmsOf(seen),
+    pastAlarms: pastAlarmsOf(seen),
     quarantine: quarantineOf(journal),
     next: remediesOf(journal, lease),
     history: journal.history,
@@ -114,6 +115,7 @@ function stageOf(stage: StageRecord, now: number): StageStatus {
     ...(soak ? { soak } : {}),
     ...(detail === undefined ? {} : { detail }),
     verdicts: stage.verdicts ?? [],
+    reports: stage.reports ?? [],
   };
 }
 

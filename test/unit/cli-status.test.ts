@@ -10,6 +10,7 @@ import {
   ago,
   bad,
   campaign,
+  done,
   inventory,
   journal,
   lease,
@@ -48,6 +49,7 @@ describe("issu status: the document", () => {
       "instances",
       "kpis",
       "alarms",
+      "pastAlarms",
       "quarantine",
       "next",
       "history",
@@ -107,20 +109,71 @@ describe("issu status: the document", () => {
 });
 
 describe("issu status: alarms", () => {
-  const withStage = (seconds: number) =>
-    onlyJournal(
-      journal({
-        campaign: campaign({ stages: [stage("gray-50", { state: "running", startedAt: ago(seconds) })] }),
-      }),
-      { lease },
-    );
+  const raised = {
+    code: "STAGE_OVER_EXPECTED",
+    severity: "warning",
+    cause: "response time excessive",
+    campaign: "3",
+    stage: "gray-50",
+    text: "gray-50: its steps are not done after 15 s, 10 s expected",
+    raisedAt: ago(5),
+  } as const;
 
   it("none while all goes well", () => assert.deepEqual(codes(observation()), []));
 
-  it("a stage over its expected time", () => {
-    assert.deepEqual(codes(withStage(11)), [], "times are estimates");
-    assert.deepEqual(codes(withStage(12)), ["STAGE_OVERDUE"]);
-    assert.match(statusOf(withStage(25)).alarms[0]?.message ?? "", /gray-50.*25 s so far, 10 s expected/);
+  it("those that the run raised, and those that are over", () => {
+    const over = { ...raised, code: "GATE_HOLDING", clearedAt: ago(2) } as const;
+    const earlier = { ...over, campaign: "2" };
+    const seen = onlyJournal(journal({ alarms: [earlier, over, raised] }), { lease });
+    const { alarms, pastAlarms } = statusOf(seen);
+    assert.deepEqual(
+      alarms,
+      [{ ...raised, text: undefined, message: raised.text }].map(({ text: _, ...a }) => a),
+    );
+    assert.deepEqual(
+      pastAlarms.map(({ code, clearedAt }) => [code, clearedAt]),
+      [["GATE_HOLDING", ago(2)]],
+    );
+    assert.match(text(seen), /! STAGE_OVER_EXPECTED: gray-50: .*\(warning, since/s);
+    assert.match(text(seen), /ALARMS THAT ARE OVER/);
+    narrow(text(seen));
+  });
+
+  it("each once: what a run raised is not told again by who only looks", () => {
+    const stages = [stage("gray-50", { state: "failed", detail: "no room" })];
+    const stopped = { ...raised, code: "STOPPED", severity: "critical", text: "told by the run" } as const;
+    const seen = onlyJournal(
+      journal({ campaign: campaign({ state: "stopped", stages }), alarms: [stopped] }),
+    );
+    assert.deepEqual(
+      statusOf(seen).alarms.map(({ message }) => message),
+      ["told by the run"],
+    );
+    const interrupted = { ...raised, code: "RUN_INTERRUPTED" } as const;
+    assert.deepEqual(codes(onlyJournal(journal({ alarms: [interrupted] }))), ["RUN_LOST"]);
+  });
+
+  it("a campaign that is held for longer than the policy wants", () => {
+    const held = (seconds: number) =>
+      onlyJournal(
+        journal({
+          campaign: campaign({
+            state: "held",
+            toSpec: { policy: { alarms: { heldForMs: 3_600_000 } } },
+            stages: [done("gray-50", seconds + 10, seconds), stage("gray-100", { state: "skipped" })],
+          }),
+        }),
+      );
+    assert.deepEqual(codes(held(3_599)), []);
+    assert.deepEqual(codes(held(7_200)), ["HELD_LONG"]);
+    assert.match(statusOf(held(7_200)).alarms[0]?.message ?? "", /held for 2 h; .* within 1 h/);
+  });
+
+  it("what targets reported is shown beside what was observed", () => {
+    const reports = [{ state: "done" as const, message: "image is in place", at: ago(2) }];
+    const stages = [stage("gray-50", { state: "running", startedAt: ago(5), step: 0, reports })];
+    const seen = onlyJournal(journal({ campaign: campaign({ stages }) }), { lease });
+    assert.match(text(seen).replaceAll(/\s+/g, " "), /reported done: image is in place/);
   });
 
   it("an open campaign that nobody works on", () => {
