@@ -73,6 +73,11 @@ export class Api {
     return (await this.get<{ items: readonly KubeObject[] }>(path)).items;
   }
 
+  /** Asks for something that is answered and not kept, e.g. a token. */
+  post<T extends object>(path: string, body: object): Promise<T> {
+    return this.#send("POST", path, body) as Promise<T>;
+  }
+
   create(object: KubeObject): Promise<void> {
     return this.#done("POST", collectionOf(object), object);
   }
@@ -143,12 +148,12 @@ export class Api {
   }
 }
 
-/** Path of the collection that an object belongs to; all kinds in use here have regular plurals. */
+/** Path of the collection that an object belongs to; the kinds in use here have the plurals that English would give them. */
 function collectionOf(object: KubeObject): string {
   const { apiVersion = "v1", kind = "" } = object;
   const base = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   const scope = object.metadata.namespace ? `/namespaces/${object.metadata.namespace}` : "";
-  return `${base}${scope}/${kind.toLowerCase()}s`;
+  return `${base}${scope}/${kind.toLowerCase().replace(/y$/, "ie")}s`;
 }
 
 function parsed(text: string): unknown {

@@ -5,7 +5,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { crds } from "pulumi-issu/contract";
+import { campaignRequestBinding, campaignRequestPolicy, crds } from "pulumi-issu/contract";
 import { type Api, type KubeObject, until } from "./api.ts";
 import { nodes } from "./nodes.ts";
 import { stageCrd, stages } from "./stages.ts";
@@ -30,6 +30,7 @@ export async function prepare(api: Api, namespace: string, signal?: AbortSignal)
   await Promise.all([
     ...definitions.map((crd) => established(api, crd.metadata.name, signal)),
     ...(await manifests).map((object) => api.apply(object)),
+    ...[campaignRequestPolicy, campaignRequestBinding].map((object) => api.apply(object)),
   ]);
   await Promise.all(stages().map((stage) => api.apply(stage)));
 }

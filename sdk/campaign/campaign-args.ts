@@ -6,7 +6,7 @@
 import type { RequestBook } from "../contract/requests";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
-import type { PlanRule, ReleaseRef } from "../plan/plan";
+import type { OnFailure, PlanRule, ReleaseRef } from "../plan/plan";
 import type { Approval } from "../policy/upgrade-policy";
 import type { CampaignLog } from "./log";
 import type { OnCallSettings } from "./on-call";
@@ -21,11 +21,7 @@ export interface CampaignArgs<S, I> {
   readonly spec: S;
   readonly goal: ReleaseRef;
   /** What the policy says of failures. */
-  readonly onFailure: {
-    readonly rollBack: boolean;
-    readonly surge: number | "all";
-    readonly fallbackSurge: number;
-  };
+  readonly onFailure: OnFailure;
   /** Where operators ask for an abort, a pause, or approve; nobody can where it is left out. */
   readonly requests?: RequestBook;
   /** Approvals without which a stage does not begin. */

@@ -25,28 +25,28 @@ export function heldBack(
       approvals.some((one) => one.before === stage.name && !isGiven(one, given)),
   );
   if (first < 0) return plan;
-  const missing = approvals.filter((one) => one.before === plan.stages[first]?.name && !isGiven(one, given));
-  const roles = missing.map(({ role }) => role).join(" and ");
-  return from(
-    plan,
-    first,
-    `waits for the approval of ${roles}: issu approve ${target} --stage ${plan.stages[first]?.name} --role ${missing[0]?.role} --reason …`,
-  );
+  const before = plan.stages[first]?.name;
+  const roles = approvals
+    .filter((one) => one.before === before && !isGiven(one, given))
+    .map(({ role }) => role);
+  const why = `waits for the approval of ${roles.join(" and ")}: issu approve ${target} --stage ${before} --role ${roles[0]} --reason …`;
+  return from(plan, first, why, roles);
 }
 
 const isGiven = ({ before, role }: Approval, given: readonly OperatorRequest[]): boolean =>
   given.some((one) => one.stage === before && one.role === role);
 
-function from(plan: Plan, index: number, why: string): Plan {
-  const rest = (stage: StagePlan): StagePlan => ({
-    name: stage.name,
+function from(plan: Plan, index: number, why: string, waitsFor: readonly string[] = []): Plan {
+  const rest = ({ name }: StagePlan, isFirst: boolean): StagePlan => ({
+    name,
     skipped: why,
     heldBack: true,
+    ...(isFirst && waitsFor.length > 0 ? { waitsFor } : {}),
     steps: [],
     soakMs: 0,
     gates: [],
     gateLimitMs: 0,
     expectedMs: 0,
   });
-  return { ...plan, stages: plan.stages.map((stage, i) => (i < index ? stage : rest(stage))) };
+  return { ...plan, stages: plan.stages.map((stage, i) => (i < index ? stage : rest(stage, i === index))) };
 }

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { OperatorRequest } from "../contract/requests";
 import type { CallbackAddress } from "./callback";
 import type { CampaignArgs, Reporter } from "./campaign-args";
 import { CampaignError } from "./errors";
@@ -12,7 +11,7 @@ import { type CampaignRecord, Journal, newStageRecords } from "./journal";
 import { Lease } from "./lease";
 import { wishesFor } from "./request-watch";
 import { type StageOutcome, Underway } from "./underway";
-import { refuseWhatCannotBe, type View, viewOf, willRest } from "./view";
+import { type Asked, refuseWhatCannotBe, type View, viewOf, willRest } from "./view";
 
 export class Session<S, I> {
   private readonly args: CampaignArgs<S, I>;
@@ -81,16 +80,22 @@ export class Session<S, I> {
 
   private async look(): Promise<View> {
     const { target, store } = this.args;
-    const [inventory, journal, requests] = await Promise.all([
+    const [inventory, journal, asked] = await Promise.all([
       target.observe(),
       Journal.read(store, target.id),
       this.asked(),
     ]);
-    return viewOf(this.args, inventory, journal, requests);
+    return viewOf(this.args, inventory, journal, asked);
   }
 
-  private async asked(): Promise<readonly OperatorRequest[]> {
-    return (await this.args.requests?.asked(this.args.target.id)) ?? [];
+  private async asked(): Promise<Asked> {
+    const { requests: book, approvals, target } = this.args;
+    if (!book) return { requests: [] };
+    const [requests, doubt] = await Promise.all([
+      book.asked(target.id),
+      approvals.length > 0 ? book.doubt(target.id) : undefined,
+    ]);
+    return { requests, ...(doubt === undefined ? {} : { doubt }) };
   }
 
   /** Opens the campaign, or takes it up where an earlier run left it; undefined if there is nothing to do. */
@@ -127,12 +132,12 @@ export class Session<S, I> {
       const back = underway(last);
       await back.takeBack({ code, message: reason }, reporter).catch(leaving(back));
     }
-    const requests = await this.asked();
-    const { abort } = wishesFor(journal.unfinished?.id, requests);
+    const asked = await this.asked();
+    const { abort } = wishesFor(journal.unfinished?.id, asked.requests);
     // Who set the version back wants the same, and gets it by the plan.
     if (abort && journal.unfinished && journal.unfinished.from?.release !== goal.release)
       return underway(journal.unfinished).abort(abort, reporter);
-    const view = viewOf(this.args, await target.observe(), journal, requests);
+    const view = viewOf(this.args, await target.observe(), journal, asked);
     this.seen = Promise.resolve(view);
     if (!view.campaign) return undefined;
     refuseWhatCannotBe(view);
@@ -162,7 +167,7 @@ export class Session<S, I> {
     const entered = underway(campaign);
     await entered.takeUp(this.toldBefore);
     await journal.save().catch(leaving(entered));
-    for (const approval of wishesFor(campaign.id, requests).approvals)
+    for (const approval of wishesFor(campaign.id, asked.requests).approvals)
       entered.note(approval, approval.stage ?? name);
     const { intent, from } = view.plan;
     entered.write(

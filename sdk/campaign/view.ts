@@ -5,6 +5,7 @@
  */
 import type { OperatorRequest } from "../contract/requests";
 import type { InCampaign, Plan, StagePlan } from "../plan/plan";
+import type { Problem } from "../policy/problem";
 import type { CampaignArgs } from "./campaign-args";
 import { CampaignError } from "./errors";
 import { heldBack } from "./held-back";
@@ -27,6 +28,12 @@ export interface View {
   readonly occasions: { readonly [stage: string]: Occasion };
 }
 
+/** What operators asked for, and why that may not be believed. */
+export interface Asked {
+  readonly requests: readonly OperatorRequest[];
+  readonly doubt?: string;
+}
+
 /** Nothing was ever to be done. */
 export const NO_OCCASION: Occasion = { campaign: "", version: "" };
 
@@ -34,13 +41,14 @@ export function viewOf<S, I>(
   args: Pick<CampaignArgs<S, I>, "target" | "rule" | "spec" | "goal" | "retry" | "approvals">,
   inventory: I,
   journal: Journal,
-  requests: readonly OperatorRequest[],
+  { requests, doubt }: Asked,
 ): View {
   const { rule, spec, goal } = args;
   const { unfinished } = journal;
   const wishes = wishesFor(unfinished?.id, requests);
   const planned = rule.plan(spec, inventory, unfinished && inCampaign(unfinished));
-  const plan = heldBack(planned, args.target.id, args.approvals, wishes);
+  const held = heldBack(planned, args.target.id, args.approvals, wishes);
+  const plan = doubt === undefined ? held : withProblem(held, { path: "upgrade.approvals", message: doubt });
   const last = journal.data.campaign;
   const campaign =
     !wishes.abort && isSettled(plan, unfinished, goal.release)
@@ -77,6 +85,12 @@ const inCampaign = ({ from, to, stages }: CampaignRecord): InCampaign => ({
   to,
   passed: stages.flatMap(({ name, passed }) => (passed ? [name] : [])),
 });
+
+/** Going back, and staying, need nobody's approval. */
+const withProblem = (plan: Plan, problem: Problem): Plan =>
+  plan.intent === "return" || plan.intent === "none"
+    ? plan
+    : { ...plan, problems: [...plan.problems, problem] };
 
 const isIdle = ({ skipped, steps, soakMs, gates }: StagePlan): boolean =>
   skipped !== undefined || (steps.length === 0 && soakMs === 0 && gates.length === 0);

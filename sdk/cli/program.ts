@@ -8,6 +8,7 @@ import { printCrds } from "./command-crds";
 import { showLog } from "./command-log";
 import { printProtection } from "./command-protection";
 import { showReport } from "./command-report";
+import { makeRequest } from "./command-request";
 import { showStatus } from "./command-status";
 import { exitCodes } from "./exit-code";
 
@@ -16,7 +17,7 @@ const TARGET = "target, like amf or cnf/core/amf";
 /** @param exit told with which code the process is to end, if not with 0. */
 export function program(version: string, exit: (code: number) => void): Command {
   const issu = new Command("issu")
-    .description("Looks at in-service upgrades that pulumi up carries out. Changes nothing.")
+    .description("Looks at in-service upgrades that pulumi up carries out, and takes part in them.")
     .version(version)
     .helpCommand(false)
     .showHelpAfterError("(issu --help, or issu COMMAND --help)");
@@ -39,6 +40,24 @@ export function program(version: string, exit: (code: number) => void): Command 
     .option("--campaign <id>", "another one than the last; of those only the outcome is kept")
     .option("--json", "print the versioned document of docs/cli.md")
     .action((target: string | undefined, options) => showReport(target, options));
+
+  const requests = [
+    ["abort", "stop the campaign in hand at its next safe point and take it back; follows until that is done"],
+    ["pause", "stop the campaign in hand at its next safe point, and stay there"],
+    ["resume", "let a paused campaign go on"],
+    ["approve", "agree to what the campaign in hand waits for"],
+  ] as const;
+  for (const [kind, description] of requests) {
+    const command = withSite(issu.command(kind))
+      .description(`${description}; the cluster knows who asks, and whether they may`)
+      .argument("[target]", `${TARGET}; may be left out if there is one`)
+      .requiredOption("--reason <text>", "why, for whoever reads the log later")
+      .action((target: string | undefined, options) => makeRequest(kind, target, options));
+    if (kind === "approve")
+      command
+        .option("--stage <name>", "stage that waits; the one that does if left out")
+        .option("--role <name>", "role in whose name you approve; the one that is waited for if left out");
+  }
 
   issu
     .command("crds")

@@ -7,6 +7,7 @@ import { Journal } from "../campaign/journal";
 import { storeAt } from "../campaign/store-at";
 import type { Store } from "../contract/store";
 import type { KubernetesConnection } from "../drivers/kubernetes/index.js";
+import type { Address } from "../kinds";
 import { UsageError } from "./usage-error";
 
 /** As given on the command line. */
@@ -25,24 +26,30 @@ export interface Site {
   readonly where: string;
   /** Throws if there is no usable kubeconfig; the cluster itself is not asked. */
   connect(namespace: string): Promise<KubernetesConnection>;
+  /** How to reach a target with these options. */
+  address(target: TargetParts): Address;
 }
 
 /** @param target names the namespace if it is given in full. */
 export async function openSite(options: SiteOptions, target?: string): Promise<Site> {
   const { namespace, kubeconfig, context, journal } = options;
+  const credentials = {
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    ...(context === undefined ? {} : { context }),
+  };
+  const address = (parts: TargetParts): Address => ({ ...parts, ...credentials });
   const connect = async (at: string | undefined) => {
     const kubernetes = await import("../drivers/kubernetes/index.js");
     return kubernetes.connect({
       ...(at === undefined ? {} : { namespace: at }),
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      ...(context === undefined ? {} : { context }),
+      ...credentials,
     });
   };
   if (journal !== undefined && journal !== "kubernetes") {
     const store = storeAt(journal, () => {
       throw new Error("unreachable");
     });
-    return { store, where: journal, connect };
+    return { store, where: journal, connect, address };
   }
   const { KubernetesStore } = await import("../drivers/kubernetes/index.js");
   const connection = await connect(partsOf(target ?? "")?.namespace ?? namespace);
@@ -50,6 +57,7 @@ export async function openSite(options: SiteOptions, target?: string): Promise<S
     store: storeAt(journal, () => new KubernetesStore(connection)),
     where: `namespace ${connection.namespace} of ${connection.server}`,
     connect,
+    address,
   };
 }
 

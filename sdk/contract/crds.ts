@@ -5,7 +5,7 @@
  * @module
  */
 import { CONTRACT_VERSION, GROUP } from "./names";
-import { campaignRequestCrd } from "./request-resources";
+import { campaignRequestBinding, campaignRequestCrd, campaignRequestPolicy } from "./request-resources";
 
 type Schema = Record<string, unknown>;
 
@@ -135,3 +135,6 @@ export const dialTestCrd = crd(
 );
 
 export const crds = [subscriberSplitCrd, dialTestCrd, campaignRequestCrd] as const;
+
+/** All that a site installs once. */
+export const definitions = [...crds, campaignRequestPolicy, campaignRequestBinding] as const;

@@ -8,7 +8,7 @@ import type { RequestBook } from "../contract/requests";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { cnfRule } from "../plan/cnf";
-import type { PlanRule, ReleaseRef } from "../plan/plan";
+import type { OnFailure, PlanRule, ReleaseRef } from "../plan/plan";
 import { checkCnf } from "../policy/cnf";
 import type { CnfSpec } from "../policy/cnf-spec";
 import type { Problem } from "../policy/problem";
@@ -39,6 +39,8 @@ export interface Kind {
   ): { readonly problems: readonly Problem[]; readonly declared?: Declared };
   /** What a program needs to keep a version declared that is not its own. */
   live(spec: unknown): object;
+  /** What the policy that a spec was planned with says of failures. */
+  onFailure(spec: unknown): OnFailure;
   /** The parts of a version, by the names the driver knows them by. */
   parts(spec: unknown): readonly string[];
   readonly rule: PlanRule<never, never>;
@@ -50,7 +52,14 @@ export interface Kind {
   }>;
 }
 
+/** Specs carry their policy, whatever they are of. */
+function onFailure(spec: unknown): OnFailure {
+  const { rollback, surge } = (spec as { policy: ResolvedPolicy }).policy;
+  return { rollBack: rollback.onFailure, surge: rollback.surge, fallbackSurge: surge };
+}
+
 const cnf: Kind = {
+  onFailure,
   live(spec) {
     const { version, release, components } = (spec as { cnf: CnfSpec }).cnf;
     return { version, release, components };

@@ -46,6 +46,8 @@ export interface StagePlan {
   readonly holds?: boolean;
   /** The campaign is held before this stage: its turn, and that of what precedes it, is yet to come. */
   readonly heldBack?: boolean;
+  /** Roles whose approval it waits for (ESC-21). */
+  readonly waitsFor?: readonly string[];
 }
 
 /** A version with its content; what a campaign goes from and to. */
@@ -76,6 +78,15 @@ export interface Plan {
   readonly warnings: readonly string[];
   /** What must be mended first; the campaign does not start (ESC-03, ESC-05). */
   readonly problems: readonly Problem[];
+}
+
+/** What a policy says of failures. */
+export interface OnFailure {
+  readonly rollBack: boolean;
+  /** Instances above the declared number while rolling back. */
+  readonly surge: number | "all";
+  /** Those that are tried where there is no room for them. */
+  readonly fallbackSurge: number;
 }
 
 /** A campaign that did not end yet. */

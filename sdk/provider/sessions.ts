@@ -92,11 +92,7 @@ async function make(
     log: new LogFile(target.id),
     spec: declared.declared.spec as never,
     goal: declared.declared.goal,
-    onFailure: {
-      rollBack: policy.rollback.onFailure,
-      surge: policy.rollback.surge,
-      fallbackSurge: policy.surge,
-    },
+    onFailure: kind.onFailure(declared.declared.spec),
     onCall: {
       overExpected: policy.alarms.overExpected,
       rollbackWithinMs: policy.rollback.withinMs,

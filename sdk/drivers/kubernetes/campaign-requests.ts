@@ -46,8 +46,8 @@ export class KubernetesRequests implements RequestBook {
   async asked(target: string, signal?: AbortSignal): Promise<readonly OperatorRequest[]> {
     const { api, namespace } = this.connection;
     try {
-      const limits = { signal, deadline: Date.now() + PATIENCE_MS };
-      const { items } = await retrying(limits, "reading requests", () =>
+      const limits = { deadline: Date.now() + PATIENCE_MS, ...(signal ? { signal } : {}) };
+      const { items } = await retrying(limits, `reading what was asked of ${target}`, () =>
         api.get<KubeList<CampaignRequest>>(paths.requests(namespace), {}, signal),
       );
       return items

@@ -1,0 +1,15 @@
+import { kinds } from "../kinds";
+import { partsOf, type Site } from "./site";
+import { UsageError } from "./usage-error";
+
+/** Reaches a target by its name. @throws UsageError for a kind that this version does not know. */
+export async function reach(site: Site, target: string) {
+  const parts = partsOf(target);
+  const kind = parts && kinds[parts.kind];
+  if (!parts || !kind) {
+    throw new UsageError(
+      `${target}: expected a target of one of the kinds ${Object.keys(kinds).join(", ")}. It was upgraded by another version of pulumi-issu; use that one's issu.`,
+    );
+  }
+  return { kind, ...(await kind.connect(site.address(parts))) };
+}
