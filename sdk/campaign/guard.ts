@@ -26,9 +26,9 @@ export async function mayDelete(
   version: GuardedVersion,
   workloadsOf: (spec: unknown) => readonly string[],
 ): Promise<{ readonly allowed: boolean; readonly why: string }> {
-  const journal = await Journal.read(store, target.id).catch(() => undefined);
-  if (!journal)
-    return { allowed: false, why: "whether it is needed can't be told: the journal can't be read" };
+  const journal = await Journal.read(store, target.id).catch((error: Error) => error);
+  if (journal instanceof Error)
+    return { allowed: false, why: `whether it is needed can't be told: ${journal.message}` };
   // Parts that the version in service shares stay, and are guarded with that one (GRY-12).
   const { serving } = journal.data;
   const stay = serving && serving.release !== version.release ? workloadsOf(serving.spec) : [];

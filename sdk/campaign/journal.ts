@@ -9,7 +9,9 @@ import type { OperatorRequest } from "../contract/requests";
 import type { Store } from "../contract/store";
 import type { Intent, ReleaseRef, StagePlan } from "../plan/plan";
 import type { AlarmRecord } from "./alarms";
+import type { AuditEntry } from "./audit";
 import type { Verdict } from "./gates";
+import { JournalError, rebuildHint } from "./journal-error";
 
 export const JOURNAL_VERSION = 1;
 
@@ -125,6 +127,8 @@ export interface JournalData {
   alarms?: readonly AlarmRecord[];
   quarantine: QuarantineRecord[];
   history: PastCampaign[];
+  /** What people did to lease and journal. */
+  audit?: AuditEntry[];
 }
 
 const HISTORY_KEPT = 50;
@@ -142,7 +146,11 @@ export class Journal {
     this.revision = revision;
   }
 
-  /** Reads it; a target without one gets an empty one that is not written until something happens. */
+  /**
+   * Reads it; a target without one gets an empty one that is not written until something happens.
+   *
+   * @throws JournalError `JOURNAL_DAMAGED`; Error if a later version wrote it; as the store.
+   */
   static async read(store: Store, target: string): Promise<Journal> {
     const document = await store.read(target);
     if (!document) {
@@ -152,13 +160,7 @@ export class Journal {
         undefined,
       );
     }
-    const data = JSON.parse(document.text) as JournalData;
-    if (data.schemaVersion > JOURNAL_VERSION) {
-      throw new Error(
-        `the journal of ${target} has schema ${data.schemaVersion}, this version of pulumi-issu reads up to ${JOURNAL_VERSION}: upgrade pulumi-issu`,
-      );
-    }
-    return new Journal(store, data, document.revision);
+    return new Journal(store, parsed(document.text, target), document.revision);
   }
 
   /**
@@ -220,6 +222,36 @@ export class Journal {
     });
     this.data.history.splice(0, Math.max(0, this.data.history.length - HISTORY_KEPT));
   }
+}
+
+function parsed(text: string, target: string): JournalData {
+  const damaged = (what: string, cause?: unknown) =>
+    new JournalError(
+      "JOURNAL_DAMAGED",
+      `the journal of ${target} can't be read: ${what}. If there is a backup of it that is not older, restore that. ${rebuildHint(target)}`,
+      { cause },
+    );
+  let data: Partial<JournalData> | null;
+  try {
+    data = JSON.parse(text) as Partial<JournalData> | null;
+  } catch (error) {
+    throw damaged(
+      text === "" ? "got nothing, expected JSON" : `got ${text.length} characters that are no JSON`,
+      error,
+    );
+  }
+  const { schemaVersion, target: of, history, quarantine } = data ?? {};
+  if (typeof schemaVersion !== "number")
+    throw damaged("got no schemaVersion, expected a journal of pulumi-issu");
+  if (schemaVersion > JOURNAL_VERSION) {
+    throw new Error(
+      `the journal of ${target} has schema ${schemaVersion}, this version of pulumi-issu reads up to ${JOURNAL_VERSION}: upgrade pulumi-issu`,
+    );
+  }
+  if (of !== target) throw damaged(`got the journal of ${String(of)}`);
+  if (!Array.isArray(history) || !Array.isArray(quarantine))
+    throw damaged("got no history and quarantine, expected lists");
+  return data as JournalData;
 }
 
 export function newStageRecords(stages: readonly StagePlan[]): StageRecord[] {

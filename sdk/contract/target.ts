@@ -53,6 +53,14 @@ export class TargetError extends Error {
   }
 }
 
+/** What campaigns left on a target, by which a lost journal is noticed. */
+export interface Traces {
+  /** Highest epoch under which anything on it was written; 0 if none was. */
+  readonly epoch: number;
+  /** What shows that a campaign is between two versions, in words for people; empty if nothing does. */
+  readonly underway: readonly string[];
+}
+
 export interface Target<Inventory = unknown> {
   /** Names the target across runs, e.g. `cnf/core/amf`; the journal is kept under it. */
   readonly id: string;
@@ -83,4 +91,15 @@ export interface Target<Inventory = unknown> {
    * @returns undefined if the target can't tell, which callers take for yes.
    */
   carries(release: string): Promise<boolean | undefined>;
+
+  /** Looks for what campaigns left; nothing is changed. @throws as `observe` */
+  traces(signal?: AbortSignal): Promise<Traces>;
+
+  /**
+   * Puts an epoch on everything that a campaign writes, so that nobody with an earlier one can write it any more. Done once
+   * by whoever took the lease, before anything is read that decisions are made from.
+   *
+   * @throws TargetError `STALE_EPOCH` if a later campaign was here; as `observe`
+   */
+  fence(epoch: number, signal?: AbortSignal): Promise<void>;
 }

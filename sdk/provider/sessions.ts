@@ -9,6 +9,7 @@ import { failureOf } from "../campaign/errors";
 import { LogFile } from "../campaign/log-file";
 import { Session } from "../campaign/session";
 import { storeAt } from "../campaign/store-at";
+import { TargetStore } from "../campaign/target-store";
 import type { RequestBook } from "../contract/requests";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
@@ -61,7 +62,14 @@ export async function reach(
   const kind = kinds[inputs.kind];
   if (!kind) throw new Error(`kind: got ${inputs.kind}, expected one of ${Object.keys(kinds).join(", ")}`);
   const { target, clusterStore, requests } = await kind.connect(inputs);
-  return { target, requests, store: storeAt(inputs.journal, () => clusterStore) };
+  return {
+    target,
+    requests,
+    store: new TargetStore(
+      storeAt(inputs.journal, () => clusterStore),
+      target,
+    ),
+  };
 }
 
 async function make(

@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import type { Action, ActionContext, Target } from "pulumi-issu/contract";
 import { annotations, labels } from "pulumi-issu/contract";
+import { askToDrain } from "#sdk/drivers/kubernetes/actions/drain.js";
+import { PATIENCE } from "#sdk/drivers/kubernetes/cnf-context.js";
 import { cnfTarget, connect, KubernetesStore } from "#sdk/drivers/kubernetes/index.js";
 import type { Inventory } from "#sdk/drivers/kubernetes/inventory.js";
+import type { Pod } from "#sdk/drivers/kubernetes/objects.js";
 import { Api, type KubeObject, until } from "../../lab/cluster/api.ts";
 import { type Lab, startLab } from "../../lab/lab.ts";
 import { writesSince } from "../support/audit.ts";
@@ -273,6 +276,47 @@ describe("Kubernetes driver on a real control plane", () => {
       await rejects(perform(scale(5, 4)), "STALE_EPOCH");
       epoch = 5;
       assert.equal((await target.observe()).workloads[0]?.replicas, 4);
+    });
+
+    it("whoever takes over shuts the one before out of everything, before touching any of it", async () => {
+      const traces = await target.traces();
+      assert.equal(traces.epoch, 5);
+      assert.deepEqual(traces.underway, ["autoscaler amf-gsu is suspended"]);
+      await target.fence(6);
+      assert.equal((await target.traces()).epoch, 6);
+      await target.fence(6);
+      await rejects(target.fence(5), "STALE_EPOCH");
+      const since = Date.now();
+      assert.equal(epoch, 5);
+      const restore = { action: "restore-autoscaler", object: "hpa/amf-gsu", args: { workload: WORKLOAD } };
+      const dial = {
+        action: "dial-test",
+        object: `split/${NAMESPACE}/amf`,
+        args: { subscribers: ["imsi-001010000000001"], side: "left", withinMs: 5_000 },
+      };
+      for (const action of [split({ left, ratio: 10 }), scale(5, 4), scale(3, 4), restore, dial]) {
+        await rejects(perform(action), "STALE_EPOCH");
+      }
+      const [pod] = (await pods()) as unknown as Pod[];
+      assert.ok(pod);
+      const { api: asOperator } = connect({ kubeconfig: lab.operatorKubeconfigPath });
+      const cnf = { api: asOperator, name: "amf", namespace: NAMESPACE, patience: PATIENCE };
+      const limits = { deadline: Date.now() + 5_000 };
+      await rejects(askToDrain(cnf, pod, 5, limits), "STALE_EPOCH");
+      const accepted = (await writesSince(lab.auditLogPath, since)).filter(
+        ({ responseStatus }) => (responseStatus?.code ?? 0) < 300,
+      );
+      assert.deepEqual(accepted, []);
+      // Without our own looking first: the API server refuses a split of an earlier epoch itself.
+      await assert.rejects(
+        api.patch(`/apis/pulumi-issu.dev/v1alpha1/namespaces/${NAMESPACE}/subscribersplits/amf`, {
+          spec: { epoch: 5 },
+        }),
+        /stale epoch/,
+      );
+      epoch = 6;
+      await perform(split({ left, ratio: 0 }));
+      await perform(scale(4, 4));
     });
 
     it("drains those with the fewest sessions, and none is lost", async () => {

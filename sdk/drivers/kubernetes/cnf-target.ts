@@ -12,6 +12,7 @@ import {
   type KpiCount,
   type Target,
   TargetError,
+  type Traces,
 } from "../../contract/target";
 import { restoreAutoscaler, suspendAutoscaler } from "./actions/autoscaler";
 import { dialTest } from "./actions/dial-test";
@@ -26,6 +27,7 @@ import type { Inventory } from "./inventory";
 import { isAlive, isReady, type KubeObject, type Pod, paths } from "./objects";
 import { observe } from "./observe";
 import { countsOf, Scraper } from "./scrape";
+import { fenceOff, traces } from "./traces";
 import { waitUntil } from "./wait";
 import { Watched } from "./watched";
 
@@ -104,6 +106,14 @@ class CnfTarget implements Target<Inventory> {
 
   carries(workload: string): Promise<boolean | undefined> {
     return carries(this.cnf, workload);
+  }
+
+  traces(signal?: AbortSignal): Promise<Traces> {
+    return traces(this.cnf, signal);
+  }
+
+  fence(epoch: number, signal?: AbortSignal): Promise<void> {
+    return fenceOff(this.cnf, epoch, signal);
   }
 
   /** Four samples a second must not list the pods four times a second. */

@@ -6,7 +6,9 @@
  */
 import { TargetError } from "../../contract/target";
 import type { Api } from "./api";
+import type { Cnf } from "./cnf-context";
 import { type KubeObject, marks } from "./objects";
+import { splitOf } from "./read-split";
 
 /** @throws TargetError `STALE_EPOCH` if a later campaign has written here. */
 export function checkEpoch(
@@ -17,6 +19,17 @@ export function checkEpoch(
 ): void {
   const seen = Number(object.metadata.annotations?.[mark] ?? 0);
   if (seen > epoch) throw staleEpoch(name, epoch, seen);
+}
+
+/**
+ * For objects that can't be marked beforehand: whether a later campaign has put its epoch on the split.
+ *
+ * @throws TargetError `STALE_EPOCH`
+ */
+export async function checkSplitEpoch(cnf: Cnf, epoch: number): Promise<void> {
+  const split = await splitOf(cnf, (path) => cnf.api.get(path));
+  const seen = split?.spec.epoch ?? 0;
+  if (seen > epoch) throw staleEpoch(`split/${cnf.name}`, epoch, seen);
 }
 
 export function staleEpoch(name: string, epoch: number, seen?: number): TargetError {

@@ -16,6 +16,7 @@ import { type Action, type ActionContext, TargetError } from "../../../contract/
 import { choiceArg, countArg, nameIn, textsArg } from "../arguments";
 import type { Cnf } from "../cnf-context";
 import { isAlreadyThere, isNotFound } from "../errors";
+import { checkSplitEpoch } from "../fence";
 import { mask } from "../mask";
 import { type KubeList, type KubeObject, paths } from "../objects";
 import { retrying } from "../retry";
@@ -31,7 +32,7 @@ interface DialTest extends KubeObject {
 /** Failures named in a message; the rest is counted. */
 const NAMED = 10;
 
-/** @throws TargetError `DIAL_TEST_FAILED`, `NO_LOAD_BALANCER`, `NO_CONTRACT`, `TIMEOUT`, `ABORTED` */
+/** @throws TargetError `DIAL_TEST_FAILED`, `STALE_EPOCH`, `NO_LOAD_BALANCER`, `NO_CONTRACT`, `TIMEOUT`, `ABORTED` */
 export async function dialTest(cnf: Cnf, action: Action, context: ActionContext): Promise<string> {
   const withinMs = countArg(action, "withinMs");
   const spec: DialTestSpec = {
@@ -63,6 +64,7 @@ async function start(cnf: Cnf, spec: DialTestSpec, context: ActionContext): Prom
     const before = await retrying(context, "reading dial tests", () =>
       cnf.api.get<KubeList<DialTest>>(path, { labelSelector: `${labels.cnf}=${cnf.name}` }),
     );
+    await retrying(context, "reading the split", () => checkSplitEpoch(cnf, context.epoch));
     const prefix = `${cnf.name}-${context.epoch}-`;
     const attempt =
       1 +
@@ -87,7 +89,8 @@ async function start(cnf: Cnf, spec: DialTestSpec, context: ActionContext): Prom
           if (!isAlreadyThere(error)) throw error;
         }),
     );
-    for (const { metadata } of before.items) {
+    for (const { metadata, spec: of } of before.items) {
+      if (of.epoch > context.epoch) continue;
       await retrying(context, `removing dial test ${metadata.name}`, () =>
         cnf.api.delete(paths.dialTests(cnf.namespace, metadata.name)),
       ).catch((error) => {

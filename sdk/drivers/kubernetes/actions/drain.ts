@@ -7,7 +7,7 @@ import { annotations } from "../../../contract/names";
 import type { CarryingInstance } from "../../../contract/subscriber-split";
 import type { Cnf } from "../cnf-context";
 import { isNotFound } from "../errors";
-import { checkEpoch } from "../fence";
+import { checkEpoch, checkSplitEpoch } from "../fence";
 import { isReady, marks, type Pod, paths } from "../objects";
 import { type Limits, retrying } from "../retry";
 
@@ -18,27 +18,34 @@ const LOW_COST = "-1000";
 
 /** @throws TargetError `STALE_EPOCH` if a later campaign asked this pod already. */
 export async function askToDrain(cnf: Cnf, pod: Pod, epoch: number, limits: Limits): Promise<void> {
-  checkEpoch(pod, epoch, `pod/${pod.metadata.name}`, annotations.drain);
-  await annotate(cnf, pod, limits, { [annotations.drain]: String(epoch), [marks.deletionCost]: LOW_COST });
+  const values = { [annotations.drain]: String(epoch), [marks.deletionCost]: LOW_COST };
+  await annotate(cnf, pod, epoch, limits, values);
 }
 
 export async function takeBackDrain(cnf: Cnf, pod: Pod, epoch: number, limits: Limits): Promise<void> {
-  checkEpoch(pod, epoch, `pod/${pod.metadata.name}`, annotations.drain);
-  await annotate(cnf, pod, limits, { [annotations.drain]: null, [marks.deletionCost]: null });
+  await annotate(cnf, pod, epoch, limits, { [annotations.drain]: null, [marks.deletionCost]: null });
 }
 
 async function annotate(
   cnf: Cnf,
   pod: Pod,
+  epoch: number,
   limits: Limits,
   values: { readonly [key: string]: string | null },
 ): Promise<void> {
   const { name, uid } = pod.metadata;
+  const path = paths.pods(cnf.namespace, name);
   try {
-    // With the uid as precondition: a StatefulSet's next pod would have the same name.
-    await retrying(limits, `annotating pod/${name}`, () =>
-      cnf.api.merge(paths.pods(cnf.namespace, name), { metadata: { uid, annotations: values } }),
-    );
+    await retrying(limits, `annotating pod/${name}`, async () => {
+      const now = await cnf.api.get<Pod>(path);
+      // A StatefulSet's next pod has the same name.
+      if (now.metadata.uid !== uid) return;
+      checkEpoch(now, epoch, `pod/${name}`, annotations.drain);
+      // A pod that nobody drained yet bears no epoch; the split does, from the moment that somebody took the lease.
+      await checkSplitEpoch(cnf, epoch);
+      const { resourceVersion } = now.metadata;
+      await cnf.api.merge(path, { metadata: { uid, resourceVersion, annotations: values } });
+    });
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }

@@ -1,0 +1,143 @@
+/**
+ * What campaigns left on a network function: epochs on all that they write, and signs of one that is under way.
+ *
+ * @module
+ */
+import { annotations, labels } from "../../contract/names";
+import type { SubscriberSplit } from "../../contract/subscriber-split";
+import type { Traces } from "../../contract/target";
+import type { Query } from "./api";
+import type { Cnf } from "./cnf-context";
+import { ApiError, isNotFound } from "./errors";
+import { claim, staleEpoch } from "./fence";
+import {
+  type Autoscaler,
+  type Deployment,
+  type KubeList,
+  type Metadata,
+  marks,
+  type Pod,
+  paths,
+} from "./objects";
+import { inParallel } from "./parallel";
+import { splitOf } from "./read-split";
+import { type Limits, retrying } from "./retry";
+
+interface Written {
+  readonly split: (SubscriberSplit & { readonly metadata: Metadata }) | undefined;
+  readonly deployments: readonly Deployment[];
+  /** Those that scale one of them, or did until a campaign suspended them. */
+  readonly autoscalers: readonly Autoscaler[];
+}
+
+/** How long reading and fencing go on against an API server that fails for a moment. */
+const PATIENCE_MS = 5_000;
+
+const limitsOf = (signal: AbortSignal | undefined): Limits => ({
+  signal,
+  deadline: Date.now() + PATIENCE_MS,
+});
+
+const markOf = ({ annotations: of }: Metadata, mark: string): number => Number(of?.[mark] ?? 0) || 0;
+
+/** @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `ABORTED` */
+export async function traces(cnf: Cnf, signal?: AbortSignal): Promise<Traces> {
+  const limits = limitsOf(signal);
+  const [{ split, deployments, autoscalers }, pods] = await Promise.all([
+    written(cnf, limits),
+    retrying(limits, "reading instances", () =>
+      cnf.api.get<KubeList<Pod>>(
+        paths.pods(cnf.namespace),
+        { labelSelector: `${labels.cnf}=${cnf.name}` },
+        signal,
+      ),
+    ),
+  ]);
+  const suspended = autoscalers.filter(
+    ({ metadata }) => metadata.annotations?.[marks.suspendedFrom] !== undefined,
+  );
+  const draining = pods.items.filter(({ metadata }) => markOf(metadata, annotations.drain) > 0);
+  const { left, right, ratio } = split?.spec ?? {};
+  return {
+    epoch: Math.max(
+      0,
+      split?.spec.epoch ?? 0,
+      ...deployments.map(({ metadata }) => markOf(metadata, marks.epoch)),
+      ...autoscalers.map(({ metadata }) => markOf(metadata, marks.epoch)),
+      ...draining.map(({ metadata }) => markOf(metadata, annotations.drain)),
+    ),
+    underway: [
+      ...(left && right
+        ? [`${left.version} and ${right.version} serve side by side, ${ratio} % on ${right.version}`]
+        : []),
+      ...suspended.map(({ metadata }) => `autoscaler ${metadata.name} is suspended`),
+      ...(draining.length > 0 ? [`${draining.length} instances were asked to drain`] : []),
+    ],
+  };
+}
+
+/**
+ * Puts the epoch on split, workloads and autoscalers. From then on a split of a lower one is refused by the API server
+ * itself, and so is every write that builds on an object as it was before.
+ *
+ * @throws TargetError `STALE_EPOCH`, `UNREACHABLE`, `UNAUTHORIZED`, `ABORTED`
+ */
+export async function fenceOff(cnf: Cnf, epoch: number, signal?: AbortSignal): Promise<void> {
+  const { api, namespace } = cnf;
+  const limits = limitsOf(signal);
+  const { split, deployments, autoscalers } = await written(cnf, limits);
+  const mark = (path: string, what: string) => () =>
+    retrying(limits, `fencing ${what}`, () => claim(api, path, epoch, what)).catch((error) => {
+      if (!isNotFound(error)) throw error; // gone meanwhile: nothing to be written any more
+    });
+  const all = [
+    ...(split ? [() => fenceSplit(cnf, epoch, limits)] : []),
+    ...deployments.map(({ metadata }) =>
+      mark(paths.deployments(namespace, metadata.name), `deployment/${metadata.name}`),
+    ),
+    ...autoscalers.map(({ metadata }) =>
+      mark(paths.autoscalers(namespace, metadata.name), `hpa/${metadata.name}`),
+    ),
+  ];
+  await inParallel(all, (one) => one().then(() => undefined));
+}
+
+async function fenceSplit(cnf: Cnf, epoch: number, limits: Limits): Promise<void> {
+  const path = paths.splits(cnf.namespace, cnf.name);
+  const what = `split/${cnf.name}`;
+  await retrying(limits, `fencing ${what}`, async () => {
+    const split = await cnf.api.get<SubscriberSplit & { readonly metadata: Metadata }>(path);
+    if (split.spec.epoch > epoch) throw staleEpoch(what, epoch, split.spec.epoch);
+    if (split.spec.epoch === epoch) return;
+    await cnf.api
+      .merge(path, { metadata: { resourceVersion: split.metadata.resourceVersion }, spec: { epoch } })
+      .catch((error) => {
+        if (error instanceof ApiError && error.status === 422 && /stale epoch/.test(error.message))
+          throw staleEpoch(what, epoch);
+        throw error;
+      });
+  }).catch((error) => {
+    if (!isNotFound(error)) throw error;
+  });
+}
+
+async function written(cnf: Cnf, limits: Limits): Promise<Written> {
+  const { api, namespace, name } = cnf;
+  const read = <T>(path: string, query?: Query): Promise<T> =>
+    retrying(limits, "looking for traces", () => api.get<T>(path, query, limits.signal));
+  const [split, deployments, autoscalers] = await Promise.all([
+    splitOf(cnf, read),
+    read<KubeList<Deployment>>(paths.deployments(namespace), { labelSelector: `${labels.cnf}=${name}` }),
+    read<KubeList<Autoscaler>>(paths.autoscalers(namespace)),
+  ]);
+  const ours = new Set(deployments.items.map(({ metadata }) => metadata.name));
+  return {
+    split: split as Written["split"],
+    deployments: deployments.items,
+    autoscalers: autoscalers.items.filter(
+      ({ metadata, spec }) =>
+        ours.has(metadata.annotations?.[marks.suspendedFrom] ?? spec.scaleTargetRef.name) ||
+        metadata.annotations?.[marks.suspendedBy] === name,
+    ),
+  };
+}
