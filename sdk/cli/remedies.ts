@@ -30,12 +30,21 @@ export function remediesOf(journal: JournalData, lease: HeldLease | undefined): 
       return [`pulumi up: goes on${failed ? ` with ${failed.name}` : ""} once the cause is mended.`, back];
     }
     case "held":
-      return ["To go on, raise upgrade.gray.holdAt (or remove it) and run pulumi up.", back];
+      return [goesOn(campaign), back, `issu abort ${journal.target} --reason …: takes it back now.`];
     case "rolled-back":
       return afterRollback(campaign, journal);
     default:
       return [];
   }
+}
+
+/** What a held campaign waits for. */
+function goesOn({ stages }: CampaignRecord): string {
+  const waiting = stages.find(({ plan }) => plan.heldBack);
+  const why = waiting?.plan.skipped ?? "";
+  return waiting?.plan.waitsFor || why.startsWith("paused")
+    ? `It ${why}; then pulumi up goes on.`.replace("It paused", "It is paused")
+    : "To go on, raise upgrade.gray.holdAt (or remove it) and run pulumi up.";
 }
 
 function wayBack({ from }: CampaignRecord): string {
