@@ -124,7 +124,10 @@ describe("the issu command", () => {
     const { out } = await run("crds", "-o", "json");
     const list = JSON.parse(out);
     assert.equal(list.kind, "List");
-    assert.ok(list.items.every((item: { kind: string }) => item.kind === "CustomResourceDefinition"));
+    assert.deepEqual(
+      [...new Set(list.items.map((item: { kind: string }) => item.kind))],
+      ["CustomResourceDefinition", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"],
+    );
     const yaml = await run("crds");
     assert.equal(yaml.out.split("---\n").length, list.items.length);
     assert.match(yaml.out, /name: subscribersplits\.pulumi-issu\.dev/);
