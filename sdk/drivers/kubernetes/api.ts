@@ -5,8 +5,9 @@
  */
 import * as http from "node:http";
 import * as https from "node:https";
-import { ApiError, byPolicy, UnreachableError, unreachable } from "./errors";
+import { ApiError, byPolicy, isForbidden, UnreachableError, unreachable } from "./errors";
 import type { Endpoint } from "./kubeconfig";
+import { describeRight, missingRights, NEEDED } from "./rights";
 
 /** Name under which our writes are recorded in `managedFields`; Pulumi's own server-side apply has another. */
 export const FIELD_MANAGER = "pulumi-issu";
@@ -200,7 +201,10 @@ export class Api {
     this.compareClocks(response.headers.date, began);
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
-    throw this.refusal(sent, status, await this.text(response, sent.signal), response.headers["retry-after"]);
+    throw await this.explained(
+      sent,
+      this.refusal(sent, status, await this.text(response, sent.signal), response.headers["retry-after"]),
+    );
   }
 
   /** @param began when the request was sent, by our clock. */
@@ -215,6 +219,21 @@ export class Api {
   private away(error: NodeJS.ErrnoException): UnreachableError {
     this.lastAway = Date.now();
     return error instanceof UnreachableError ? error : unreachable(this.server, error);
+  }
+
+  /** A missing right seldom comes alone: whoever has to grant them is told all of them. */
+  private async explained(sent: Sent, error: ApiError): Promise<ApiError> {
+    const namespace = /\/namespaces\/([^/]+)\//.exec(sent.path)?.[1];
+    if (!isForbidden(error) || namespace === undefined) return error;
+    const missing = await missingRights(this, decodeURIComponent(namespace), NEEDED);
+    if (missing.length === 0) return error;
+    const all = missing.map(describeRight).join(", ");
+    return new ApiError(
+      error.status,
+      error.reason,
+      `the Kubernetes API at ${this.server} does not permit ${sent.method} ${sent.path}. The kubeconfig's user lacks these rights in namespace ${namespace}: ${all}. Grant them: Role issu-operator of docs/rbac.yaml has all that a campaign needs.`,
+      { retryAfterMs: error.retryAfterMs, justBack: error.transient },
+    );
   }
 
   private refusal(sent: Sent, status: number, body: string, retryAfter?: string): ApiError {

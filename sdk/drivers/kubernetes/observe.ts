@@ -6,7 +6,6 @@
 import { metricLabels, metrics } from "../../contract/kpis";
 import { annotations, labels } from "../../contract/names";
 import type { SubscriberSplit } from "../../contract/subscriber-split";
-import { TargetError } from "../../contract/target";
 import type { Query } from "./api";
 import { spareInstances } from "./capacity";
 import type { Cnf } from "./cnf-context";
@@ -44,22 +43,11 @@ const SCRAPE_MS = 1_500;
 
 /** @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `ABORTED` */
 export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<Inventory> {
-  const missing = missingRights(cnf.api, cnf.namespace, NEEDED).then((all) => all.map(describeRight));
-  try {
-    const inventory = await look(cnf, scraper, signal);
-    const missingRights = await missing;
-    return missingRights.length === 0 ? inventory : { ...inventory, missingRights };
-  } catch (error) {
-    if (!isForbidden(error)) throw error;
-    // One right refused, all that are missing told.
-    const all = await missing;
-    if (all.length === 0) throw error;
-    throw new TargetError(
-      "UNAUTHORIZED",
-      `the kubeconfig's user lacks rights in namespace ${cnf.namespace} of ${cnf.api.server}: ${all.join(", ")}. Grant them: Role issu-operator of docs/rbac.yaml has all that a campaign needs.`,
-      { cause: error },
-    );
-  }
+  const [inventory, missing] = await Promise.all([
+    look(cnf, scraper, signal),
+    missingRights(cnf.api, cnf.namespace, NEEDED),
+  ]);
+  return missing.length === 0 ? inventory : { ...inventory, missingRights: missing.map(describeRight) };
 }
 
 async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<Inventory> {
