@@ -110,7 +110,8 @@ async function fenceSplit(cnf: Cnf, epoch: number, limits: Limits): Promise<void
     if (split.spec.epoch > epoch) throw staleEpoch(what, epoch, split.spec.epoch);
     if (split.spec.epoch === epoch) return;
     await cnf.api
-      .merge(path, { metadata: { resourceVersion: split.metadata.resourceVersion }, spec: { epoch } })
+      // Replaced and not patched, as every write of a split: the operator has no other right on it.
+      .replace(path, { ...split, spec: { ...split.spec, epoch } })
       .catch((error) => {
         if (error instanceof ApiError && error.status === 422 && /stale epoch/.test(error.message))
           throw staleEpoch(what, epoch);
