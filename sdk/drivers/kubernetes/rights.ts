@@ -25,7 +25,7 @@ const rights = (group: string, resource: string, ...verbs: readonly string[]): R
  */
 export const NEEDED: readonly Right[] = [
   ...rights("apps", "deployments", "get", "list", "watch", "create", "patch", "delete"),
-  ...rights("", "pods", "list", "watch", "patch"),
+  ...rights("", "pods", "get", "list", "watch", "patch"),
   ...rights("", "configmaps", "get", "list", "create", "update", "patch", "delete"),
   ...rights("", "secrets", "get", "list", "create", "delete"),
   ...rights("policy", "poddisruptionbudgets", "get", "list", "create", "patch", "delete"),
