@@ -89,7 +89,8 @@ function refuseLost(key: string, { underway }: Traces): void {
   );
 }
 
-function refuseOld(key: string, document: Document | undefined, { epoch }: Traces): void {
+/** @throws JournalError `JOURNAL_OLD` */
+export function refuseOld(key: string, document: Document | undefined, { epoch }: Traces): void {
   if (document?.epoch === undefined || document.epoch >= epoch) return;
   throw new JournalError(
     "JOURNAL_OLD",

@@ -7,7 +7,7 @@ import { type CampaignRecord, Journal } from "../campaign/journal";
 import type { Asking, OperatorRequest, RequestBook, RequestKind } from "../contract/requests";
 import { followAbort } from "./follow-abort";
 import { reach } from "./reach";
-import { openSite, type Site, type SiteOptions, targetsOf } from "./site";
+import { oneTarget, openSite, type Site, type SiteOptions } from "./site";
 import { print } from "./terminal";
 import { UsageError } from "./usage-error";
 
@@ -23,11 +23,7 @@ export async function makeRequest(
   options: RequestOptions,
 ): Promise<void> {
   const site = await openSite(options, wanted);
-  const targets = await targetsOf(site, wanted);
-  const [target, ...more] = targets;
-  if (target === undefined || more.length > 0) {
-    throw new UsageError(`there are several targets: ${targets.join(", ")}. Say which one is meant.`);
-  }
+  const target = await oneTarget(site, wanted);
   const campaign = inHand(target, (await Journal.read(site.store, target)).data.campaign);
   const { reason } = options;
   const asking: Asking = {

@@ -8,6 +8,7 @@ import { takeBackAborted } from "../campaign/abort";
 import type { Reporter } from "../campaign/campaign-args";
 import { Journal } from "../campaign/journal";
 import { LogFile } from "../campaign/log-file";
+import { TargetStore } from "../campaign/target-store";
 import type { OperatorRequest } from "../contract/requests";
 import { reach } from "./reach";
 import type { Site } from "./site";
@@ -60,7 +61,7 @@ async function takeBack(site: Site, target: string, request: OperatorRequest, re
       {
         target: reached,
         rule: kind.rule,
-        store: site.store,
+        store: new TargetStore(site.store, reached),
         log: new LogFile(target),
         onFailure: kind.onFailure(unfinished.toSpec),
       },

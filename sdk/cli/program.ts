@@ -5,11 +5,13 @@
  */
 import { Command, Option } from "commander";
 import { printCrds } from "./command-crds";
+import { rebuildJournal } from "./command-journal";
 import { showLog } from "./command-log";
 import { printProtection } from "./command-protection";
 import { showReport } from "./command-report";
 import { makeRequest } from "./command-request";
 import { showStatus } from "./command-status";
+import { endLease } from "./command-unlock";
 import { exitCodes } from "./exit-code";
 
 const TARGET = "target, like amf or cnf/core/amf";
@@ -42,7 +44,10 @@ export function program(version: string, exit: (code: number) => void): Command 
     .action((target: string | undefined, options) => showReport(target, options));
 
   const requests = [
-    ["abort", "stop the campaign in hand at its next safe point and take it back; follows until that is done"],
+    [
+      "abort",
+      "stop the campaign in hand at its next safe point and take it back; follows until that is done",
+    ],
     ["pause", "stop the campaign in hand at its next safe point, and stay there"],
     ["resume", "let a paused campaign go on"],
     ["approve", "agree to what the campaign in hand waits for"],
@@ -58,6 +63,24 @@ export function program(version: string, exit: (code: number) => void): Command 
         .option("--stage <name>", "stage that waits; the one that does if left out")
         .option("--role <name>", "role in whose name you approve; the one that is waited for if left out");
   }
+
+  withSite(issu.command("unlock"))
+    .description("end the lease that a dead run left behind, and shut that run out should it wake")
+    .argument("[target]", `${TARGET}; may be left out if there is one`)
+    .requiredOption("--reason <text>", "why, for whoever reads the journal later")
+    .option("--force", "also if its holder renews it: that run stops where it is")
+    .action((target: string | undefined, options) => endLease(target, options));
+
+  withSite(
+    issu
+      .command("journal")
+      .description("a journal that is lost, damaged or too old (docs/journal.md)")
+      .command("rebuild"),
+  )
+    .description("begin the journal anew from what the target shows")
+    .argument("<target>", "target in full, like cnf/core/amf")
+    .requiredOption("--reason <text>", "why, for whoever reads the journal later")
+    .action((target: string, options) => rebuildJournal(target, options));
 
   issu
     .command("crds")
@@ -91,5 +114,8 @@ function withSite(command: Command): Command {
     .option("-n, --namespace <name>", "namespace of the target; the context's own if left out")
     .option("--kubeconfig <path>", "kubeconfig; KUBECONFIG or ~/.kube/config if left out")
     .option("--context <name>", "context in it; its current one if left out")
-    .option("--journal <url>", "where the journal is kept: kubernetes, or a URL like file:///var/lib/issu");
+    .option(
+      "--journal <url>",
+      "where the journal is kept: kubernetes, or a URL like file:///var/lib/issu or s3://bucket/prefix",
+    );
 }

@@ -88,11 +88,19 @@ export async function targetsOf(site: Pick<Site, "store" | "where">, wanted?: st
   return pick(await site.store.list(), wanted, site.where);
 }
 
+/** The one target that is meant. @throws UsageError if there are several, or none. */
+export async function oneTarget(site: Pick<Site, "store" | "where">, wanted?: string): Promise<string> {
+  const targets = await targetsOf(site, wanted);
+  const [target, ...more] = targets;
+  if (target !== undefined && more.length === 0) return target;
+  throw new UsageError(`there are several targets: ${targets.join(", ")}. Say which one is meant.`);
+}
+
 /** @throws UsageError */
 export function pick(all: readonly string[], wanted: string | undefined, where: string): string[] {
   if (all.length === 0) {
     throw new UsageError(
-      `no journal in ${where}: nothing was upgraded from here yet. A journal is written by the first pulumi up; if there was one, check --namespace, --kubeconfig, --context and --journal.`,
+      `no journal in ${where}: nothing was upgraded from here yet. A journal is written by the first pulumi up; if there was one, check --namespace, --kubeconfig, --context and --journal; if it is lost, see docs/journal.md.`,
     );
   }
   if (wanted === undefined) return [...all];

@@ -6,6 +6,7 @@
  */
 
 import type { AlarmCode, ProbableCause, Severity } from "../campaign/alarm-catalogue";
+import type { AuditEntry } from "../campaign/audit";
 import type { Verdict } from "../campaign/gates";
 import type { CampaignState, PastCampaign, ReportRecord, StageState } from "../campaign/journal";
 import type { Intent, ReleaseRef } from "../plan/plan";
@@ -41,6 +42,8 @@ export interface TargetStatus {
   /** What the operator can do now, most likely first; empty if there is nothing to do. */
   readonly next: readonly string[];
   readonly history: readonly PastCampaign[];
+  /** What people did to lease and journal, oldest first. */
+  readonly audit: readonly AuditEntry[];
 }
 
 export interface CampaignStatus {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type AuditEntry, personText } from "../campaign/audit";
 import type { PastCampaign } from "../campaign/journal";
 import { formatDuration as duration } from "../policy/duration";
 import { clock, count, percent } from "./format";
@@ -20,6 +21,7 @@ import type {
 /** More instances than this are counted, not listed; `--json` has them all. */
 const INSTANCES_SHOWN = 24;
 const PAST_SHOWN = 3;
+const AUDIT_SHOWN = 3;
 
 const stateStyles: { readonly [state: string]: Style } = {
   idle: "dim",
@@ -89,6 +91,7 @@ function targetText(status: TargetStatus, now: number, page: Page): string {
       page,
     ),
     history(status.history, now, page),
+    audit(status.audit, now, page),
   ];
   return blocks
     .filter((lines) => lines.length > 0)
@@ -321,6 +324,22 @@ function history(past: readonly PastCampaign[], now: number, page: Page): string
   const more = past.length - Math.min(past.length, PAST_SHOWN);
   return [
     page.paint("dim", "CAMPAIGNS BEFORE"),
+    ...lines,
+    ...(more > 0 ? [page.paint("dim", `and ${more} more: --json lists them all`)] : []),
+  ];
+}
+
+function audit(entries: readonly AuditEntry[], now: number, page: Page): string[] {
+  if (entries.length === 0) return [];
+  const lines = entries
+    .slice(-AUDIT_SHOWN)
+    .reverse()
+    .flatMap(({ at, action, by, reason, detail }) =>
+      hanging(`${clock(at, now)}  `, `${action} by ${personText(by)}: ${detail}. Reason: ${reason}`, page),
+    );
+  const more = entries.length - Math.min(entries.length, AUDIT_SHOWN);
+  return [
+    page.paint("dim", "DONE BY HAND"),
     ...lines,
     ...(more > 0 ? [page.paint("dim", `and ${more} more: --json lists them all`)] : []),
   ];

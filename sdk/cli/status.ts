@@ -49,6 +49,7 @@ export function statusOf(seen: Observation): TargetStatus {
     quarantine: quarantineOf(journal),
     next: remediesOf(journal, lease),
     history: journal.history,
+    audit: journal.audit ?? [],
   };
 }
 

@@ -8,7 +8,9 @@ import type { RequestBook } from "../contract/requests";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { cnfRule } from "../plan/cnf";
-import type { OnFailure, PlanRule, ReleaseRef } from "../plan/plan";
+import type { CnfInventory } from "../plan/cnf-inventory";
+import { shownByCnf } from "../plan/cnf-shown";
+import type { OnFailure, PlanRule, ReleaseRef, Shown } from "../plan/plan";
 import { checkCnf } from "../policy/cnf";
 import type { CnfSpec } from "../policy/cnf-spec";
 import type { Problem } from "../policy/problem";
@@ -43,6 +45,8 @@ export interface Kind {
   onFailure(spec: unknown): OnFailure;
   /** The parts of a version, by the names the driver knows them by. */
   parts(spec: unknown): readonly string[];
+  /** What a target shows of itself, for a journal that begins anew. @throws Error if it contradicts itself. */
+  shown(inventory: unknown, address: Address): Shown;
   readonly rule: PlanRule<never, never>;
   /** Reaches the target. The driver is loaded only now, since most calls of a run without changes don't need it. */
   connect(address: Address): Promise<{
@@ -65,6 +69,7 @@ const cnf: Kind = {
     return { version, release, components };
   },
   parts: (spec) => (spec as { cnf: CnfSpec }).cnf.components.map((one) => one.workload),
+  shown: (inventory, address) => shownByCnf(inventory as CnfInventory, address),
   rule: cnfRule as PlanRule<never, never>,
   declare(raw, policy) {
     const { problems, cnf: spec } = checkCnf(raw, policy);

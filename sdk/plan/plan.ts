@@ -89,6 +89,13 @@ export interface OnFailure {
   readonly fallbackSurge: number;
 }
 
+/** What a target shows of itself, for a journal to begin with: the version in service, and one beside it. */
+export interface Shown {
+  readonly serving?: ReleaseRef & { readonly spec: unknown };
+  /** There while a campaign is between the two. */
+  readonly coming?: ReleaseRef & { readonly spec: unknown };
+}
+
 /** A campaign that did not end yet. */
 export interface InCampaign {
   readonly from?: ReleaseRef;

@@ -89,6 +89,45 @@ describe("the issu command", () => {
     assert.equal(code, 5);
   });
 
+  it("ends a lease that was left behind, with a reason only, and shows who did", async () => {
+    await write(journal({ campaign: campaign({ state: "completed" }) }));
+    const why = await run("unlock", "amf", ...at());
+    assert.match(why.err, /--reason/);
+    const free = await run("unlock", "amf", "--reason", "tidy up", ...at());
+    assert.match(free.out, /nobody holds the lease of cnf\/core\/amf; nothing was changed/);
+    await store.acquire("cnf/core/amf", "host/1/x", 60_000);
+    const { out, err, code } = await run("unlock", "amf", "--reason", "host is gone", ...at());
+    assert.equal(code, 0, err);
+    assert.match(out, /the lease of host\/1\/x on cnf\/core\/amf is ended/);
+    assert.match(out, /could not be reached.*shut out of its journal only/s, "there is no cluster");
+    assert.equal(await store.holder("cnf/core/amf"), undefined);
+    const status = await run("status", "amf", "--window", "0s", ...at());
+    assert.match(
+      status.out,
+      /DONE BY HAND\n.*unlock by .*: ended the lease of host\/1\/x\. Reason: host is gone/,
+    );
+    assert.match((await run("log", "amf")).out, /unlock cnf\/core\/amf: .* host is gone/);
+    assert.equal(
+      JSON.parse((await run("status", "--json", ...at())).out).targets[0].audit[0].action,
+      "unlock",
+    );
+  }).timeout(30_000);
+
+  it("rebuilds no journal without the target", async () => {
+    await fs.mkdir(path.join(dir, "journal"), { recursive: true });
+    await fs.writeFile(path.join(dir, "journal", "cnf_core_amf.json"), "{");
+    const broken = await run("status", "amf", ...at());
+    assert.match(broken.err, /1 characters that are no JSON.*issu journal rebuild cnf\/core\/amf/s);
+    assert.match(
+      (await run("journal", "rebuild", "amf", "--reason", "x", ...at())).err,
+      /expected the target in full/,
+    );
+    assert.match(
+      (await run("journal", "rebuild", "cnf/core/amf", "--reason", "x", ...at())).err,
+      /kubeconfig/,
+    );
+  });
+
   it("follows a campaign in a pipeline, a line per change, and ends with its outcome", async () => {
     await write(journal());
     const { epoch } = (await store.acquire("cnf/core/amf", "host/1/x", 60_000)) as { epoch: number };

@@ -53,6 +53,7 @@ describe("issu status: the document", () => {
       "quarantine",
       "next",
       "history",
+      "audit",
     ]);
     assert.deepEqual(Object.keys(status?.campaign ?? {}), [
       "id",

@@ -8,6 +8,7 @@ export { KubernetesRequests } from "./campaign-requests";
 export type { Patience } from "./cnf-context";
 export { type CnfTargetOptions, cnfTarget } from "./cnf-target";
 export { type ConnectionOptions, connect, type KubernetesConnection } from "./connection";
+export { whoAmI } from "./identity";
 export type * from "./inventory";
 export { KubernetesStore } from "./journal-store";
 export { mask } from "./mask";
