@@ -98,6 +98,13 @@ export class Stack {
     await this.quietly(["cancel", "--yes", ...this.stackArgs]);
   }
 
+  /** Whether a run holds the backend's lock, or was killed while it did. */
+  async locked(): Promise<boolean> {
+    const locks = path.join(this.args.dir, "backend", ".pulumi", "locks");
+    const entries = await fs.readdir(locks, { recursive: true, withFileTypes: true }).catch(() => []);
+    return entries.some((entry) => entry.isFile());
+  }
+
   destroy(...more: string[]): Promise<PulumiRun> {
     return this.run(["destroy", "--yes", "--skip-preview", "--non-interactive", ...this.stackArgs, ...more]);
   }

@@ -49,9 +49,9 @@ export class Running {
     await until(`${what} in what it says`, () => what.test(this.output), withinMs);
   }
 
-  /** As Ctrl-C on a terminal: to the whole group. */
+  /** As Ctrl-C on a terminal: to the whole group, if it is still there. */
   interrupt(): void {
-    process.kill(-this.pid, "SIGINT");
+    signalIfThere(-this.pid, "SIGINT");
   }
 
   /** It and what it started, and what those started, whatever group they are in; as they are now. */
@@ -103,8 +103,12 @@ async function parentsOf(): Promise<ReadonlyMap<number, number>> {
 }
 
 function killIfThere(pid: number): void {
+  signalIfThere(pid, "SIGKILL");
+}
+
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }

@@ -1,0 +1,271 @@
+/**
+ * One lab and one long-lived stack, on which campaign after campaign meets its trouble, is brought to its end by the
+ * next `up`, and is looked at.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import * as path from "node:path";
+import { type AtRest, atRest } from "../support/at-rest.ts";
+import { writesSince } from "../support/audit.ts";
+import type { Running } from "../support/command.ts";
+import { type CampaignSeen, JournalWatch } from "../support/journal-watch.ts";
+import { note, Observed } from "../support/observed.ts";
+import { amf, openTestSite, type TestSite, type TestStack } from "../support/site.ts";
+import { until } from "../support/until.ts";
+import type { Point } from "./points.ts";
+import type { Context, First, Trouble } from "./troubles.ts";
+
+/** What the `up` after the trouble asks for. */
+export type Wanted = "goal" | "back";
+
+export interface Case {
+  readonly point: Point;
+  readonly trouble: Trouble;
+  /** What is wrong with the version besides, so that there is a rollback to be met. */
+  readonly bad?: Trouble;
+  readonly wanted: Wanted;
+}
+
+/** What became of a case. All times in milliseconds. */
+export interface Outcome {
+  readonly point: string;
+  readonly trouble: string;
+  readonly wanted: Wanted;
+  /** What the `up` that met the trouble came to. */
+  readonly first: First;
+  /** Version in the end: that which was wanted, or the old one. */
+  readonly end: "new version" | "old version";
+  /** From the trouble until all was at rest, the next `up` included. */
+  readonly convergedMs: number;
+  readonly sessionsLost: number;
+  readonly reRegistrations: number;
+  readonly proceduresFailed: number;
+  /** In the longest of the calls' pauses. */
+  readonly longestGapMs: number;
+}
+
+const REPLICAS = 3;
+const HPA = { name: "gsu-elastic", min: REPLICAS, max: 8 };
+const GATE = { kpi: "registration-success", atLeast: 95, minSamples: 30 };
+
+const network = (version: string) =>
+  amf({
+    version,
+    components: [
+      { name: "gsu", serviceType: "load-sharing", replicas: REPLICAS, terminationGracePeriodSeconds: 1 },
+    ],
+    upgrade: {
+      gray: { ratios: [50, 100], soak: "1s" },
+      dialTest: { subscribers: ["imsi-001010000000001", "imsi-001010000000002"], within: "10s" },
+      gates: [GATE],
+      limits: { boot: "8s", move: "8s", gate: "3s" },
+    },
+  });
+
+export class Campaigns {
+  readonly site: TestSite;
+  readonly seen: Observed;
+  readonly #stack: TestStack;
+  readonly #journal: JournalWatch;
+  readonly #hook: string;
+  #serving = "1.0.0";
+  #count = 0;
+
+  private constructor(site: TestSite, stack: TestStack, hook: string) {
+    this.site = site;
+    this.seen = new Observed(site);
+    this.#stack = stack;
+    this.#journal = new JournalWatch(site.lab.kubeconfigPath, site.lab.namespace);
+    this.#hook = hook;
+  }
+
+  static async open(name: string): Promise<Campaigns> {
+    const site = await openTestSite({ name, nodes: 4, subscribers: 600, calls: 6 });
+    const hook = path.join(site.lab.dir, "office-is-open");
+    await fs.writeFile(hook, "");
+    // Campaigns go by way of the proxy; what looks at them does not.
+    const stack = await site.stack(name, "hooks", {
+      KUBECONFIG: site.lab.proxiedKubeconfigPath,
+      NODE_COMPILE_CACHE: path.join(site.lab.dir, "compile-cache"),
+    });
+    await stack.stack.setConfig({ notice: `test -e ${hook}` });
+    const campaigns = new Campaigns(site, stack, hook);
+    await stack.mustUp(network("1.0.0"));
+    await site.traffic.allRegistered(30_000);
+    await campaigns.seen.api.create({
+      apiVersion: "autoscaling/v2",
+      kind: "HorizontalPodAutoscaler",
+      metadata: { name: HPA.name, namespace: site.lab.namespace },
+      spec: {
+        scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: await campaigns.#workload() },
+        minReplicas: HPA.min,
+        maxReplicas: HPA.max,
+      },
+    });
+    return campaigns;
+  }
+
+  async close(): Promise<void> {
+    this.#journal.stop();
+    this.seen.close();
+    await this.site.close();
+  }
+
+  /** How long a campaign takes that meets nothing, ms. */
+  async calm(): Promise<number> {
+    const startedAt = performance.now();
+    const version = this.#next();
+    await this.#stack.mustUp(network(version));
+    this.#serving = version;
+    return performance.now() - startedAt;
+  }
+
+  /**
+   * Runs a case to its end.
+   *
+   * @throws AssertionError if the site is not as it has to be afterwards.
+   */
+  async run({ point, trouble, bad, wanted }: Case): Promise<Outcome> {
+    const { site, seen } = this;
+    const old = this.#serving;
+    const version = this.#next();
+    const window = `case-${this.#count}`;
+    const hook = { fail: () => fs.rm(this.#hook) };
+    const aside = { lab: site.lab, seen, version, hook };
+    await site.traffic.openWindow(window);
+    await bad?.prepare?.(aside);
+    await trouble.prepare?.(aside);
+    const up = await this.#stack.startUp(network(version));
+    const context: Context = { ...aside, up };
+    let struck = Date.now();
+    try {
+      if (trouble.strike) {
+        await this.#arrival(up, version, point);
+        struck = Date.now();
+        await trouble.strike(context);
+      }
+    } catch (error) {
+      await up.killAll();
+      await up.ended;
+      throw error;
+    }
+    const { code, output } = trouble.lingers ? { code: 1, output: up.output } : await up.ended;
+    const first = await this.#cameTo(code, version);
+    note(`${trouble.name}, ${point.name}`, { code, first });
+    assert.ok(trouble.first.includes(first), `the up came to "${first}":\n${output}`);
+
+    const ended = Date.now();
+    await this.#mend();
+    const wants = first === "rolled-back" || wanted === "back" ? old : version;
+    const quiet = (await writesSince(site.lab.auditLogPath, ended)).filter(ours);
+    assert.deepEqual(quiet, [], "written by an engine that had ended");
+    const last = first === "completed" && wants === version ? undefined : await this.#converge(wants, old);
+    if (trouble.later) {
+      const woken = Date.now();
+      await trouble.later(context);
+      const writes = (await writesSince(site.lab.auditLogPath, woken)).filter(ours).filter(took);
+      assert.deepEqual(writes, [], "an engine whose lease was over wrote when it woke up");
+    }
+    const end = last ?? version;
+    this.#serving = end;
+    const convergedMs = Date.now() - struck;
+    const figures = await site.traffic.closeWindow(window);
+    await this.#atRest(end);
+    if (!trouble.losesSessions) {
+      assert.deepEqual(
+        [figures.sessionsLost, figures.reRegistrations],
+        [0, 0],
+        "sessions lost, re-registrations",
+      );
+    }
+    const { sessionsLost, reRegistrations, proceduresFailed, longestGapMs } = figures;
+    return {
+      point: point.name,
+      trouble: bad ? `${trouble.name}, ${bad.name}` : trouble.name,
+      wanted,
+      first,
+      end: end === version ? "new version" : "old version",
+      convergedMs,
+      ...{ sessionsLost, reRegistrations, proceduresFailed, longestGapMs },
+    };
+  }
+
+  /** After a case that failed: whatever it takes to begin anew. */
+  async recover(): Promise<void> {
+    await this.#mend();
+    for (const version of [this.#serving, this.#next()]) {
+      if (await this.#stack.stack.locked()) await this.#stack.stack.cancel();
+      const { code } = await this.#stack.up(network(version));
+      if (code !== 0) continue;
+      this.#serving = version;
+      return;
+    }
+    throw new Error("no up goes through any more");
+  }
+
+  #next(): string {
+    return `1.0.${++this.#count}`;
+  }
+
+  async #workload(): Promise<string> {
+    return ((await this.seen.deployments())[0] ?? assert.fail("nothing serves")).name;
+  }
+
+  async #arrival(up: Running, version: string, { name, reached, after }: Point): Promise<void> {
+    if (!reached) {
+      await up.said(/Updating/, 30_000);
+      return after?.();
+    }
+    const over = new AbortController();
+    void up.ended.then(() => over.abort());
+    const here = (campaign: CampaignSeen) => campaign.to.version === version && reached(campaign);
+    return this.#journal.reaches(name, here, over.signal);
+  }
+
+  async #cameTo(code: number, version: string): Promise<First> {
+    if (code === 0) return "completed";
+    const campaign = await this.seen.journal();
+    return campaign?.to.version === version && campaign.state === "rolled-back" ? "rolled-back" : "stopped";
+  }
+
+  /** Faults of the API server are waited for: that they pass is part of what is asked. */
+  async #mend(): Promise<void> {
+    const timed = () => this.site.lab.faults().some(({ params }) => params.seconds !== undefined);
+    await until("the API server to be as usual", () => !timed(), 60_000);
+    await this.site.lab.clearFaults();
+    await fs.writeFile(this.#hook, "");
+  }
+
+  /**
+   * What an operator does: `pulumi cancel` if the engine asks for it, and `up`.
+   *
+   * @returns the version that serves then: the old one, should the wanted one have been taken back meanwhile.
+   */
+  async #converge(wants: string, old: string): Promise<string> {
+    if (await this.#stack.stack.locked()) await this.#stack.stack.cancel();
+    const { code, output } = await this.#stack.up(network(wants));
+    if (code === 0) return wants;
+    if (wants === old || !/rolled back|quarantined/.test(output))
+      assert.fail(`the next up failed:\n${output}`);
+    await this.#stack.mustUp(network(old));
+    return old;
+  }
+
+  async #atRest(version: string): Promise<void> {
+    const workload = await this.#workload();
+    const wanted: AtRest = {
+      ...{ version, workload, replicas: REPLICAS, autoscaler: HPA },
+      args: network(version),
+    };
+    await atRest(this.site, this.seen, this.#stack, wanted);
+  }
+}
+
+type Write = Awaited<ReturnType<typeof writesSince>>[number];
+
+/** By a campaign, not by Pulumi's own Kubernetes provider. */
+const ours = ({ userAgent }: Write) => userAgent?.startsWith("pulumi-issu") ?? false;
+
+const took = ({ responseStatus }: Write) => (responseStatus?.code ?? 0) < 300;

@@ -1,0 +1,137 @@
+/**
+ * What the matrix found, for machines (`out/test/fault-matrix/`) and for people (`docs/fault-matrix.md`). The document
+ * bears no date and no name of a machine, so that two runs differ in what differed.
+ *
+ * @module
+ */
+import * as fs from "node:fs/promises";
+import * as path from "node:path";
+import { root } from "../support/site.ts";
+import type { Outcome } from "./campaigns.ts";
+import { seed } from "./random.ts";
+import type { Trouble } from "./troubles.ts";
+import { apiTroubles, badVersions, ends, instanceTroubles } from "./troubles.ts";
+
+/** Outcomes by the number of their case, so that cases that were run apart, or again, find their place. */
+export interface Part {
+  readonly seed: number;
+  /** Cases that there are. */
+  readonly of: number;
+  readonly outcomes: { readonly [number: string]: Outcome };
+}
+
+const PARTS = ["matrix", "seeded"] as const;
+export type PartName = (typeof PARTS)[number];
+
+const folder = path.join(root, "out", "test", "fault-matrix");
+
+/** Adds an outcome to those of the same seed. */
+export async function keep(part: PartName, number: number, of: number, outcome: Outcome): Promise<void> {
+  const file = path.join(folder, `${part}-${process.env.ISSU_SHARD?.replace("/", "-of-") ?? "all"}.json`);
+  await fs.mkdir(folder, { recursive: true });
+  const before = await read(file);
+  const outcomes = { ...(before?.seed === seed ? before.outcomes : {}), [number]: outcome };
+  await fs.writeFile(file, `${JSON.stringify({ seed, of, outcomes } satisfies Part, undefined, 2)}\n`);
+}
+
+/** Writes the document once every case of the matrix has been run with this seed. */
+export async function writeDocument(): Promise<void> {
+  const [matrix, seeded] = await Promise.all(PARTS.map(gathered));
+  if (!matrix) return;
+  await fs.writeFile(path.join(root, "docs", "fault-matrix.md"), documentOf(seed, matrix, seeded));
+}
+
+const read = (file: string): Promise<Part | undefined> =>
+  fs.readFile(file, "utf8").then(
+    (text) => JSON.parse(text) as Part,
+    () => undefined,
+  );
+
+/** Of every run with this seed; undefined if a case is missing. */
+async function gathered(part: PartName): Promise<readonly Outcome[] | undefined> {
+  const files = (await fs.readdir(folder).catch(() => [])).filter((file) => file.startsWith(`${part}-`));
+  const parts = (await Promise.all(files.map((file) => read(path.join(folder, file))))).filter(
+    (one) => one?.seed === seed,
+  );
+  const outcomes = Object.assign({}, ...parts.map((one) => one?.outcomes)) as Part["outcomes"];
+  const numbers = Array.from({ length: parts[0]?.of ?? 0 }, (_, index) => index + 1);
+  if (numbers.length === 0 || numbers.some((number) => !outcomes[number])) return undefined;
+  return numbers.map((number) => outcomes[number] as Outcome);
+}
+
+/** Pure. */
+export function documentOf(
+  seed: number,
+  matrix: readonly Outcome[],
+  seeded: readonly Outcome[] | undefined,
+): string {
+  return `# What becomes of a campaign that meets trouble
+
+Written by \`npm run test:full\`, seed ${seed} (\`ISSU_SEED\` sets it; where in a stage the trouble came is drawn by it).
+One long-lived stack on a lab of 4 nodes, 600 subscribers and 6 calls; an AMF of 3 instances with an autoscaler and a hook is
+upgraded again and again over 50 and 100 %. *First up* is the \`up\` that met the trouble; *asked for* is what the next one
+wanted, after \`pulumi cancel\` where the engine asks for it; *converged* is the time from the trouble until the end of that
+next \`up\`, the rest of the campaign, the wait for a killed run's lease (15 s) and for the API server included. Lost: sessions,
+and re-registrations. Gap: the longest pause in any of the calls.
+
+After every row one function has looked at the site (\`test/support/at-rest.ts\`): one version serves everybody with its
+declared instances, nothing is scaled, suspended, labelled, pinned or held any more, nobody has the lease, and a preview has no
+changes. Where an engine was killed, the audit log shows no write of its own after its end.
+
+${table(matrix)}
+${seeded ? seededSection(seed, seeded) : ""}
+## The troubles
+
+${Object.values<Trouble>({ ...ends, ...badVersions, ...apiTroubles, ...instanceTroubles })
+  .map(({ name, meaning }) => `- **${name}**: ${meaning}`)
+  .join("\n")}
+`;
+}
+
+function table(outcomes: readonly Outcome[]): string {
+  const rows = outcomes.map((one) => [
+    one.trouble,
+    one.point,
+    one.first,
+    one.first === "stopped" ? (one.wanted === "goal" ? "the new version" : "the old version") : "",
+    one.end,
+    `${(one.convergedMs / 1000).toFixed(0)} s`,
+    `${one.sessionsLost} / ${one.reRegistrations}`,
+    `${one.longestGapMs.toFixed(0)} ms`,
+  ]);
+  return [
+    "| trouble | where | first up | asked for | in the end | converged | lost | gap |",
+    "|---|---|---|---|---|---|---|---|",
+    ...rows.map((row) => `| ${row.join(" | ")} |`),
+    "",
+  ].join("\n");
+}
+
+function seededSection(seed: number, outcomes: readonly Outcome[]): string {
+  const kinds = [...new Set(outcomes.map(({ trouble }) => trouble))].toSorted();
+  const row = (name: string, of: readonly Outcome[]) => {
+    const times = of.map(({ convergedMs }) => convergedMs).toSorted((a, b) => a - b);
+    const at = (share: number) =>
+      `${((times[Math.floor(share * (times.length - 1))] ?? 0) / 1000).toFixed(0)} s`;
+    const sum = (pick: (one: Outcome) => number) => of.reduce((total, one) => total + pick(one), 0);
+    const ended = (end: Outcome["end"]) => of.filter((one) => one.end === end).length;
+    return `| ${name} | ${of.length} | ${ended("new version")} | ${ended("old version")} | ${at(0.5)} | ${at(1)} | ${sum((one) => one.sessionsLost)} / ${sum((one) => one.reRegistrations)} |`;
+  };
+  return `## ${outcomes.length} runs with an end at a random instant
+
+Seed ${seed}. The instant is drawn from the time that a campaign takes; every fourth campaign is to a version that a gate takes
+back.
+
+| end | runs | on the new version | on the old one | converged, median | at most | lost |
+|---|---|---|---|---|---|---|
+${kinds
+  .map((kind) =>
+    row(
+      kind,
+      outcomes.filter(({ trouble }) => trouble === kind),
+    ),
+  )
+  .join("\n")}
+${row("all", outcomes)}
+`;
+}
