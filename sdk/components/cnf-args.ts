@@ -64,7 +64,8 @@ export interface CnfArgs {
   /** Context within the kubeconfig. @default its current one */
   readonly context?: pulumi.Input<string>;
   /**
-   * Where the campaign's journal is kept: `kubernetes`, in the namespace, or a URL such as `file:///var/lib/issu`.
+   * Where the campaign's journal is kept: `kubernetes`, in the namespace, or a URL such as `file:///var/lib/issu` or
+   * `s3://bucket/prefix?region=eu-central-1`, written as for Pulumi's own backends. Never with credentials (docs/journal.md).
    *
    * @default "kubernetes"
    */
