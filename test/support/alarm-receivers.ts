@@ -57,6 +57,7 @@ export class Receiver<T> {
     this.#path = path;
     this.#refuses = refuses;
     this.token = token;
+    this.port = (server.address() as AddressInfo).port;
     server.on("request", (request, response) => void this.#take(request, response));
   }
 
@@ -68,9 +69,8 @@ export class Receiver<T> {
     return new Receiver<readonly Alert[]>(await listening(port), "/api/v2/alerts", token, refusalOf);
   }
 
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
-  }
+  /** Stays the same when it is closed. */
+  readonly port: number;
 
   /** Its base address, without a path. */
   get base(): string {

@@ -5,12 +5,16 @@ import * as issu from "pulumi-issu";
 const config = new pulumi.Config();
 
 /** A notice to the operations centre before any subscriber moves, written as a platform team would. */
-const notice: issu.Hook = ({ name, version, campaign, parent, dependsOn }) => [
+const notice: issu.Hook = ({ name, version, campaign, callback, parent, dependsOn }) => [
   new command.local.Command(
     `${name}-notice`,
     {
       create: config.require("notice"),
-      environment: { CAMPAIGN: campaign, VERSION: version },
+      environment: {
+        CAMPAIGN: campaign,
+        VERSION: version,
+        ...(callback ? { ISSU_CALLBACK: callback.url, ISSU_TOKEN: callback.token } : {}),
+      },
       triggers: [campaign],
     },
     { parent, dependsOn: [...dependsOn] },
