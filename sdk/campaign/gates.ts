@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { Side } from "../contract/subscriber-split";
-import type { KpiCount } from "../contract/target";
 import type { ResolvedGate } from "../policy/upgrade-policy";
+import { compare } from "./compare";
+import { type KpiWindow, percentOf, type Tally } from "./kpi-window";
 
 export type Outcome = "pass" | "fail" | "no-data" | "too-few" | "zero-baseline";
 
@@ -19,71 +19,32 @@ export interface Verdict {
   readonly value?: number;
   /** The same on the old version's side. */
   readonly baseline?: number;
+  /** For a comparison: percentage points by which the new version does worse, and the chance of that if both are the same. */
+  readonly worseBy?: number;
+  readonly chance?: number;
+  /** Only told, not acted on. */
+  readonly advisory?: boolean;
   /** What was measured and what was wanted, in one line. */
   readonly message: string;
 }
-
-interface Tally {
-  attempts: number;
-  successes: number;
-}
-
-/**
- * Counts since the stage began, from cumulative counters. A source whose counter fell has restarted: its new count is
- * added whole. So is that of a source unknown until now, if it began to count within the window; one that is older was
- * only unreachable before, and counts from now on.
- */
-export class KpiWindow {
-  private readonly openedAt: number;
-  private readonly last = new Map<string, Tally>();
-  private readonly totals = new Map<string, Tally>();
-  private readonly sources = new Set<string>();
-
-  /** @param openedAt ms since 1970. */
-  constructor(openedAt: number) {
-    this.openedAt = openedAt;
-  }
-
-  add(counts: readonly KpiCount[]): void {
-    for (const { kpi, side, source, startedAt, attempts, successes } of counts) {
-      const key = `${kpi} ${source}`;
-      this.sources.add(`${kpi} ${side}`);
-      const before = this.last.get(key);
-      this.last.set(key, { attempts, successes });
-      const young = startedAt !== undefined && startedAt >= this.openedAt;
-      if (!before && !young) continue;
-      const from = before && attempts >= before.attempts ? before : { attempts: 0, successes: 0 };
-      const total = this.totals.get(`${kpi} ${side}`) ?? { attempts: 0, successes: 0 };
-      total.attempts += attempts - from.attempts;
-      total.successes += Math.max(0, successes - from.successes);
-      this.totals.set(`${kpi} ${side}`, total);
-    }
-  }
-
-  /** Whether any instance of a side has answered with the KPI. */
-  reported(kpi: string, side: Side): boolean {
-    return this.sources.has(`${kpi} ${side}`);
-  }
-
-  tally(kpi: string, side: Side): Readonly<Tally> {
-    return this.totals.get(`${kpi} ${side}`) ?? { attempts: 0, successes: 0 };
-  }
-}
-
-const percent = ({ attempts, successes }: Tally): number | undefined =>
-  attempts === 0 ? undefined : (100 * successes) / attempts;
 
 const show = (value: number): string => `${value.toFixed(2)} %`;
 
 /**
  * Judges one gate.
  *
- * @param known baseline of the old version from an earlier stage, in percent, for stages in which it has no traffic left.
+ * @param known what the old version did in an earlier stage, for stages in which it has no traffic left.
+ * @param last the soak is over: a comparison has to do with what there is.
  */
-export function judge(gate: ResolvedGate, window: KpiWindow, known?: number): Verdict {
+export function judge(gate: ResolvedGate, window: KpiWindow, known?: Tally, last = true): Verdict {
   const right = window.tally(gate.kpi, "right");
-  const value = percent(right);
-  const base = { kpi: gate.kpi, attempts: right.attempts, ...(value === undefined ? {} : { value }) };
+  const value = percentOf(right);
+  const base = {
+    kpi: gate.kpi,
+    attempts: right.attempts,
+    ...(value === undefined ? {} : { value }),
+    ...(gate.advisory ? { advisory: true } : {}),
+  };
   if (value === undefined) {
     return {
       ...base,
@@ -107,35 +68,47 @@ export function judge(gate: ResolvedGate, window: KpiWindow, known?: number): Ve
       message: `${gate.kpi}: ${show(value)} of ${right.attempts} attempts on the new version, at least ${gate.atLeast} % is wanted`,
     };
   }
-  if (gate.maxDrop !== undefined) {
-    const left = window.tally(gate.kpi, "left");
-    const baseline = left.attempts >= gate.minSamples ? percent(left) : known;
-    if (baseline === undefined || baseline === 0) {
-      return {
-        ...base,
-        outcome: "zero-baseline",
-        ...(baseline === undefined ? {} : { baseline }),
-        message: `${gate.kpi}: the old version's ${baseline === 0 ? "success is 0 %" : `${left.attempts} attempts are too few`}, so there is nothing to compare with`,
-      };
-    }
-    if (value < baseline - gate.maxDrop) {
-      return {
-        ...base,
-        baseline,
-        outcome: "fail",
-        message: `${gate.kpi}: ${show(value)} on the new version lies more than ${gate.maxDrop} points below the old version's ${show(baseline)}`,
-      };
-    }
+  if (gate.maxDrop === undefined && gate.compare === undefined) {
+    return { ...base, outcome: "pass", message: `${gate.kpi}: ${show(value)} of ${right.attempts} attempts` };
+  }
+  const left = window.tally(gate.kpi, "left");
+  const old = left.attempts >= gate.minSamples ? left : known;
+  const baseline = old && percentOf(old);
+  if (old === undefined || baseline === undefined || baseline === 0) {
+    return {
+      ...base,
+      outcome: "zero-baseline",
+      ...(baseline === undefined ? {} : { baseline }),
+      message: `${gate.kpi}: the old version's ${baseline === 0 ? "success is 0 %" : `${left.attempts} attempts are too few`}, so there is nothing to compare with`,
+    };
+  }
+  if (gate.maxDrop !== undefined && value < baseline - gate.maxDrop) {
     return {
       ...base,
       baseline,
-      outcome: "pass",
-      message: `${gate.kpi}: ${show(value)}, old version ${show(baseline)}`,
+      outcome: "fail",
+      message: `${gate.kpi}: ${show(value)} on the new version lies more than ${gate.maxDrop} points below the old version's ${show(baseline)}`,
     };
   }
-  return {
-    ...base,
-    outcome: "pass",
-    message: `${gate.kpi}: ${show(value)} of ${right.attempts} attempts`,
-  };
+  const both = `${gate.kpi}: ${show(value)}, old version ${show(baseline)}`;
+  if (gate.compare === undefined) return { ...base, baseline, outcome: "pass", message: both };
+  const { worseBy, chance, outcome, needed } = compare(right, old, gate.compare, last);
+  const found = { ...base, baseline, worseBy, chance };
+  const odds = chance < 0.0001 ? "less than 1 in 10,000" : chance.toPrecision(2);
+  switch (outcome) {
+    case "worse":
+      return {
+        ...found,
+        outcome: "fail",
+        message: `${both}: worse by ${worseBy.toFixed(2)} points; chance of that if both were the same: ${odds}`,
+      };
+    case "too-few":
+      return {
+        ...found,
+        outcome: "too-few",
+        message: `${both}: ${right.attempts} attempts on the new version, about ${needed} are needed to tell a difference of ${gate.compare.effect} points from noise`,
+      };
+    case "same":
+      return { ...found, outcome: "pass", message: `${both}: no difference beyond noise` };
+  }
 }

@@ -12,6 +12,7 @@ import type { AlarmRecord } from "./alarms";
 import type { AuditEntry } from "./audit";
 import type { Verdict } from "./gates";
 import { JournalError, rebuildHint } from "./journal-error";
+import type { Tally } from "./kpi-window";
 
 export const JOURNAL_VERSION = 1;
 
@@ -83,8 +84,8 @@ export interface CampaignRecord {
   rollback?: RollbackRecord;
   /** What operators asked of it and was heard (ESC-20, ESC-21). */
   requests?: OperatorRequest[];
-  /** KPI values of the old version as last seen with enough samples, in percent. */
-  baseline?: { [kpi: string]: number };
+  /** What the old version did, by KPI, in the last stage in which it had enough samples. */
+  baseline?: { [kpi: string]: Tally };
 }
 
 /** A campaign as hooks are told of it. */

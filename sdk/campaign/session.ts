@@ -131,6 +131,8 @@ export class Session<S, I> {
       const { code = "INTERRUPTED", reason = "interrupted" } = last.rollback ?? {};
       const back = underway(last);
       await back.takeBack({ code, message: reason }, reporter).catch(leaving(back));
+      // What may end here gives the lease back: the alarms that are over must be written by then.
+      await journal.settled();
     }
     const asked = await this.asked();
     const { abort } = wishesFor(journal.unfinished?.id, asked.requests);

@@ -31,7 +31,8 @@ export async function soak(
     pausedMs += await paused();
     signal.throwIfAborted();
     const elapsed = Date.now() - startedAt - pausedMs;
-    const undecided = watch.verdicts.filter((verdict) => verdict.outcome !== "pass");
+    if (elapsed >= soakMs) watch.conclude();
+    const { undecided } = watch;
     if (elapsed >= soakMs && undecided.length === 0) return;
     if (elapsed >= soakMs + (gates.length > 0 ? gateLimitMs : 0)) {
       const code = undecided[0]?.outcome.toUpperCase().replace("-", "_") ?? "NO_DATA";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { KpiWindow } from "../campaign/gates";
+import { KpiWindow } from "../campaign/kpi-window";
 import type { KpiCount } from "../contract/target";
 import type { KpiSide, KpiStatus } from "./status-model";
 

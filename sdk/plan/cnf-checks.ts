@@ -5,6 +5,7 @@
  */
 import * as semver from "semver";
 import type { CnfSpec } from "../policy/cnf-spec";
+import { attemptsNeeded } from "../policy/comparison";
 import { formatDuration } from "../policy/duration";
 import type { Problem } from "../policy/problem";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
@@ -161,16 +162,20 @@ function gateProblems({ policy, inventory, from, stages }: CheckArgs): Problem[]
       if (ratio === undefined || stage.skipped !== undefined) return [];
       const perSecond = (rate * ratio) / 100;
       const samples = Math.floor((perSecond * stage.soakMs) / 1000);
-      if (samples >= gate.minSamples) return [];
-      const soak = perSecond > 0 ? formatDuration(Math.ceil(gate.minSamples / perSecond) * 1000) : undefined;
+      // An old version that never fails takes the fewest.
+      const compared = gate.compare ? attemptsNeeded(gate.compare, 0, 1) : 0;
+      const needed = Math.max(gate.minSamples, compared);
+      if (samples >= needed) return [];
+      const short = compared > gate.minSamples;
+      const soak = perSecond > 0 ? formatDuration(Math.ceil(needed / perSecond) * 1000) : undefined;
       return [
         {
-          path: `upgrade.gates[${i}].minSamples`,
+          path: `upgrade.gates[${i}].${short ? "compare.effect" : "minSamples"}`,
           message:
-            `${stage.name}: at ${Number(rate.toFixed(2))} attempts a second, ${percent(ratio)} of them on the new version, a soak of ${formatDuration(stage.soakMs)} brings about ${samples} samples of ${gate.kpi}; ${gate.minSamples} are needed. ` +
+            `${stage.name}: at ${Number(rate.toFixed(2))} attempts a second, ${percent(ratio)} of them on the new version, a soak of ${formatDuration(stage.soakMs)} brings about ${samples} samples of ${gate.kpi}; ${needed} are needed${short ? ` to tell a difference of ${gate.compare?.effect} points from noise` : ""}. ` +
             (soak === undefined
               ? "There are no attempts at present: wait for traffic, or judge another KPI."
-              : `Set gray.soak to at least ${soak.replaceAll(" ", "")}${samples > 0 ? `, or minSamples to at most ${samples}` : ""}.`),
+              : `Set gray.soak to at least ${soak.replaceAll(" ", "")}${short ? ", or compare.effect to more" : samples > 0 ? `, or minSamples to at most ${samples}` : ""}.`),
         },
       ];
     });

@@ -45,6 +45,9 @@ function describeCoordination(steps: readonly Step[]): string[] {
 function describeGate(gate: ResolvedGate, stage: StagePlan): string {
   const rules = [
     ...(gate.atLeast === undefined ? [] : [`at least ${gate.atLeast} %`]),
+    ...(gate.compare === undefined
+      ? []
+      : [`no worse than the old version: ${gate.compare.effect} points are told from noise`]),
     ...(gate.maxDrop === undefined ? [] : [`at most ${gate.maxDrop} points below the old version`]),
   ];
   return `gate ${gate.kpi}: ${rules.join(", ")}; ${gate.minSamples} samples needed, waits up to ${formatDuration(stage.gateLimitMs)} for them`;

@@ -7,7 +7,7 @@ import type { ResolvedPeers } from "./alarm-policy";
 import type { Problem } from "./problem";
 import { join, Reader } from "./reader";
 import { readAlarms, readCallback } from "./resolve-alarms";
-import type { Approval, ResolvedGate, ResolvedPolicy } from "./upgrade-policy";
+import type { Approval, ResolvedComparison, ResolvedGate, ResolvedPolicy } from "./upgrade-policy";
 
 /** The defaults that the documentation of `UpgradePolicy` names, in one place. */
 export const defaults = {
@@ -251,19 +251,30 @@ function readGates(reader: Reader, raw: unknown, path: string): ResolvedGate[] {
       reader.wrong(here, one, "a gate", `Write e.g. { kpi: "registration-success", atLeast: 99.5 }`);
       return [];
     }
-    const given = reader.fields(one, here, ["kpi", "atLeast", "maxDrop", "minSamples"]);
+    const given = reader.fields(one, here, [
+      "kpi",
+      "atLeast",
+      "maxDrop",
+      "compare",
+      "minSamples",
+      "failures",
+      "advisory",
+    ]);
     const kpi = reader.text(given.kpi, `${here}.kpi`, "the name of a KPI", "registration-success");
     const atLeast = reader.percent(given.atLeast, `${here}.atLeast`, 0);
     const maxDrop = reader.percent(given.maxDrop, `${here}.maxDrop`, 0);
-    if (given.atLeast === undefined && given.maxDrop === undefined) {
+    const compare = readComparison(reader, given.compare, `${here}.compare`);
+    if ([given.atLeast, given.maxDrop, given.compare].every((rule) => rule === undefined)) {
       reader.wrong(
         here,
         one,
-        "atLeast or maxDrop (or both), else the gate passes whatever happens",
-        "Add e.g. atLeast: 99.5, or maxDrop: 0.5 to compare with the old version",
+        "atLeast, maxDrop or compare (or several), else the gate passes whatever happens",
+        "Add e.g. atLeast: 99.5, or compare: { effect: 0.5 } to compare with the old version",
       );
     }
     const minSamples = reader.whole(given.minSamples, `${here}.minSamples`, 1, defaults.minSamples);
+    const failures = reader.whole(given.failures, `${here}.failures`, 1, 1);
+    const advisory = reader.boolean(given.advisory, `${here}.advisory`, false);
     return kpi === undefined
       ? []
       : [
@@ -271,8 +282,34 @@ function readGates(reader: Reader, raw: unknown, path: string): ResolvedGate[] {
             kpi,
             ...(atLeast === undefined ? {} : { atLeast }),
             ...(maxDrop === undefined ? {} : { maxDrop }),
+            ...(compare === undefined ? {} : { compare }),
             minSamples,
+            ...(failures > 1 ? { failures } : {}),
+            ...(advisory ? { advisory } : {}),
           },
         ];
   });
+}
+
+function readComparison(reader: Reader, raw: unknown, path: string): ResolvedComparison | undefined {
+  if (raw === undefined) return undefined;
+  const given = reader.fields(raw, path, ["effect", "confidence", "power"]);
+  const { effect } = given;
+  const good = typeof effect === "number" && effect > 0 && effect <= 50;
+  if (!good) {
+    reader.wrong(
+      `${path}.effect`,
+      effect,
+      "a difference above 0 and up to 50, in percentage points",
+      "Write e.g. effect: 0.5; the smaller it is, the more attempts it takes to tell it from noise",
+    );
+  }
+  const chance = (name: "confidence" | "power", byDefault: number): number => {
+    const value = given[name] ?? byDefault;
+    if (typeof value === "number" && value >= 0.5 && value <= 0.9999) return value;
+    reader.wrong(`${path}.${name}`, value, "a chance from 0.5 to 0.9999", `Write e.g. ${name}: ${byDefault}`);
+    return byDefault;
+  };
+  const [confidence, power] = [chance("confidence", 0.99), chance("power", 0.95)];
+  return good ? { effect, confidence, power } : undefined;
 }

@@ -55,6 +55,16 @@ export interface DialTestPolicy {
   readonly within?: Duration;
 }
 
+/** A one-sided test of two proportions: new against old, side by side. */
+export interface ComparisonPolicy {
+  /** Difference that matters and must be found, in percentage points. */
+  readonly effect: number;
+  /** Chance with which a version that is no worse passes, as far as noise goes; 0.5 to 0.9999. @default 0.99 */
+  readonly confidence?: number;
+  /** Chance with which a version worse by `effect` is caught; fewer attempts than that takes hold the stage. @default 0.95 */
+  readonly power?: number;
+}
+
 export interface GatePolicy {
   /** KPI of the contract, e.g. `registration-success`, in percent. */
   readonly kpi: string;
@@ -62,6 +72,16 @@ export interface GatePolicy {
   readonly atLeast?: number;
   /** Most by which the new version's value may lie below the old version's, in percentage points. */
   readonly maxDrop?: number;
+  /** The new version must not do worse than the old one beside it, beyond noise. */
+  readonly compare?: ComparisonPolicy;
+  /**
+   * Looks in a row, a second apart, in which it must fail before the stage does.
+   *
+   * @default 1
+   */
+  readonly failures?: number;
+  /** Only told and reported, never acted on. @default false */
+  readonly advisory?: boolean;
   /**
    * Attempts needed before the gate judges; fewer hold the stage.
    *
@@ -158,8 +178,14 @@ export interface ResolvedGate {
   readonly kpi: string;
   readonly atLeast?: number;
   readonly maxDrop?: number;
+  readonly compare?: ResolvedComparison;
   readonly minSamples: number;
+  /** Looks in a row, a second apart; 1 if left out. */
+  readonly failures?: number;
+  readonly advisory?: boolean;
 }
+
+export type ResolvedComparison = Required<ComparisonPolicy>;
 
 /** The policy with defaults filled in and all times in milliseconds. */
 export interface ResolvedPolicy {
