@@ -218,8 +218,8 @@ describe("a run and whoever is on call (ESC-11, ESC-19)", () => {
     };
 
     it("keep a stage from being taken for hung, and are shown", async () => {
-      target.slow = { action: "turn", ms: 1_500 };
-      const session = open({ stageLimitMs: 700 }, { callback });
+      target.slow = { action: "turn", ms: 4_000 };
+      const session = open({ stageLimitMs: 2_000 }, { callback });
       const { callback: to } = await session.runStage("preflight", quiet);
       const running = session.runStage("turn-50", quiet);
       running.catch(() => undefined);
