@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { maskIdentities } from "../contract/identity";
 import type { Problem } from "../policy/problem";
 
 /** Stable code, for the log (ESC-20) and for pipelines. */
@@ -53,7 +54,10 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof Error) {
     const code = (error as { code?: unknown }).code;
     // Messages of drivers end in a full stop or don't; here they become part of a longer sentence.
-    return { code: typeof code === "string" ? code : error.name, message: error.message.replace(/\.+$/, "") };
+    return {
+      code: typeof code === "string" ? code : error.name,
+      message: maskIdentities(error.message.replace(/\.+$/, "")),
+    };
   }
-  return { code: "ERROR", message: String(error) };
+  return { code: "ERROR", message: maskIdentities(String(error)) };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { maskedJson } from "../contract/identity";
 import type { OperatorRequest } from "../contract/requests";
 import type { Store } from "../contract/store";
 import type { Intent, ReleaseRef, StagePlan } from "../plan/plan";
@@ -205,8 +206,9 @@ export class Journal {
     return this.data.quarantine.findLast((entry) => entry.release === release);
   }
 
+  /** Nobody's identity is needed to go back: that is planned from the target, which has its own. */
   private async write(): Promise<void> {
-    this.revision = await this.store.write(this.data.target, JSON.stringify(this.data), this.revision);
+    this.revision = await this.store.write(this.data.target, maskedJson(this.data), this.revision);
   }
 
   private archive(): void {

@@ -6,6 +6,7 @@
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
+import { maskedJson } from "../contract/identity";
 import { fileNameOf } from "./file-name";
 import type { CampaignLog, LogEntry } from "./log";
 
@@ -41,6 +42,6 @@ export class LogFile implements CampaignLog {
   write(entry: LogEntry): void {
     const line: LogLine = { time: new Date().toISOString(), target: this.target, ...entry };
     // One short synchronous append an action: a log that is lost with the process is of no use after a crash.
-    fs.appendFileSync(this.file, `${JSON.stringify(line)}\n`, { mode: 0o600 });
+    fs.appendFileSync(this.file, `${maskedJson(line)}\n`, { mode: 0o600 });
   }
 }

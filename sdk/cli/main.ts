@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { maskIdentities } from "../contract/identity";
 import { exitCodes } from "./exit-code";
 import { program } from "./program";
 
@@ -21,7 +22,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     }).parseAsync([...argv]);
   } catch (error) {
     const { message, stack } = error as Error;
-    process.stderr.write(`error: ${process.env.ISSU_DEBUG ? stack : message}\n`);
+    process.stderr.write(`error: ${maskIdentities(String(process.env.ISSU_DEBUG ? stack : message))}\n`);
     code = exitCodes.error;
   }
   // Kept-alive connections would hold the process for a while.

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { maskIdentities } from "../contract/identity";
 import { coloured, type Page, plain } from "./layout";
 
 /** Lines in pipes and files, and on terminals that don't say how wide they are. */
@@ -19,7 +20,7 @@ export function pageOf(stream: NodeJS.WriteStream): Page {
 /** Prints and waits until it was taken; a reader who left early (`| head`) is no error. */
 export function print(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(`${text}\n`, (error) => {
+    process.stdout.write(`${maskIdentities(text)}\n`, (error) => {
       if (error && (error as NodeJS.ErrnoException).code !== "EPIPE") reject(error);
       else resolve();
     });

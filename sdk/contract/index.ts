@@ -6,6 +6,7 @@
 export * from "./assignment";
 export * from "./crds";
 export * from "./dial-test";
+export * from "./identity";
 export * from "./kpis";
 export * from "./names";
 export * from "./request-resources";

@@ -215,9 +215,10 @@ function readDialTest(reader: Reader, raw: unknown, path: string): ResolvedPolic
     if (subscribers.includes(text)) {
       reader.wrong(
         here,
-        text,
+        // Not the identity itself: messages go to logs.
+        `the one at [${subscribers.indexOf(text)}] again`,
         "every subscriber once",
-        `Remove it: it is at [${subscribers.indexOf(text)}] already`,
+        "Remove it",
       );
     } else subscribers.push(text);
   }

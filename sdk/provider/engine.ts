@@ -5,6 +5,7 @@
  */
 import * as grpc from "@grpc/grpc-js";
 import * as pulumi from "@pulumi/pulumi";
+import { maskIdentities } from "../contract/identity";
 
 /** How often the channel to the engine is looked at. A killed CLI leaves the provider running otherwise. */
 const WATCH_EVERY_MS = 500;
@@ -48,8 +49,9 @@ export class Engine {
     this.log(line, urn, false);
   }
 
-  private log(line: string, urn: string, ephemeral: boolean): void {
+  private log(text: string, urn: string, ephemeral: boolean): void {
     if (this.address === undefined) return;
+    const line = maskIdentities(text);
     // Only the urn of the resource is used; a whole resource object does not exist on this side.
     void pulumi.log
       .info(line, { urn: pulumi.output(urn) } as unknown as pulumi.Resource, 0, ephemeral)

@@ -18,6 +18,7 @@ import { CampaignError, failureOf } from "../campaign/errors";
 import { mayDelete } from "../campaign/guard";
 import { LogFile } from "../campaign/log-file";
 import { NO_OCCASION } from "../campaign/view";
+import { maskIdentities } from "../contract/identity";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { kinds } from "../kinds";
@@ -120,7 +121,7 @@ export class IssuProvider implements Provider {
   private async run(urn: string, news: unknown, olds: Partial<StageOutputs>): Promise<object> {
     const inputs = reveal(news) as StageInputs & PlannedInputs;
     const { session, problems } = await this.sessions.get(inputs);
-    if (!session) throw new Error(problems.map((p) => `${p.path}: ${p.message}`).join("\n"));
+    if (!session) throw new Error(maskIdentities(problems.map((p) => `${p.path}: ${p.message}`).join("\n")));
     // Hooks act once a campaign: what they were told stays as it is until they are to act again.
     const told = olds.occasion?.campaign === inputs.occasion?.campaign ? olds.callback : undefined;
     if (told) session.keepCallback(reveal(told) as CallbackAddress);
@@ -135,12 +136,12 @@ export class IssuProvider implements Provider {
       return {
         ...(news as object),
         outcome: outcome.state,
-        detail: outcome.detail,
+        detail: maskIdentities(outcome.detail),
         ...(callback ? { callback } : {}),
       };
     } catch (error) {
       const { message, code } = error as CampaignError;
-      throw Object.assign(new Error(message), { code });
+      throw Object.assign(new Error(maskIdentities(message)), { code });
     } finally {
       this.running.delete(run);
       this.engine.settle(urn);
@@ -218,4 +219,7 @@ export class IssuProvider implements Provider {
   }
 }
 
-const failure = (problem: Problem): CheckFailure => ({ property: problem.path, reason: problem.message });
+const failure = (problem: Problem): CheckFailure => ({
+  property: problem.path,
+  reason: maskIdentities(problem.message),
+});

@@ -11,6 +11,5 @@ export { type ConnectionOptions, connect, type KubernetesConnection } from "./co
 export { whoAmI } from "./identity";
 export type * from "./inventory";
 export { KubernetesStore } from "./journal-store";
-export { mask } from "./mask";
 export { sitePolicy } from "./protection/policy";
 export { readSplit } from "./read-split";

@@ -10,6 +10,7 @@ import {
   type DialTestStatus,
   procedures,
 } from "../../../contract/dial-test";
+import { maskIdentity } from "../../../contract/identity";
 import { CONTRACT_VERSION, GROUP, labels } from "../../../contract/names";
 import type { Side } from "../../../contract/subscriber-split";
 import { type Action, type ActionContext, TargetError } from "../../../contract/target";
@@ -17,7 +18,6 @@ import { choiceArg, countArg, nameIn, textsArg } from "../arguments";
 import type { Cnf } from "../cnf-context";
 import { isAlreadyThere, isNotFound } from "../errors";
 import { checkSplitEpoch } from "../fence";
-import { mask } from "../mask";
 import { type KubeList, type KubeObject, paths } from "../objects";
 import { retrying } from "../retry";
 import { onceEach, waitUntil } from "../wait";
@@ -149,7 +149,7 @@ export function judge(spec: DialTestSpec, results: readonly DialTestResult[]): s
   const failures: string[] = [];
   for (const subscriber of spec.subscribers) {
     for (const procedure of spec.procedures) {
-      const who = `${mask(subscriber)} ${procedure}`;
+      const who = `${maskIdentity(subscriber)} ${procedure}`;
       const found = results.filter((of) => of.subscriber === subscriber && of.procedure === procedure);
       if (found.length === 0) failures.push(`${who}: no result`);
       for (const result of found) {
