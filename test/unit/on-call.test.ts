@@ -254,7 +254,7 @@ describe("a run and whoever is on call (ESC-11, ESC-19)", () => {
       );
       await assert.rejects(
         running,
-        /turn-50 failed: reported to have failed: image of imsi-\*+0042 is broken/,
+        /turn-50 failed: reported to have failed: image of imsi-00101\*+0042 is broken/,
       );
       assert.ok(pager.told.includes("+FAILURE_REPORTED"));
       assert.deepEqual(target.dial, { position: 0, version: "1.0.0" });
