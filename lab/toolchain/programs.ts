@@ -13,7 +13,8 @@ export type ProgramName =
   | "etcd"
   | "kubernetes"
   | "kwok"
-  | "versitygw";
+  | "versitygw"
+  | "alertmanager";
 
 /** An executable file. */
 export type Executable =
@@ -26,7 +27,8 @@ export type Executable =
   | "kube-controller-manager"
   | "kube-scheduler"
   | "kwok"
-  | "versitygw";
+  | "versitygw"
+  | "alertmanager";
 
 export interface Download {
   readonly url: string;
@@ -212,6 +214,24 @@ export const bucketServer: Program = {
       package: "github.com/versity/versitygw/cmd/versitygw",
       set: { "main.Version": "v1.8.0" },
       seconds: 75,
+    },
+  ],
+};
+
+/** Takes alarms. Only tests want it, so it is not among those that setup gets. */
+export const alertmanager: Program = {
+  name: "alertmanager",
+  version: "0.28.1",
+  executables: ["alertmanager"],
+  ask: { alertmanager: ["--version"] },
+  downloads: () => [],
+  builds: [
+    {
+      output: "alertmanager",
+      module: "alertmanager",
+      package: "github.com/prometheus/alertmanager/cmd/alertmanager",
+      set: { "github.com/prometheus/common/version.Version": "0.28.1" },
+      seconds: 90,
     },
   ],
 };
