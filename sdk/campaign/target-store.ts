@@ -12,20 +12,27 @@ import { JournalError, rebuildHint } from "./journal-error";
 
 export class TargetStore implements Store {
   private readonly inner: Store;
-  private readonly target: Pick<Target, "traces" | "fence">;
+  private readonly target: Pick<Target, "traces" | "fence" | "seenEpoch">;
 
-  constructor(inner: Store, target: Pick<Target, "traces" | "fence">) {
+  constructor(inner: Store, target: Pick<Target, "traces" | "fence" | "seenEpoch">) {
     this.inner = inner;
     this.target = target;
   }
 
-  /** @throws JournalError `JOURNAL_LOST`; as the store and the target. */
+  /** @throws JournalError `JOURNAL_LOST`, `JOURNAL_OLD`; as the store and the target. */
   async read(key: string): Promise<Document | undefined> {
     const document = await this.inner.read(key);
     // The target is asked only where there is nothing: a run without changes must not pay for it.
-    if (!saysNothing(document)) return document;
-    refuseLost(key, await this.target.traces());
-    return document;
+    if (saysNothing(document)) {
+      refuseLost(key, await this.target.traces());
+      return document;
+    }
+    const epoch = (await this.target.seenEpoch()) ?? 0;
+    if (document?.epoch === undefined || document.epoch >= epoch) return document;
+    // Read before a run that began in this instant sealed it, perhaps.
+    const again = await this.inner.read(key);
+    refuseOld(key, again, { epoch });
+    return again;
   }
 
   list(): Promise<readonly string[]> {
@@ -90,7 +97,11 @@ function refuseLost(key: string, { underway }: Traces): void {
 }
 
 /** @throws JournalError `JOURNAL_OLD` */
-export function refuseOld(key: string, document: Document | undefined, { epoch }: Traces): void {
+export function refuseOld(
+  key: string,
+  document: Document | undefined,
+  { epoch }: Pick<Traces, "epoch">,
+): void {
   if (document?.epoch === undefined || document.epoch >= epoch) return;
   throw new JournalError(
     "JOURNAL_OLD",

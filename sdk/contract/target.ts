@@ -96,6 +96,11 @@ export interface Target<Inventory = unknown> {
   traces(signal?: AbortSignal): Promise<Traces>;
 
   /**
+   * Highest epoch that the last `observe` saw, for free: waits for one that is under way. Undefined if nothing was observed.
+   */
+  seenEpoch(): Promise<number | undefined>;
+
+  /**
    * Puts an epoch on everything that a campaign writes, so that nobody with an earlier one can write it any more. Done once
    * by whoever took the lease, before anything is read that decisions are made from.
    *

@@ -125,6 +125,10 @@ export class FakeTarget implements Target<Dial> {
     return { epoch: this.epoch, underway: this.underway };
   }
 
+  async seenEpoch(): Promise<number | undefined> {
+    return this.observed > 0 ? this.epoch : undefined;
+  }
+
   async fence(epoch: number): Promise<void> {
     this.epoch = epoch;
   }

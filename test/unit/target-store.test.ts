@@ -100,6 +100,8 @@ describe("journal and target belong together", () => {
     assert.equal(target.epoch, 2);
     await fs.writeFile(file(), backup);
     target.dial.version = "1.0.0";
+    await refused(session().view(), "JOURNAL_OLD", /URL first/);
+    await refused(store().acquire(target.id, "x", 1_000), "JOURNAL_OLD", /URL first/);
     await refused(
       session().runStage("preflight", quiet),
       "JOURNAL_OLD",

@@ -4,7 +4,6 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { FileStore } from "#sdk/campaign/file-store.js";
 import { Journal } from "#sdk/campaign/journal.js";
-import { Lease } from "#sdk/campaign/lease.js";
 import type { LogEntry } from "#sdk/campaign/log.js";
 import { rebuild } from "#sdk/campaign/rebuild.js";
 import { Session } from "#sdk/campaign/session.js";
@@ -226,14 +225,6 @@ describe("by hand: unlock, and a journal rebuilt", () => {
       assert.ok(whole.includes(kept.at(-1) as string));
       assert.equal((await journal()).serving?.version, "1.0.0");
       assert.match(log.at(-1)?.message ?? "", /being damaged: 1\.0\.0 serves: lost it/);
-    });
-
-    it("waits for whoever works on it, and gives up on one who goes on", async function () {
-      this.timeout(40_000);
-      target.underway = ["side by side"];
-      const lease = await Lease.take(store(), target.id, () => undefined);
-      await assert.rejects(anew(between), { code: "LEASE_HELD" });
-      await lease.release();
     });
   });
 

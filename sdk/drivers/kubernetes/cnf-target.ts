@@ -71,6 +71,7 @@ class CnfTarget implements Target<Inventory> {
     | { readonly pods: Watched<Pod>; readonly splits: Watched<SubscriberSplit & KubeObject> }
     | undefined;
   private letGo: NodeJS.Timeout | undefined;
+  private observed: Promise<Inventory> | undefined;
 
   constructor({ api }: KubernetesConnection, { name, namespace, patience }: CnfTargetOptions) {
     this.id = `cnf/${namespace}/${name}`;
@@ -78,7 +79,8 @@ class CnfTarget implements Target<Inventory> {
   }
 
   observe(signal?: AbortSignal): Promise<Inventory> {
-    return observe(this.cnf, this.scraper, signal);
+    this.observed = observe(this.cnf, this.scraper, signal);
+    return this.observed;
   }
 
   async perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }> {
@@ -106,6 +108,13 @@ class CnfTarget implements Target<Inventory> {
 
   carries(workload: string): Promise<boolean | undefined> {
     return carries(this.cnf, workload);
+  }
+
+  async seenEpoch(): Promise<number | undefined> {
+    return this.observed?.then(
+      ({ epoch }) => epoch,
+      () => undefined,
+    );
   }
 
   traces(signal?: AbortSignal): Promise<Traces> {

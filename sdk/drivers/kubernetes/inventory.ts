@@ -71,4 +71,6 @@ export interface Inventory {
   readonly missingRights?: readonly string[];
   /** Pods that could be scheduled in addition; undefined without the right to list nodes and pods of the cluster. */
   readonly spareInstances?: number;
+  /** Highest epoch that any of it was written under. */
+  readonly epoch: number;
 }

@@ -35,6 +35,7 @@ import { splitOf } from "./read-split";
 import { retrying } from "./retry";
 import { describeRight, mayProtect, missingRights, NEEDED } from "./rights";
 import type { Scraped, Scraper } from "./scrape";
+import { autoscalersOf, highestEpoch } from "./traces";
 
 /** How long a reading goes on trying an API server that fails for a moment. */
 const PATIENCE_MS = 3_000;
@@ -83,6 +84,7 @@ async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<I
   );
   const bootMs = bootTime(podList);
   return {
+    epoch: highestEpoch(split, deployments, autoscalersOf(cnf.name, autoscalers, deployments), podList),
     kubernetesVersion: /\d+\.\d+\.\d+/.exec(version.gitVersion)?.[0] ?? version.gitVersion,
     workloads: deployments.map((of) => workloadState(of, podList)).sort(byName),
     autoscalers: autoscalerStates(cnf.name, autoscalers, deployments),

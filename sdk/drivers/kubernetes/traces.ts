@@ -14,6 +14,7 @@ import {
   type Autoscaler,
   type Deployment,
   type KubeList,
+  type KubeObject,
   type Metadata,
   marks,
   type Pod,
@@ -38,6 +39,21 @@ const limitsOf = (signal: AbortSignal | undefined): Limits => ({
   deadline: Date.now() + PATIENCE_MS,
 });
 
+/** Highest epoch on what campaigns write; 0 if there is none. */
+export function highestEpoch(
+  split: SubscriberSplit | undefined,
+  deployments: readonly KubeObject[],
+  autoscalers: readonly KubeObject[],
+  pods: readonly KubeObject[],
+): number {
+  return Math.max(
+    0,
+    split?.spec.epoch ?? 0,
+    ...[...deployments, ...autoscalers].map(({ metadata }) => markOf(metadata, marks.epoch)),
+    ...pods.map(({ metadata }) => markOf(metadata, annotations.drain)),
+  );
+}
+
 const markOf = ({ annotations: of }: Metadata, mark: string): number => Number(of?.[mark] ?? 0) || 0;
 
 /** @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `ABORTED` */
@@ -59,13 +75,7 @@ export async function traces(cnf: Cnf, signal?: AbortSignal): Promise<Traces> {
   const draining = pods.items.filter(({ metadata }) => markOf(metadata, annotations.drain) > 0);
   const { left, right, ratio } = split?.spec ?? {};
   return {
-    epoch: Math.max(
-      0,
-      split?.spec.epoch ?? 0,
-      ...deployments.map(({ metadata }) => markOf(metadata, marks.epoch)),
-      ...autoscalers.map(({ metadata }) => markOf(metadata, marks.epoch)),
-      ...draining.map(({ metadata }) => markOf(metadata, annotations.drain)),
-    ),
+    epoch: highestEpoch(split, deployments, autoscalers, pods.items),
     underway: [
       ...(left && right
         ? [`${left.version} and ${right.version} serve side by side, ${ratio} % on ${right.version}`]
@@ -131,14 +141,23 @@ async function written(cnf: Cnf, limits: Limits): Promise<Written> {
     read<KubeList<Deployment>>(paths.deployments(namespace), { labelSelector: `${labels.cnf}=${name}` }),
     read<KubeList<Autoscaler>>(paths.autoscalers(namespace)),
   ]);
-  const ours = new Set(deployments.items.map(({ metadata }) => metadata.name));
   return {
     split: split as Written["split"],
     deployments: deployments.items,
-    autoscalers: autoscalers.items.filter(
-      ({ metadata, spec }) =>
-        ours.has(metadata.annotations?.[marks.suspendedFrom] ?? spec.scaleTargetRef.name) ||
-        metadata.annotations?.[marks.suspendedBy] === name,
-    ),
+    autoscalers: autoscalersOf(name, autoscalers.items, deployments.items),
   };
+}
+
+/** Those that scale one of the workloads, or did until a campaign suspended them. */
+export function autoscalersOf(
+  cnf: string,
+  all: readonly Autoscaler[],
+  deployments: readonly Deployment[],
+): readonly Autoscaler[] {
+  const ours = new Set(deployments.map(({ metadata }) => metadata.name));
+  return all.filter(
+    ({ metadata, spec }) =>
+      ours.has(metadata.annotations?.[marks.suspendedFrom] ?? spec.scaleTargetRef.name) ||
+      metadata.annotations?.[marks.suspendedBy] === cnf,
+  );
 }
