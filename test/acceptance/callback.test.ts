@@ -17,7 +17,7 @@ describe("targets that report in", function () {
     this.timeout(240_000);
     site = await openTestSite({ name: "test-callback", nodes: 4, subscribers: 1_000, calls: 5 });
     seen = new Observed(site);
-    stack = await site.stack("callback", "hooks");
+    stack = await site.stack("callback", "reporting");
     told = path.join(site.lab.dir, "told");
     await fs.writeFile(told, "");
   });
