@@ -66,6 +66,8 @@ export const alarmCatalogue = meaning({
   SPLIT_UNANSWERED: { severity: "warning", cause: "application subsystem failure" },
   /** An autoscaler is suspended though no campaign is in hand. */
   ELASTICITY_SUSPENDED: { severity: "warning", cause: "configuration or customization error" },
+  /** Nothing on the target keeps what serves from being deleted, though the policy wants it so. */
+  UNPROTECTED: { severity: "warning", cause: "configuration or customization error" },
   /** The journal could be read, the target itself not. */
   TARGET_UNREADABLE: { severity: "critical", cause: "communications subsystem failure" },
 });

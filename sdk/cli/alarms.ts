@@ -153,6 +153,15 @@ function targetAlarms(seen: Observation): Alarm[] {
       ),
     );
   }
+  const { protect } = (journal.serving?.spec as { policy?: { protect?: boolean } } | undefined)?.policy ?? {};
+  if (protect && split?.left && inventory.protection?.by === "nobody") {
+    alarms.push(
+      alarm(
+        "UNPROTECTED",
+        "Nothing on the cluster keeps what serves from being deleted: its admission policy is gone.",
+      ),
+    );
+  }
   const over = !journal.campaign || ["completed", "rolled-back"].includes(journal.campaign.state);
   const suspended = inventory.autoscalers.filter((one) => one.suspended);
   if (over && suspended.length > 0) {

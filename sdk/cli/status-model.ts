@@ -32,6 +32,8 @@ export interface TargetStatus {
   readonly lease?: LeaseStatus;
   /** Absent if the target could not be read or splits no traffic. */
   readonly traffic?: TrafficStatus;
+  /** Who keeps what serves from being deleted; absent if the target can't tell, or nothing serves. */
+  readonly protection?: ProtectionStatus;
   readonly objects: readonly ObjectStatus[];
   readonly instances: readonly InstanceStatus[];
   readonly kpis: readonly KpiStatus[];
@@ -104,6 +106,12 @@ export interface LeaseStatus {
   /** `host/process/random`. */
   readonly heldBy: string;
   readonly until: string;
+}
+
+export interface ProtectionStatus {
+  readonly by: "campaign" | "administrator" | "nobody";
+  /** Name of the admission policy. */
+  readonly policy?: string;
 }
 
 export interface TrafficStatus {

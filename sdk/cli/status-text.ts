@@ -118,6 +118,13 @@ function heading(status: TargetStatus, now: number, page: Page): string[] {
   if (campaign) lines.push(...hanging("", campaignLine(campaign, now), page));
   if (lease)
     lines.push(...hanging("", `in hand by ${lease.heldBy}, lease until ${clock(lease.until, now)}`, page));
+  const { protection } = status;
+  if (protection && protection.by !== "nobody") {
+    const whose = protection.by === "campaign" ? "" : ", an administrator's";
+    lines.push(
+      ...hanging("", `nobody can delete what serves: admission policy ${protection.policy}${whose}`, page),
+    );
+  }
   return lines;
 }
 

@@ -41,6 +41,7 @@ export function statusOf(seen: Observation): TargetStatus {
     ...(journal.campaign ? { campaign: campaignOf(journal.campaign, seen.at) } : {}),
     ...(lease ? { lease: { heldBy: lease.heldBy, until: new Date(lease.until).toISOString() } } : {}),
     ...(traffic ? { traffic } : {}),
+    ...protectionOf(seen),
     objects: objectsOf(seen),
     instances: instancesOf(seen),
     kpis: seen.kpis ?? [],
@@ -51,6 +52,13 @@ export function statusOf(seen: Observation): TargetStatus {
     history: journal.history,
     audit: journal.audit ?? [],
   };
+}
+
+function protectionOf({ inventory }: Observation): Pick<TargetStatus, "protection"> {
+  const { split, protection } = inventory ?? {};
+  if (!split?.left || !protection || protection.by === "unknown") return {};
+  const { by, policy } = protection;
+  return { protection: { by, ...(policy === undefined ? {} : { policy }) } };
 }
 
 function campaignOf(campaign: CampaignRecord, now: number): CampaignStatus {

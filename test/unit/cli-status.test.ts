@@ -223,6 +223,20 @@ describe("issu status: alarms", () => {
     assert.deepEqual(codes(observation({ inventory: inventory({ workloads: none }) })), ["NOTHING_SERVES"]);
   });
 
+  it("who protects what serves, and that nobody does", () => {
+    const by = (who: "campaign" | "administrator" | "nobody", protect = true) => {
+      const protection = { by: who, ...(who === "nobody" ? {} : { policy: "issu.core.amf" }) };
+      const data = journal({
+        serving: { version: "1.0.0", release: "1.0.0-x", spec: { policy: { protect } } },
+      });
+      return observation({ inventory: inventory({ protection }), journal: data });
+    };
+    assert.deepEqual(statusOf(by("campaign")).protection, { by: "campaign", policy: "issu.core.amf" });
+    assert.deepEqual(codes(by("campaign")), []);
+    assert.deepEqual(codes(by("nobody")), ["UNPROTECTED"]);
+    assert.deepEqual(codes(by("nobody", false)), []);
+  });
+
   it("no alarm for instances that the campaign itself is waiting for", () => {
     const workloads = inventory().workloads.map((one) => ({ ...one, ready: 3 }));
     const scaling = campaign({
