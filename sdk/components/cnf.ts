@@ -16,6 +16,7 @@ import type { CnfArgs, CnfComponent } from "./cnf-args";
 import { type HookContext, hookBefore } from "./hooks";
 import { keepSecret } from "./keep-secret";
 import { Stage, type StageArgs, type TargetArgs, VersionGuard } from "./stage";
+import { withoutTraces } from "./without-traces";
 import { contentOf, createWorkload, keepWorkload } from "./workload";
 
 /**
@@ -61,11 +62,9 @@ export class Cnf extends pulumi.ComponentResource {
     let previous: pulumi.Resource[] = [];
     let last: Stage | undefined;
     const addStage = (stage: string): Stage => {
-      last = new Stage(
-        `${name}-${stage}`,
-        { stage, target, spec: { ...spec }, upgrade },
-        { parent: this, dependsOn: previous },
-      );
+      const args = { stage, target, spec: { ...spec }, upgrade };
+      const opts = { parent: this, dependsOn: previous };
+      last = withoutTraces(() => new Stage(`${name}-${stage}`, args, opts));
       previous = [last];
       return last;
     };
@@ -91,42 +90,37 @@ export class Cnf extends pulumi.ComponentResource {
       addStage(stage);
       if (stage !== "snapshot") continue;
       const workloads = args.components.map((component, index) =>
-        createWorkload(
-          name,
-          namespace,
-          components[index] as ComponentSpec,
-          contentOf(name, versionOf(args, component), component),
-          {
-            ...onCluster,
-            dependsOn: previous,
-          },
+        withoutTraces(() =>
+          createWorkload(
+            name,
+            namespace,
+            components[index] as ComponentSpec,
+            contentOf(name, versionOf(args, component), component),
+            { ...onCluster, dependsOn: previous },
+          ),
         ),
       );
-      const guard = new VersionGuard(
-        `${name}-guard-${spec.release}`,
-        {
-          target,
-          version: args.version,
-          release: spec.release,
-          workloads: components.map((one) => one.workload),
-          protect,
-        },
-        { parent: this, dependsOn: workloads },
-      );
+      const guarded = {
+        target,
+        version: args.version,
+        release: spec.release,
+        workloads: components.map((one) => one.workload),
+        protect,
+      };
+      const behind = { parent: this, dependsOn: workloads };
+      const guard = withoutTraces(() => new VersionGuard(`${name}-guard-${spec.release}`, guarded, behind));
       previous = [last as Stage, guard];
     }
     for (const component of args.components) {
-      new PodDisruptionBudget(
-        `${name}-${component.name}`,
-        {
-          metadata: { name: `${name}-${component.name}`, namespace, labels: { [labels.cnf]: name } },
-          spec: {
-            maxUnavailable: policy?.maxUnavailable ?? 1,
-            selector: { matchLabels: { [labels.cnf]: name, [labels.component]: component.name } },
-          },
+      const budget = {
+        metadata: { name: `${name}-${component.name}`, namespace, labels: { [labels.cnf]: name } },
+        spec: {
+          maxUnavailable: policy?.maxUnavailable ?? 1,
+          selector: { matchLabels: { [labels.cnf]: name, [labels.component]: component.name } },
         },
-        { ...onCluster, dependsOn: [preflight] },
-      );
+      };
+      const opts = { ...onCluster, dependsOn: [preflight] };
+      withoutTraces(() => new PodDisruptionBudget(`${name}-${component.name}`, budget, opts));
     }
 
     this.keepLiveVersions(name, { target, spec: { ...spec }, upgrade }, protect, onCluster);

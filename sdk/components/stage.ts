@@ -33,8 +33,6 @@ export class Stage extends pulumi.CustomResource {
   declare readonly occasion: pulumi.Output<{ readonly campaign: string; readonly version: string }>;
   /** `done`, `skipped`, `held`, or `idle` when there was nothing to do. */
   declare readonly outcome: pulumi.Output<string>;
-  declare readonly detail: pulumi.Output<string>;
-  declare readonly plan: pulumi.Output<string[]>;
   /** Where hooks behind it report in; secret. */
   declare readonly callback: pulumi.Output<{ readonly url: string; readonly token: string } | undefined>;
 
@@ -45,11 +43,8 @@ export class Stage extends pulumi.CustomResource {
       {
         ...args,
         campaign: undefined,
-        attempt: undefined,
-        plan: undefined,
         occasion: undefined,
         outcome: undefined,
-        detail: undefined,
         callback: undefined,
       },
       { ...opts, additionalSecretOutputs: ["callback"] },
