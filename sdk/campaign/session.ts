@@ -71,11 +71,19 @@ export class Session<S, I> {
    */
   async runStage(name: string, reporter: Reporter): Promise<StageOutcome> {
     this.underway ??= await this.enter(name, reporter);
-    if (!this.underway) return { state: "idle", detail: "nothing to do: the target is as wanted" };
+    if (!this.underway) return this.idle();
     // Asked for beforehand: with the last stage it is over.
     const { callback } = this.underway;
     const outcome = await this.underway.run(this.underway.stage(name), reporter);
     return { ...outcome, ...(callback ? { callback } : {}) };
+  }
+
+  /** A held campaign is still that, for a stage that a run had to declare anew. */
+  private async idle(): Promise<StageOutcome> {
+    const { last } = await this.view();
+    return last?.state === "held"
+      ? { state: "held", detail: "the campaign is held", campaign: last.id }
+      : { state: "idle", detail: "nothing to do: the target is as wanted" };
   }
 
   private async look(): Promise<View> {

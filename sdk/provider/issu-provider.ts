@@ -87,7 +87,14 @@ export class IssuProvider implements Provider {
     if (!session) return { inputs: news, failures: problems.map(failure) };
     const view = await session.view();
     if (!view.campaign) {
-      const { campaign = "", attempt = 0, plan = ["nothing to do"], occasion = NO_OCCASION } = olds;
+      // A stage that is declared anew, e.g. after a refused destroy, is told what there was last.
+      const { last, occasions } = view;
+      const {
+        campaign = last?.id ?? "",
+        attempt = last?.attempt ?? 0,
+        plan = ["nothing to do"],
+        occasion = occasions[inputs.stage] ?? NO_OCCASION,
+      } = olds;
       return { inputs: { ...news, campaign, attempt, plan, occasion } };
     }
     const failures = [
