@@ -131,6 +131,8 @@ export interface JournalData {
   history: PastCampaign[];
   /** What people did to lease and journal. */
   audit?: AuditEntry[];
+  /** Campaigns of a journal that was lost may have had numbers up to this one; none is given twice. */
+  ids?: number;
 }
 
 const HISTORY_KEPT = 50;
@@ -190,7 +192,7 @@ export class Journal {
   }
 
   nextId(): string {
-    const last = Number(this.data.campaign?.id ?? 0);
+    const last = Math.max(Number(this.data.campaign?.id ?? 0), this.data.ids ?? 0);
     return String(last + 1);
   }
 

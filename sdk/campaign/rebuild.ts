@@ -102,6 +102,7 @@ function journalOf(
   return {
     schemaVersion: JOURNAL_VERSION,
     target,
+    ids: epoch,
     ...(serving ? { serving } : {}),
     ...(coming
       ? {

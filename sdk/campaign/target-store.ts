@@ -7,7 +7,7 @@
  */
 import type { Acquired, AcquireOptions, Document, HeldLease, Store } from "../contract/store";
 import type { Target, Traces } from "../contract/target";
-import type { JournalData } from "./journal";
+import { JOURNAL_VERSION, type JournalData } from "./journal";
 import { JournalError, rebuildHint } from "./journal-error";
 
 export class TargetStore implements Store {
@@ -24,8 +24,9 @@ export class TargetStore implements Store {
     const document = await this.inner.read(key);
     // The target is asked only where there is nothing: a run without changes must not pay for it.
     if (saysNothing(document)) {
-      refuseLost(key, await this.target.traces());
-      return document;
+      const traces = await this.target.traces();
+      refuseLost(key, traces);
+      return document ?? (traces.epoch > 0 ? begun(key, traces) : undefined);
     }
     const epoch = (await this.target.seenEpoch()) ?? 0;
     if (document?.epoch === undefined || document.epoch >= epoch) return document;
@@ -44,7 +45,7 @@ export class TargetStore implements Store {
   }
 
   write(key: string, text: string, expected: string | undefined): Promise<string> {
-    return this.inner.write(key, text, expected);
+    return this.inner.write(key, text, expected === NOT_THERE ? undefined : expected);
   }
 
   /** @throws JournalError `JOURNAL_LOST`, `JOURNAL_OLD`, before anything was taken; as the store and the target. */
@@ -60,6 +61,8 @@ export class TargetStore implements Store {
     if ("heldBy" in got) return got;
     try {
       await this.target.fence(got.epoch);
+      // As it was before our own epoch came to the target, so that preview and run give a campaign the same number.
+      if (!document) await this.inner.write(key, begun(key, traces).text, undefined);
     } catch (error) {
       await this.inner.release(key, holder, got.epoch).catch(() => undefined);
       throw error;
@@ -74,6 +77,24 @@ export class TargetStore implements Store {
   release(key: string, holder: string, epoch: number): Promise<void> {
     return this.inner.release(key, holder, epoch);
   }
+}
+
+/** Revision of a document that stands for none. */
+const NOT_THERE = "";
+
+/**
+ * What a journal begins with where an earlier one was lost. Requests and hooks know campaigns by their numbers, so none may
+ * be given twice; and no campaign ever had a higher one than the lease had epochs.
+ */
+function begun(target: string, { epoch }: Traces): Document {
+  const journal: JournalData = {
+    schemaVersion: JOURNAL_VERSION,
+    target,
+    quarantine: [],
+    history: [],
+    ids: epoch,
+  };
+  return { text: JSON.stringify(journal), revision: NOT_THERE };
 }
 
 /** No document, or one that knows of nothing that was done. What can't be read is not for here to judge. */

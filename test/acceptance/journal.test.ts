@@ -215,4 +215,20 @@ describe("a campaign whose journal is in a bucket", function () {
     await servesAlone("1.4.0");
     assert.equal((await journal()).serving?.version, "1.4.0");
   });
+
+  it("restored from a backup: refused at preview, and nothing is touched", async () => {
+    const backup = await bucket.raw(`${OBJECT}.json`);
+    await stack.mustUp(network("1.3.0"));
+    const latest = await bucket.raw(`${OBJECT}.json`);
+    await bucket.put(`${OBJECT}.json`, backup);
+    const since = Date.now();
+    for (const refused of [await stack.preview(network("1.5.0")), await stack.up(network("1.5.0"))]) {
+      assert.notEqual(refused.code, 0);
+      assert.match(refused.output, /is older than what it describes.*backup/s);
+    }
+    assert.deepEqual(accepted(await writesSince(site.lab.auditLogPath, since)), []);
+    assert.equal(await bucket.raw(`${OBJECT}.json`), backup);
+    await bucket.put(`${OBJECT}.json`, latest);
+    await stack.mustUp(network("1.3.0"), "--expect-no-changes");
+  });
 });

@@ -10,7 +10,14 @@ import * as fs from "node:fs/promises";
 import * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
-import { CreateBucketCommand, DeleteObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { freePorts } from "../../lab/network.ts";
 import { ensureToolchain } from "../../lab/toolchain/index.ts";
 import { bucketServer } from "../../lab/toolchain/programs.ts";
@@ -83,6 +90,16 @@ export class BucketServer {
 
   url(prefix: string, bucket = this.bucket): string {
     return `s3://${bucket}/${prefix}?endpoint=${this.endpoint}&region=us-east-1&s3ForcePathStyle=true`;
+  }
+
+  /** The object as it lies there. */
+  async raw(key: string): Promise<string> {
+    const { Body } = await this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }));
+    return (await Body?.transformToString()) ?? "";
+  }
+
+  async put(key: string, text: string): Promise<void> {
+    await this.client.send(new PutObjectCommand({ Bucket: this.bucket, Key: key, Body: text }));
   }
 
   async remove(key: string): Promise<void> {

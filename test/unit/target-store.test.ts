@@ -72,8 +72,15 @@ describe("journal and target belong together", () => {
     await fs.rm(dir, { recursive: true });
     assert.equal((await session().view()).campaign, undefined, "nothing to do");
     target.dial.version = "1.0.0";
+    assert.equal((await session().view()).campaign?.id, "13");
+    assert.deepEqual(
+      await fs.readdir(path.dirname(dir)).then((all) => all.includes(path.basename(dir))),
+      false,
+    );
     await runAll();
     assert.equal(target.epoch, 13);
+    const { campaign } = (await Journal.read(store(), target.id)).data;
+    assert.equal(campaign?.id, "13", "a number that an earlier campaign had may still be asked about");
     assert.equal((await Journal.read(store(), target.id)).data.serving?.version, "1.1.0");
   });
 
