@@ -4,9 +4,9 @@
  * @module
  */
 import type { JournalData } from "../campaign/journal";
+import type { CnfInventory } from "../contract/cnf-inventory";
 import type { HeldLease } from "../contract/store";
 import type { SubscriberSplitStatus } from "../contract/subscriber-split";
-import type { CnfInventory } from "../plan/cnf-inventory";
 import type { KpiStatus } from "./status-model";
 
 export interface Observation {

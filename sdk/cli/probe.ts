@@ -5,9 +5,9 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { Journal, type JournalData } from "../campaign/journal";
+import type { CnfInventory } from "../contract/cnf-inventory";
 import type { SubscriberSplit } from "../contract/subscriber-split";
 import type { Target } from "../contract/target";
-import type { CnfInventory } from "../plan/cnf-inventory";
 import { KpiHistory } from "./kpi-history";
 import type { Observation } from "./observation";
 import { partsOf, type Site } from "./site";

@@ -4,11 +4,12 @@
  *
  * @module
  */
+
+import type { CnfInventory } from "../contract/cnf-inventory";
 import type { RequestBook } from "../contract/requests";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { cnfRule } from "../plan/cnf";
-import type { CnfInventory } from "../plan/cnf-inventory";
 import { shownByCnf } from "../plan/cnf-shown";
 import type { OnFailure, PlanRule, ReleaseRef, Shown } from "../plan/plan";
 import { checkCnf } from "../policy/cnf";

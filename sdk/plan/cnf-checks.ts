@@ -4,6 +4,7 @@
  * @module
  */
 import * as semver from "semver";
+import type { CnfInventory, DomainState } from "../contract/cnf-inventory";
 import type { CnfSpec } from "../policy/cnf-spec";
 import { attemptsNeeded } from "../policy/comparison";
 import { formatDuration } from "../policy/duration";
@@ -11,7 +12,6 @@ import type { Problem } from "../policy/problem";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import type { Lane } from "./cnf-batches";
 import { percent } from "./cnf-draft";
-import type { CnfInventory, DomainState } from "./cnf-inventory";
 import { HIGHEST_LOAD, ratioOfStage } from "./cnf-stages";
 import { autoscalerOf, domainOf, targetOf, workloadOf } from "./cnf-tracks";
 import type { Intent, StagePlan } from "./plan";

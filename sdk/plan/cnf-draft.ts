@@ -4,8 +4,9 @@
  *
  * @module
  */
+
+import type { CnfInventory, DomainState, SplitState } from "../contract/cnf-inventory";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
-import type { CnfInventory, DomainState, SplitState } from "./cnf-inventory";
 import type { Step } from "./plan";
 
 /** What steps are expected to take, in milliseconds, where the target does not tell. */

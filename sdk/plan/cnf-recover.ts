@@ -3,11 +3,12 @@
  *
  * @module
  */
+
+import type { CnfInventory, DomainState } from "../contract/cnf-inventory";
 import type { CnfSpec } from "../policy/cnf-spec";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import { advance, backward, type Lane } from "./cnf-batches";
 import type { Draft } from "./cnf-draft";
-import type { CnfInventory, DomainState } from "./cnf-inventory";
 import { autoscalerOf, sameDomain, targetOf, workloadOf } from "./cnf-tracks";
 import type { Step } from "./plan";
 

@@ -4,12 +4,13 @@
  *
  * @module
  */
+
+import type { CnfInventory, DomainState } from "../contract/cnf-inventory";
 import type { CnfSpec, ComponentSpec } from "../policy/cnf-spec";
 import { hashOfWorkload } from "../policy/release";
 import { resolvePolicy } from "../policy/resolve";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import type { CnfPlanSpec } from "./cnf";
-import type { CnfInventory, DomainState } from "./cnf-inventory";
 import { releaseOf, workloadOf } from "./cnf-tracks";
 import type { Shown } from "./plan";
 

@@ -4,11 +4,12 @@
  *
  * @module
  */
+
+import type { CnfInventory, DomainState } from "../contract/cnf-inventory";
 import type { CnfSpec } from "../policy/cnf-spec";
 import type { ResolvedGate, ResolvedPolicy } from "../policy/upgrade-policy";
 import { advance, backward, forward, type Lane, needed } from "./cnf-batches";
 import { type Draft, percent } from "./cnf-draft";
-import type { CnfInventory, DomainState } from "./cnf-inventory";
 import { autoscalerOf, domainOf, sameDomain, type Track, targetOf } from "./cnf-tracks";
 import type { StagePlan, Step } from "./plan";
 

@@ -3,9 +3,10 @@
  *
  * @module
  */
+
+import type { AutoscalerState, CnfInventory, DomainState, WorkloadState } from "../contract/cnf-inventory";
 import type { CnfSpec, ComponentSpec } from "../policy/cnf-spec";
 import { hashOfWorkload, releaseId } from "../policy/release";
-import type { AutoscalerState, CnfInventory, DomainState, WorkloadState } from "./cnf-inventory";
 import type { ReleaseRef } from "./plan";
 
 /** One component whose workload differs between two versions. */

@@ -5,12 +5,12 @@
  * @module
  */
 import * as semver from "semver";
+import type { CnfInventory, DomainState } from "../contract/cnf-inventory";
 import type { CnfSpec } from "../policy/cnf-spec";
 import type { Problem } from "../policy/problem";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import { problemsOf, warningsOf } from "./cnf-checks";
 import { Draft } from "./cnf-draft";
-import type { CnfInventory, DomainState } from "./cnf-inventory";
 import { wayBack, wayBackToNothing } from "./cnf-recover";
 import {
   chain,

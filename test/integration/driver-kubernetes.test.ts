@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import type { Action, ActionContext, Target } from "pulumi-issu/contract";
 import { annotations, labels } from "pulumi-issu/contract";
+import type { CnfInventory } from "#sdk/contract/cnf-inventory.js";
 import { askToDrain } from "#sdk/drivers/kubernetes/actions/drain.js";
 import { PATIENCE } from "#sdk/drivers/kubernetes/cnf-context.js";
 import { cnfTarget, connect, KubernetesStore } from "#sdk/drivers/kubernetes/index.js";
-import type { Inventory } from "#sdk/drivers/kubernetes/inventory.js";
 import type { Pod } from "#sdk/drivers/kubernetes/objects.js";
 import { Api, type KubeObject, until } from "../../lab/cluster/api.ts";
 import { type Lab, startLab } from "../../lab/lab.ts";
@@ -20,7 +20,7 @@ describe("Kubernetes driver on a real control plane", () => {
   let lab: Lab;
   let api: Api;
   let balancer: StubBalancer;
-  let target: Target<Inventory>;
+  let target: Target<CnfInventory>;
   let epoch = 1;
 
   before(async function () {

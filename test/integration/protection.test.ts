@@ -8,8 +8,8 @@ import { load, loadAll } from "js-yaml";
 import type { Action, Target } from "pulumi-issu/contract";
 import { labels } from "pulumi-issu/contract";
 import { protectionText } from "#sdk/cli/command-protection.js";
+import type { CnfInventory } from "#sdk/contract/cnf-inventory.js";
 import { cnfTarget, connect } from "#sdk/drivers/kubernetes/index.js";
-import type { Inventory } from "#sdk/drivers/kubernetes/inventory.js";
 import { Api, type KubeObject, until } from "../../lab/cluster/api.ts";
 import { type Lab, startLab } from "../../lab/lab.ts";
 import { StubBalancer } from "../support/stub-balancer.ts";
@@ -24,7 +24,7 @@ describe("protection of what serves (admission policy)", () => {
   let lab: Lab;
   let admin: Api;
   let balancer: StubBalancer;
-  let target: Target<Inventory>;
+  let target: Target<CnfInventory>;
   let epoch = 1;
 
   before(async function () {

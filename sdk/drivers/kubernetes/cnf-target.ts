@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { CnfInventory } from "../../contract/cnf-inventory";
 import { labels } from "../../contract/names";
 import type { SubscriberSplit } from "../../contract/subscriber-split";
 import {
@@ -23,7 +24,6 @@ import { split } from "./actions/split";
 import { carries } from "./carries";
 import { type Cnf, PATIENCE, type Patience } from "./cnf-context";
 import type { KubernetesConnection } from "./connection";
-import type { Inventory } from "./inventory";
 import { isAlive, isReady, type KubeObject, type Pod, paths } from "./objects";
 import { observe } from "./observe";
 import { countsOf, Scraper } from "./scrape";
@@ -59,11 +59,11 @@ const FIRST_LIST_MS = 5_000;
 const FOLLOW_MS = 30_000;
 
 /** The target `cnf/<namespace>/<name>`; its `carries` takes the name of a workload. */
-export function cnfTarget(connection: KubernetesConnection, options: CnfTargetOptions): Target<Inventory> {
+export function cnfTarget(connection: KubernetesConnection, options: CnfTargetOptions): Target<CnfInventory> {
   return new CnfTarget(connection, options);
 }
 
-class CnfTarget implements Target<Inventory> {
+class CnfTarget implements Target<CnfInventory> {
   readonly id: string;
   private readonly cnf: Cnf;
   private readonly scraper = new Scraper();
@@ -71,14 +71,14 @@ class CnfTarget implements Target<Inventory> {
     | { readonly pods: Watched<Pod>; readonly splits: Watched<SubscriberSplit & KubeObject> }
     | undefined;
   private letGo: NodeJS.Timeout | undefined;
-  private observed: Promise<Inventory> | undefined;
+  private observed: Promise<CnfInventory> | undefined;
 
   constructor({ api }: KubernetesConnection, { name, namespace, patience }: CnfTargetOptions) {
     this.id = `cnf/${namespace}/${name}`;
     this.cnf = { api, name, namespace, patience: { ...PATIENCE, ...patience } };
   }
 
-  observe(signal?: AbortSignal): Promise<Inventory> {
+  observe(signal?: AbortSignal): Promise<CnfInventory> {
     this.observed = observe(this.cnf, this.scraper, signal);
     return this.observed;
   }

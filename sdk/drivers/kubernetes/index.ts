@@ -9,7 +9,6 @@ export type { Patience } from "./cnf-context";
 export { type CnfTargetOptions, cnfTarget } from "./cnf-target";
 export { type ConnectionOptions, connect, type KubernetesConnection } from "./connection";
 export { whoAmI } from "./identity";
-export type * from "./inventory";
 export { KubernetesStore } from "./journal-store";
 export { sitePolicy } from "./protection/policy";
 export { readSplit } from "./read-split";

@@ -3,6 +3,15 @@
  *
  * @module
  */
+
+import type {
+  AutoscalerState,
+  CnfInventory,
+  ProtectionState,
+  ServiceType,
+  SplitState,
+  WorkloadState,
+} from "../../contract/cnf-inventory";
 import { metricLabels, metrics } from "../../contract/kpis";
 import { annotations, labels } from "../../contract/names";
 import type { SubscriberSplit } from "../../contract/subscriber-split";
@@ -10,14 +19,6 @@ import type { Query } from "./api";
 import { spareInstances } from "./capacity";
 import type { Cnf } from "./cnf-context";
 import { isForbidden } from "./errors";
-import type {
-  AutoscalerState,
-  Inventory,
-  Protection,
-  ServiceType,
-  SplitState,
-  WorkloadState,
-} from "./inventory";
 import {
   type Autoscaler,
   type Deployment,
@@ -43,7 +44,7 @@ const PATIENCE_MS = 3_000;
 const SCRAPE_MS = 1_500;
 
 /** @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `ABORTED` */
-export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<Inventory> {
+export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<CnfInventory> {
   const [inventory, missing] = await Promise.all([
     look(cnf, scraper, signal),
     missingRights(cnf.api, cnf.namespace, NEEDED),
@@ -51,7 +52,7 @@ export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal):
   return missing.length === 0 ? inventory : { ...inventory, missingRights: missing.map(describeRight) };
 }
 
-async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<Inventory> {
+async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<CnfInventory> {
   const { api, namespace } = cnf;
   const limits = { signal, deadline: Date.now() + PATIENCE_MS };
   const read = <T>(path: string, query?: Query): Promise<T> =>
@@ -105,7 +106,7 @@ async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<I
   };
 }
 
-async function protectionOf(cnf: Cnf, split: SubscriberSplit | undefined): Promise<Protection> {
+async function protectionOf(cnf: Cnf, split: SubscriberSplit | undefined): Promise<ProtectionState> {
   const held = await whoProtects(cnf, split?.spec);
   return held.by === "nobody" ? { ...held, mayInstall: await mayProtect(cnf.api) } : held;
 }

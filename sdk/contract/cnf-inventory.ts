@@ -1,9 +1,11 @@
 /**
- * What runs of a network function, as its plan rule needs it. Its driver returns this shape.
+ * What runs of a network function: what its driver reports, and its plan rule plans from.
  *
  * @module
  */
-import type { ServiceType } from "../policy/cnf-spec";
+import type { Admission, PinnedSubscriber } from "./subscriber-split";
+
+export type ServiceType = "active-standby" | "data-storage" | "load-sharing";
 
 export interface WorkloadState {
   /** Deployment's name. */
@@ -37,8 +39,8 @@ export interface SplitState {
   readonly left?: DomainState;
   readonly right?: DomainState;
   readonly ratio: number;
-  readonly admission: "by-ratio" | "right";
-  readonly pinned: readonly { readonly subscriber: string; readonly side: "left" | "right" }[];
+  readonly admission: Admission;
+  readonly pinned: readonly PinnedSubscriber[];
   /** Carried now; absent until the load balancer reported. */
   readonly carried?: {
     readonly left: number;
@@ -56,12 +58,12 @@ export interface ProtectionState {
 }
 
 export interface CnfInventory {
-  /** e.g. `1.34.2`. */
+  /** e.g. `1.34.2`, without a vendor's suffix. */
   readonly kubernetesVersion: string;
   readonly workloads: readonly WorkloadState[];
   readonly autoscalers: readonly AutoscalerState[];
   readonly split?: SplitState;
-  /** What the instances export: KPI name → mean attempts a second over all instances. */
+  /** What the instances export: KPI name → attempts a second of all instances together, mean since each started. */
   readonly kpis: { readonly [kpi: string]: number };
   /** Mean share of rated capacity in use over the instances of a workload, 0 to 1. */
   readonly load: { readonly [workload: string]: number };
@@ -69,8 +71,10 @@ export interface CnfInventory {
   readonly bootMs?: number;
   /** Absent where there is no such thing to be had. */
   readonly protection?: ProtectionState;
-  /** Rights that the identity lacks, in words; absent if it has all. */
+  /** Rights that the identity lacks, e.g. `patch pods`; absent if it has all. */
   readonly missingRights?: readonly string[];
-  /** Pods that could be scheduled in addition, as far as the cluster tells. */
+  /** Highest epoch under which any of it was written. */
+  readonly epoch?: number;
+  /** Pods that could be scheduled in addition; undefined where the cluster does not tell. */
   readonly spareInstances?: number;
 }
