@@ -80,6 +80,10 @@ export class Stack {
     return this.quietly(["config", "set", key, JSON.stringify(value), ...this.stackArgs]);
   }
 
+  async removeConfig(key: string): Promise<void> {
+    await this.quietly(["config", "rm", key, ...this.stackArgs]);
+  }
+
   preview(...more: string[]): Promise<PulumiRun> {
     return this.run(["preview", "--non-interactive", "--diff", ...this.stackArgs, ...more]);
   }

@@ -5,7 +5,7 @@ import { Observed } from "../support/observed.ts";
 import { amf, openTestSite, type TestSite, type TestStack } from "../support/site.ts";
 
 describe("resources of the user's own between the stages (ESC-10, ESC-12)", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let site: TestSite;
   let stack: TestStack;
   let observed: Observed;

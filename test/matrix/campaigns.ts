@@ -72,6 +72,7 @@ export class Campaigns {
   readonly #hook: string;
   #serving = "1.0.0";
   #count = 0;
+  #hooked = false;
 
   private constructor(site: TestSite, stack: TestStack, hook: string) {
     this.site = site;
@@ -90,7 +91,6 @@ export class Campaigns {
       KUBECONFIG: site.lab.proxiedKubeconfigPath,
       NODE_COMPILE_CACHE: path.join(site.lab.dir, "compile-cache"),
     });
-    await stack.stack.setConfig({ notice: `test -e ${hook}` });
     const campaigns = new Campaigns(site, stack, hook);
     await stack.mustUp(network("1.0.0"));
     await site.traffic.allRegistered(30_000);
@@ -132,7 +132,13 @@ export class Campaigns {
     const old = this.#serving;
     const version = this.#next();
     const window = `case-${this.#count}`;
-    const hook = { fail: () => fs.rm(this.#hook) };
+    const hook = {
+      fail: async () => {
+        await this.#declareHook(true);
+        await fs.rm(this.#hook);
+      },
+    };
+    await this.#declareHook(false);
     const aside = { lab: site.lab, seen, version, hook };
     await site.traffic.openWindow(window);
     await bad?.prepare?.(aside);
@@ -203,6 +209,15 @@ export class Campaigns {
       return;
     }
     throw new Error("no up goes through any more");
+  }
+
+  /** Declared only where it is to fail, since it costs every run a plugin's start. */
+  async #declareHook(wanted: boolean): Promise<void> {
+    if (wanted === this.#hooked) return;
+    const { stack } = this.#stack;
+    if (wanted) await stack.setConfig({ notice: `test -e ${this.#hook}` });
+    else await stack.removeConfig("notice");
+    this.#hooked = wanted;
   }
 
   #next(): string {

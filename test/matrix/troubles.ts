@@ -156,7 +156,8 @@ export const badVersions = {
     name: "hang: subscribers hardly move",
     meaning: "a subscriber a second is moved, and the limit for moving is exceeded",
     strike: ({ lab }) => lab.fault("slow-move", { perSecond: 1 }),
-    first: ["rolled-back"],
+    // The way back is as slow: it may need another up.
+    first: ["rolled-back", "stopped"],
   },
   blind: {
     name: "hang: no KPIs",
