@@ -109,8 +109,11 @@ export class KubernetesStore implements Store {
             ? this.api.create<ConfigMap>(path, body)
             : this.api.replace<ConfigMap>(path, body));
         } catch (error) {
-          // Not for another try: what we would write over has changed.
-          throw isConflict(error) || isAlreadyThere(error) ? new StoreConflict(key, { cause: error }) : error;
+          if (!isConflict(error) && !isAlreadyThere(error)) throw error;
+          // Refused although nothing has changed: the server was busy, and may be asked again.
+          const there = expected === undefined ? undefined : await this.configMap(key);
+          if (isConflict(error) && there?.metadata.resourceVersion === expected) throw error;
+          throw new StoreConflict(key, { cause: error });
         }
       });
       return written.metadata.resourceVersion ?? "";
