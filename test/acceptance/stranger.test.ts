@@ -70,6 +70,7 @@ describe("a stranger installs the package and upgrades with the README's smalles
       "LICENSE",
       "docs/rbac.yaml",
       "provider/PulumiPlugin.yaml",
+      "provider/pulumi-resource-issu",
       "bin/issu.js",
     ])
       assert.ok(files.includes(`package/${file}`), `${file} is missing`);
