@@ -170,6 +170,13 @@ export class KubernetesCluster implements CnfCluster {
   }
 }
 
+/**
+ * Annotation on a pod: told to end, its instance hands its subscribers over to others by itself, as network functions with
+ * a hook of their own do (TEF-9). Without it an instance serves until its grace period is over, and then what it holds is
+ * lost.
+ */
+export const HAND_OVER_ANNOTATION = "lab.pulumi-issu.dev/hand-over";
+
 /** Pods that run, of components that share load; others hold no subscribers. */
 function toPod(pod: V1Pod): CnfPod[] {
   const address = pod.status?.podIP;
@@ -178,6 +185,7 @@ function toPod(pod: V1Pod): CnfPod[] {
   const notes = pod.metadata?.annotations ?? {};
   if ((notes[annotations.serviceType] ?? "load-sharing") !== "load-sharing") return [];
   const tags = pod.metadata?.labels ?? {};
+  const deleting = pod.metadata?.deletionTimestamp !== undefined;
   return [
     {
       uid,
@@ -186,8 +194,8 @@ function toPod(pod: V1Pod): CnfPod[] {
       workload: tags[labels.workload] ?? "",
       version: (tags[labels.version] ?? "").replaceAll("_", "+"),
       ready: pod.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True") ?? false,
-      deleting: pod.metadata?.deletionTimestamp !== undefined,
-      draining: annotations.drain in notes,
+      deleting,
+      draining: annotations.drain in notes || (deleting && HAND_OVER_ANNOTATION in notes),
       metricsPort: Number(notes[annotations.metricsPort] ?? 9090),
       metricsPath: notes[annotations.metricsPath] ?? "/metrics",
     },

@@ -15,6 +15,8 @@ const SLICE = 1_500;
 /** Time between two rounds, ms, and subscribers moved in one. */
 const ROUND = 4;
 const PER_ROUND = 40;
+/** Most that are moved in a second, with nothing else to wait for. */
+export const MOVES_PER_SECOND = (1_000 / ROUND) * PER_ROUND;
 /** Share by which an instance may exceed its side's mean before some of its subscribers move to others. */
 const UNEVEN = 0.05;
 

@@ -1,0 +1,89 @@
+/**
+ * The benchmark's report, `out/bench/report.json`. Documented in `docs/bench.md`.
+ *
+ * @module
+ */
+import type { LowerBound } from "./lower-bound.ts";
+import type { Machine } from "./machine.ts";
+import type { Spread } from "./spread.ts";
+
+/** Rises when a field changes its meaning or goes away. */
+export const BENCH_VERSION = 1;
+
+export interface BenchReport {
+  readonly schemaVersion: number;
+  /** Smaller and shorter: to see that it runs, not to be quoted. */
+  readonly quick: boolean;
+  readonly machine: Machine;
+  readonly upgrade?: UpgradeReport;
+  readonly preview?: PreviewReport;
+}
+
+/** What the traffic's own record says of a spell. */
+export interface Felt {
+  readonly sessionsLost: number;
+  readonly reRegistrations: number;
+  readonly proceduresAttempted: number;
+  readonly proceduresFailed: number;
+  /** Longest pause of a call, and that below which 99.9 % of them lie, ms. */
+  readonly longestGapMs: number;
+  readonly gapP999Ms: number;
+}
+
+export interface Change extends Felt {
+  /** `pulumi up`, from start to end, s. */
+  readonly upSeconds: number;
+  /** Until the last old instance was gone as well and everybody registered, s. */
+  readonly settledSeconds: number;
+  /** Of these, what the policy waits on purpose, s. */
+  readonly soakSeconds: number;
+  /** Only where there is a campaign. */
+  readonly campaign?: {
+    /** From its opening to its end, by its journal, s. */
+    readonly seconds: number;
+    readonly bound: LowerBound;
+    /** Seconds by kind of step, by its log. */
+    readonly spent: { readonly [action: string]: number };
+  };
+  /** Peak resident memory of our provider, MB; null if it has none. */
+  readonly providerMb: number | null;
+}
+
+export interface Way {
+  readonly name: string;
+  /** What it was given. */
+  readonly given: string;
+  readonly quiet: Felt;
+  readonly forward: Change;
+  /** The version set back after completion. */
+  readonly back: Change;
+}
+
+export interface UpgradeReport {
+  readonly subscribers: number;
+  readonly calls: number;
+  readonly instances: number;
+  readonly bootSeconds: number;
+  readonly graceSeconds: number;
+  readonly ways: readonly Way[];
+}
+
+/** A run that changes nothing, of one program. */
+export interface Unchanged {
+  readonly seconds: Spread;
+  /** Processor time by process, s, of the median run. */
+  readonly cpu: { readonly program: number; readonly engine: number; readonly providers: number };
+  readonly resources: number;
+  readonly providerMb: number | null;
+}
+
+export interface PreviewSize {
+  readonly count: number;
+  readonly installSeconds: { readonly issu: number; readonly plain: number };
+  readonly preview: { readonly issu: Unchanged; readonly plain: Unchanged };
+  readonly up: { readonly issu: Unchanged; readonly plain: Unchanged };
+}
+
+export interface PreviewReport {
+  readonly sizes: readonly PreviewSize[];
+}

@@ -1,0 +1,130 @@
+/**
+ * The benchmark's report as tables of at most 100 columns.
+ *
+ * @module
+ */
+import type {
+  BenchReport,
+  Change,
+  PreviewReport,
+  PreviewSize,
+  Unchanged,
+  UpgradeReport,
+  Way,
+} from "./report.ts";
+import type { Spread } from "./spread.ts";
+
+/** What is aimed at; said beside the figures, never judged. */
+export const AIMS = { previewRatio: 1.5, campaignRatio: 1.15, providerMb: 200 } as const;
+
+const seconds = (value: number): string => `${value.toFixed(1)} s`;
+const beside = (value: number, quiet: number): string => `${value.toFixed(1)} (${quiet.toFixed(1)})`;
+const mb = (value: number | null): string => (value === null ? "-" : `${value.toFixed(0)} MB`);
+
+/** @returns rows with their cells in columns, two spaces apart. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+export function table({ machine, quick, upgrade, preview }: BenchReport): string {
+  const { cores, memoryGb, loadBefore, node } = machine;
+  return [
+    `${cores} cores, ${memoryGb} GB, Node ${node}; load before: ${loadBefore}${quick ? "; --quick: not to be quoted" : ""}`,
+    ...(upgrade ? ["", ...upgradeTable(upgrade)] : []),
+    ...(preview ? ["", ...previewTable(preview)] : []),
+  ].join("\n");
+}
+
+function upgradeTable(report: UpgradeReport): string[] {
+  const { ways, subscribers, calls, instances, bootSeconds, graceSeconds } = report;
+  return [
+    `Upgrade under traffic: ${subscribers} subscribers, ${calls} calls held, ${instances} instances that take ${bootSeconds} s to boot,`,
+    `${graceSeconds} s of termination grace, surge 1, maxUnavailable 1. One run each, on one lab.`,
+    ...ways.map(({ name, given }) => `  ${name.padEnd(8)}${given}`),
+    "",
+    ...changeTable("1.0.0 -> 1.1.0", ways, ({ forward }) => forward),
+    "",
+    ...changeTable("and back", ways, ({ back }) => back),
+  ];
+}
+
+function changeTable(title: string, ways: readonly Way[], of: (way: Way) => Change): string[] {
+  const rows: [string, (way: Way) => string][] = [
+    [title, ({ name }) => name],
+    ["sessions lost", (way) => String(of(way).sessionsLost)],
+    ["re-registrations", (way) => String(of(way).reRegistrations)],
+    ["procedures", (way) => String(of(way).proceduresAttempted)],
+    ["procedures failed", (way) => String(of(way).proceduresFailed)],
+    ["longest gap, ms (quiet)", (way) => beside(of(way).longestGapMs, way.quiet.longestGapMs)],
+    ["gap p99.9, ms (quiet)", (way) => beside(of(way).gapP999Ms, way.quiet.gapP999Ms)],
+    ["pulumi up", (way) => seconds(of(way).upSeconds)],
+    ["of it soaks", (way) => seconds(of(way).soakSeconds)],
+    ["until all is settled", (way) => seconds(of(way).settledSeconds)],
+    ["campaign", (way) => optional(of(way).campaign, (one) => seconds(one.seconds))],
+    ["lower bound", (way) => optional(of(way).campaign, (one) => seconds(one.bound.totalMs / 1000))],
+    [
+      `ratio (aim ${AIMS.campaignRatio})`,
+      (way) => optional(of(way).campaign, (one) => ((1000 * one.seconds) / one.bound.totalMs).toFixed(2)),
+    ],
+    [`provider (aim < ${AIMS.providerMb})`, (way) => mb(of(way).providerMb)],
+  ];
+  const spent = ways.flatMap((way) => {
+    const { campaign } = of(way);
+    return campaign ? [`  where ${way.name}'s time went: ${parts(campaign.spent)}`] : [];
+  });
+  return [...columns(rows.map(([name, cell]) => [name, ...ways.map(cell)])), ...spent];
+}
+
+const optional = <T>(value: T | undefined, shown: (value: T) => string): string =>
+  value === undefined ? "-" : shown(value);
+
+/** The largest first; what took next to nothing is left out. */
+const parts = (spent: { readonly [name: string]: number }): string =>
+  Object.entries(spent)
+    .filter(([, value]) => value >= 0.05)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 6)
+    .map(([name, value]) => `${name} ${value.toFixed(1)}`)
+    .join(", ");
+
+function previewTable({ sizes }: PreviewReport): string[] {
+  return [
+    "Runs that change nothing: Deployment, PDB and ConfigMap of each network function, by issu.Cnf and by",
+    "@pulumi/kubernetes alone (plain). Seconds: min / median / max. Processor time of the median run.",
+    ...sizes.flatMap((size) => ["", ...sizeTable(size)]),
+  ];
+}
+
+const range = ({ min, median, max, runs }: Spread): string =>
+  runs === 1 ? median.toFixed(1) : [min, median, max].map((one) => one.toFixed(1)).join(" / ");
+
+function sizeTable({ count, preview, up, installSeconds }: PreviewSize): string[] {
+  const row = (name: string, { seconds, cpu, resources, providerMb }: Unchanged): string[] => [
+    name,
+    range(seconds),
+    cpu.program.toFixed(1),
+    cpu.engine.toFixed(1),
+    cpu.providers.toFixed(1),
+    String(resources),
+    mb(providerMb),
+  ];
+  const ratio = (a: Unchanged, b: Unchanged): string => (a.seconds.median / b.seconds.median).toFixed(2);
+  const rows = [
+    [`${count} functions`, "seconds", "cpu: program", "engine", "providers", "resources", "memory"],
+    row("preview, issu.Cnf", preview.issu),
+    row("preview, plain", preview.plain),
+    row("up, issu.Cnf", up.issu),
+    row("up, plain", up.plain),
+  ];
+  return [
+    ...columns(rows),
+    `issu.Cnf / plain (aim ${AIMS.previewRatio}): preview ${ratio(preview.issu, preview.plain)}, up ${ratio(up.issu, up.plain)}; memory is our provider's (aim < ${AIMS.providerMb} MB)`,
+    `installed in ${seconds(installSeconds.issu)} (plain ${seconds(installSeconds.plain)})`,
+  ];
+}

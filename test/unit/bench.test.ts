@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { spentIn } from "../bench/campaign-log.ts";
+import { lowerBound } from "../bench/lower-bound.ts";
+import type { BenchReport, Change, Unchanged } from "../bench/report.ts";
+import { spread } from "../bench/spread.ts";
+import { table } from "../bench/table.ts";
+
+const work = {
+  instances: 8,
+  surge: 1,
+  maxUnavailable: 1,
+  bootMs: 2_000,
+  subscribers: 10_000,
+  movesPerSecond: 10_000,
+  soaksMs: [10_000, 10_000],
+};
+
+describe("the benchmark's lower bound", () => {
+  it("adds up batches of boots, moves and soaks", () => {
+    assert.deepEqual(lowerBound(work), {
+      batches: 4,
+      bootsMs: 8_000,
+      movesMs: 1_000,
+      soaksMs: 20_000,
+      totalMs: 29_000,
+    });
+  });
+
+  it("counts a batch that is not full", () => {
+    assert.equal(lowerBound({ ...work, instances: 7, maxUnavailable: 2 }).batches, 3);
+    assert.equal(lowerBound({ ...work, surge: 0 }).batches, 8);
+  });
+
+  it("has none where nothing can be exchanged", () => {
+    assert.throws(() => lowerBound({ ...work, surge: 0, maxUnavailable: 0 }), /both 0/);
+  });
+});
+
+describe("the benchmark's figures", () => {
+  it("are told with their spread", () => {
+    assert.deepEqual(spread([3, 1, 2]), { min: 1, median: 2, max: 3, runs: 3 });
+    assert.equal(spread([1, 2]).median, 1.5);
+    assert.throws(() => spread([]), /nothing was measured/);
+  });
+
+  it("say where a campaign's time went", () => {
+    const line = (second: number, stage: string, action: string, durationMs?: number) => ({
+      time: new Date(1_000 * second).toISOString(),
+      stage,
+      action,
+      ...(durationMs === undefined ? {} : { durationMs }),
+    });
+    const { seconds, spent } = spentIn([
+      line(0, "preflight", "campaign-open"),
+      line(1, "gray-50", "stage-begin"),
+      line(3, "gray-50", "scale", 2_000),
+      line(4, "gray-50", "split", 1_000),
+      line(9, "gray-50", "stage-end"),
+      line(10, "finalize", "stage-end"),
+    ]);
+    assert.equal(seconds, 10);
+    assert.deepEqual(spent, { scale: 2, split: 1, watching: 5, "between stages": 2 });
+  });
+
+  it("fit 100 columns", () => {
+    const felt = {
+      sessionsLost: 10_000,
+      reRegistrations: 10_000,
+      proceduresAttempted: 100_000,
+      proceduresFailed: 1_000,
+      longestGapMs: 12_345.6,
+      gapP999Ms: 123.4,
+    };
+    const change: Change = {
+      ...felt,
+      upSeconds: 123.4,
+      settledSeconds: 123.4,
+      soakSeconds: 20,
+      campaign: { seconds: 40, bound: lowerBound(work), spent: { scale: 20, split: 3, snapshot: 0.01 } },
+      providerMb: 150,
+    };
+    const way = (name: string) => ({
+      name,
+      given: "what it was given",
+      quiet: felt,
+      forward: change,
+      back: change,
+    });
+    const unchanged: Unchanged = {
+      seconds: spread([11.1, 12.2, 13.3]),
+      cpu: { program: 10, engine: 10, providers: 10 },
+      resources: 1301,
+      providerMb: 150,
+    };
+    const both = { issu: unchanged, plain: unchanged };
+    const report: BenchReport = {
+      schemaVersion: 1,
+      quick: true,
+      machine: { cores: 2, memoryGb: 8, loadBefore: 0.5, node: "24.9.0" },
+      upgrade: {
+        subscribers: 10_000,
+        calls: 50,
+        instances: 8,
+        bootSeconds: 2,
+        graceSeconds: 5,
+        ways: ["gray", "rolling", "plain", "plain+"].map(way),
+      },
+      preview: {
+        sizes: [{ count: 100, installSeconds: { issu: 100, plain: 50 }, preview: both, up: both }],
+      },
+    };
+    const lines = table(report).split("\n");
+    for (const line of lines) assert.ok(line.length <= 100, `${line.length} columns: ${line}`);
+    assert.ok(lines.some((line) => /^ratio \(aim 1\.15\) +1\.38 /.test(line)));
+    assert.ok(lines.some((line) => line.includes("scale 20.0, split 3.0")));
+    assert.ok(!lines.some((line) => line.includes("snapshot")));
+  });
+});
