@@ -182,7 +182,7 @@ describe("an interrupted campaign", function () {
     await inGray50("1.4.0");
     const all = await up.processes();
     const lines = await Promise.all(all.map(commandLineOf));
-    const provider = all[lines.findIndex((line) => line.includes("pulumi-issu/provider"))];
+    const provider = all[lines.findIndex((line) => /pulumi-issu\/provider|pulumi-resource-issu/.test(line))];
     assert.ok(provider, `no provider among ${lines.join("\n")}`);
     const at = Date.now();
     up.killAlone();
