@@ -60,7 +60,8 @@ const ORPHAN_ENDS_MS = 15_000;
 const WOKEN_MS = 6_000;
 const DYING: readonly First[] = ["stopped"];
 
-const isProvider = (commandLine: string): boolean => /pulumi-issu\/provider|pulumi-resource-issu/.test(commandLine);
+const isProvider = (commandLine: string): boolean =>
+  /pulumi-issu\/provider|pulumi-resource-issu/.test(commandLine);
 
 async function providerOf(up: Running): Promise<number> {
   const all = await up.processes();
