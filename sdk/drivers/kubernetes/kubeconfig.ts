@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
@@ -191,10 +192,20 @@ function inCluster(): Endpoint {
   };
 }
 
+/** By server and credentials: a hundred network functions on one cluster share its connections, and their handshakes. */
+const agents = new Map<string, https.Agent>();
+
 function agentFor(server: URL, tls: https.AgentOptions): https.Agent {
+  const key = createHash("sha256")
+    .update(JSON.stringify([server.origin, tls]))
+    .digest("hex");
+  const known = agents.get(key);
+  if (known) return known;
   const options = { ...tls, keepAlive: true, keepAliveMsecs: 30_000 };
-  if (server.protocol === "https:") return new https.Agent(options);
-  return new http.Agent(options) as https.Agent;
+  const agent =
+    server.protocol === "https:" ? new https.Agent(options) : (new http.Agent(options) as https.Agent);
+  agents.set(key, agent);
+  return agent;
 }
 
 /** A projected token is replaced on disk before it ends, so the file is read each time. */
