@@ -189,6 +189,8 @@ class WayRun {
       surge: SURGE,
       maxUnavailable: MAX_UNAVAILABLE,
       bootMs: sizes.bootMs,
+      // The lab's instances take all of their grace.
+      endMs: 1000 * sizes.graceSeconds,
       subscribers,
       movesPerSecond: MOVES_PER_SECOND,
       soaksMs: Array.from({ length: spec.soaks }, () => sizes.soakMs),
