@@ -56,6 +56,11 @@ export class Api {
     return this.endpoint.server.origin;
   }
 
+  /** The same for everybody who asks the same server under the same name; undefined where that can't be told. */
+  get identity(): string | undefined {
+    return this.endpoint.identity;
+  }
+
   /** The time by the server's clock, ms since 1970, right to about a second: for what several machines must agree on. */
   now(): number {
     return Date.now() + (this.aheadMs ?? 0);

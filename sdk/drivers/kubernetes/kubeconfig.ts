@@ -19,6 +19,8 @@ export interface Endpoint {
   readonly server: URL;
   /** The context's own namespace, `default` if it names none. */
   readonly namespace: string;
+  /** The same for the same server and credentials, and no secret; undefined where that can't be told. */
+  readonly identity?: string;
   /** Agent, TLS material and headers for one request. Called for each, since tokens change. */
   options(): Promise<https.RequestOptions>;
 }
@@ -168,6 +170,7 @@ function fromText(text: string, where: string, dir: string, wanted?: string): En
   return {
     server,
     namespace: context.namespace ?? "default",
+    identity: digest([server.href, tls, user, tokenFile]),
     options: async () => ({
       agent,
       headers: {
@@ -192,13 +195,13 @@ function inCluster(): Endpoint {
   };
 }
 
+const digest = (of: unknown): string => createHash("sha256").update(JSON.stringify(of)).digest("hex");
+
 /** By server and credentials: a hundred network functions on one cluster share its connections, and their handshakes. */
 const agents = new Map<string, https.Agent>();
 
 function agentFor(server: URL, tls: https.AgentOptions): https.Agent {
-  const key = createHash("sha256")
-    .update(JSON.stringify([server.origin, tls]))
-    .digest("hex");
+  const key = digest([server.origin, tls]);
   const known = agents.get(key);
   if (known) return known;
   const options = { ...tls, keepAlive: true, keepAliveMsecs: 30_000 };

@@ -16,6 +16,7 @@ import { metricLabels, metrics } from "../../contract/kpis";
 import { annotations, labels } from "../../contract/names";
 import type { SubscriberSplit } from "../../contract/subscriber-split";
 import type { Query } from "./api";
+import { briefly } from "./briefly";
 import { spareInstances } from "./capacity";
 import type { Cnf } from "./cnf-context";
 import { isForbidden } from "./errors";
@@ -70,7 +71,8 @@ async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<C
       pods,
       list<Autoscaler>(paths.autoscalers(namespace)),
       splitRead,
-      readCluster(list),
+      // Whoever may be stopped by a signal asks for himself.
+      briefly(signal ? undefined : api.identity && `${api.identity}/room`, () => readCluster(list)),
       pods.then((all) =>
         scraper.scrape(
           all.filter((pod) => isAlive(pod) && isReady(pod)),
