@@ -50,7 +50,7 @@ const lab = await startLab({
   calls: options.quick ? 10 : 50,
   onProgress: (line) => progress.line(line),
 });
-let report: BenchReport;
+let report: BenchReport | undefined;
 try {
   const stacks = path.join(lab.dir, "stacks");
   await fs.rm(stacks, { recursive: true, force: true });
@@ -79,9 +79,13 @@ try {
     ...(await run("preview", benchPreview)),
     ...(await run("upgrade", benchUpgrade)),
   };
+} catch (error) {
+  console.error(`\nthe benchmark could not be measured: ${(error as Error).message}`);
+  if (process.env.DEBUG) console.error((error as Error).stack);
 } finally {
   await lab.stop();
 }
+if (!report) process.exit(1);
 const text = `${JSON.stringify(report, undefined, 2)}\n`;
 const file = path.join(root, "out", "bench", "report.json");
 await fs.mkdir(path.dirname(file), { recursive: true });

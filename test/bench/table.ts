@@ -46,7 +46,7 @@ function upgradeTable(report: UpgradeReport): string[] {
   return [
     `Upgrade under traffic: ${subscribers} subscribers, ${calls} calls held, ${instances} instances that take ${bootSeconds} s to boot,`,
     `${graceSeconds} s of termination grace, surge 1, maxUnavailable 1. One run each, on one lab.`,
-    ...ways.map(({ name, given }) => `  ${name.padEnd(8)}${given}`),
+    ...ways.map(({ name, given }) => `  ${name.padEnd(10)}${given}`),
     "",
     ...changeTable("1.0.0 -> 1.1.0", ways, ({ forward }) => forward),
     "",

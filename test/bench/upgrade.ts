@@ -101,8 +101,8 @@ const WAYS: readonly WaySpec[] = [
     soaks: 0,
   },
   {
-    name: "plain+",
-    given: "the same, of a network function that hands its subscribers over by itself when told to end",
+    name: "hand-over",
+    given: "plain, of a network function that hands over by itself whom an ending instance serves",
     program: "plain-deployment",
     args: (version, sizes, namespace) => plain(version, sizes, namespace, { [HAND_OVER_ANNOTATION]: "true" }),
     plain: true,

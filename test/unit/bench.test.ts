@@ -104,7 +104,7 @@ describe("the benchmark's figures", () => {
         instances: 8,
         bootSeconds: 2,
         graceSeconds: 5,
-        ways: ["gray", "rolling", "plain", "plain+"].map(way),
+        ways: ["gray", "rolling", "plain", "hand-over"].map(way),
       },
       preview: {
         sizes: [{ count: 100, installSeconds: { issu: 100, plain: 50 }, preview: both, up: both }],
