@@ -1,7 +1,7 @@
 /** Journals and observations made by hand, at a fixed instant. */
 import type { CampaignRecord, JournalData, StageRecord } from "#sdk/campaign/journal.js";
 import type { Observation } from "#sdk/cli/observation.js";
-import type { CnfInventory } from "#sdk/plan/cnf-inventory.js";
+import type { CnfInventory } from "#sdk/contract/cnf-inventory.js";
 import type { StagePlan } from "#sdk/plan/plan.js";
 
 export const NOW = Date.parse("2026-03-01T10:01:00.000Z");

@@ -3,7 +3,7 @@
  * the middle as a kill would leave them. What must hold at every instant is checked here, independently of the planner.
  */
 import assert from "node:assert/strict";
-import type { CnfInventory, DomainState, SplitState } from "#sdk/plan/cnf-inventory.js";
+import type { CnfInventory, DomainState, SplitState } from "#sdk/contract/cnf-inventory.js";
 import type { StagePlan, Step } from "#sdk/plan/plan.js";
 import type { CnfSpec } from "#sdk/policy/cnf-spec.js";
 import { contentHash, releaseId, workloadName } from "#sdk/policy/release.js";
