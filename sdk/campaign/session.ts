@@ -43,8 +43,14 @@ export class Session<S, I> {
 
   /** Reads the target once and says what there is to do. Changes nothing. */
   view(): Promise<View> {
-    this.seen ??= this.look();
-    return this.seen;
+    if (this.seen) return this.seen;
+    const look = this.look();
+    this.seen = look;
+    // What failed for a moment is not held against whoever asks next.
+    look.catch(() => {
+      if (this.seen === look) this.seen = undefined;
+    });
+    return look;
   }
 
   /**

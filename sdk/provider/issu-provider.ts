@@ -29,10 +29,14 @@ import type { Engine } from "./engine";
 import { hasUnknown, reveal, secret, withoutUnknownPeers } from "./inputs";
 import { type CampaignSession, reach, Sessions } from "./sessions";
 import type { GuardInputs, PlannedInputs, StageInputs, StageOutputs } from "./stage-inputs";
+import { Turns } from "./turns";
 
 const STAGE = "issu:index:Stage";
 const GUARD = "issu:index:VersionGuard";
 const LIVE_VERSIONS = "issu:index:liveVersions";
+
+/** Targets looked at at once when the program asks for all of them together. */
+const LOOKS_AT_ONCE = 8;
 
 const typeOf = (urn: string): string => (urn.split("::")[2] ?? "").split("$").at(-1) ?? "";
 
@@ -43,6 +47,7 @@ export class IssuProvider implements Provider {
   /** Stages in hand; more than one only with several targets. */
   private readonly running = new Set<Promise<unknown>>();
   private readonly stopping = new AbortController();
+  private readonly looks = new Turns(LOOKS_AT_ONCE);
   /** Targets of which it was said that nothing can be said of them yet. */
   private readonly unknown = new Set<string>();
 
@@ -207,7 +212,7 @@ export class IssuProvider implements Provider {
     const inputs = reveal(args) as StageInputs;
     const { session } = await this.sessions.get(inputs);
     // What is wrong with the inputs is for preflight to say, in one place.
-    const others = session ? await session.otherVersions() : [];
+    const others = session ? await this.looks.take(() => session.otherVersions()) : [];
     return { outputs: { versions: others.map((spec) => kinds[inputs.target.kind]?.live(spec)) } };
   }
 
