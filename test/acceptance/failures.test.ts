@@ -57,7 +57,7 @@ describe("failures of a new version", function () {
     const figures = await site.traffic.closeWindow("dial");
     note("dial", impactOf(figures));
     assert.notEqual(code, 0, output);
-    assert.match(output, /dial-test failed: .*imsi-\*+0001 registration: 5GMM cause 22/);
+    assert.match(output, /dial-test failed: .*imsi-00101\*+0001 registration: 5GMM cause 22/);
     assert.match(output, /Campaign 2 was rolled back/);
     assert.equal(figures.metVersions["1.1.0"]?.subscribers, DESIGNATED.length, "others met it, too");
     assert.equal(figures.sessionsLost + figures.reRegistrations, 0);
