@@ -72,7 +72,9 @@ describe("gates that can't judge", function () {
     const log = await seen.log(since);
     const end = log.find(({ stage, action }) => stage === "gray-20" && action === "stage-end");
     assert.equal(end?.code, code);
-    const lastStep = log.findLast((one) => one.stage === "gray-20" && one !== end);
+    const lastStep = log.findLast(
+      (one) => one.stage === "gray-20" && one !== end && !one.action.startsWith("alarm-"),
+    );
     const held = (end?.at ?? 0) - (lastStep?.at ?? 0);
     note(version, { code, heldMs: held, sessionsLost: figures.sessionsLost });
     const wanted = soakMs + LIMIT_MS;
