@@ -212,6 +212,15 @@ describe("people take part in a campaign", function () {
         !(await seen.pods()).some(({ uid }) => uid === pod?.uid)
       );
     });
+    // Whoever was served by the lost instance has lost the sessions there, and finds out when next active.
+    await until(
+      "everybody to be registered again",
+      async () => {
+        const { status } = await seen.split();
+        return (status?.left.subscribers ?? 0) + (status?.right.subscribers ?? 0) === 1_500;
+      },
+      90_000,
+    );
     const same = network("1.4.0", { gray: { ratios: [20, 50, 80], holdAt: 20, soak: "1s" } });
     const { code, output } = await stack.up(same, "--refresh");
     assert.equal(code, 0, output);

@@ -163,6 +163,26 @@ describe("traffic through the simulated network function", function () {
     if (process.env.LAB_LOG) console.log(figures);
   });
 
+  it("hands over to the other side while a side comes to its end, and back once there is somebody again", async () => {
+    await install();
+    cluster.scale("amf-gsu-1-1-0", "1.1.0", 2);
+    ask({ left: OLD, right: NEW, ratio: 50 });
+    await settled();
+    await traffic.openWindow("deleted");
+    const right = cluster.status?.right.subscribers ?? 0;
+    assert.ok(right >= SUBSCRIBERS / 3, `${right} on the right`);
+    cluster.annotate((pod) => pod.version === "1.1.0", { deleting: true, draining: true });
+    await until("the right to be empty", () => cluster.status?.right.subscribers === 0);
+    assert.ok((cluster.status?.moving ?? 0) > 0, "nobody moves, though half belong on the right");
+    cluster.scale("amf-gsu-1-1-0", "1.1.0", 0);
+    cluster.scale("amf-gsu-1-1-0", "1.1.0", 2);
+    await settled();
+    assert.ok((cluster.status?.right.subscribers ?? 0) >= SUBSCRIBERS / 3);
+    // Packets that were on their way to an instance when it ended are gone with it; nothing else is.
+    const { sessionsLost, proceduresFailed, reRegistrations } = await traffic.closeWindow("deleted");
+    assert.deepEqual([sessionsLost, proceduresFailed, reRegistrations], [0, 0, 0]);
+  });
+
   it("counts what an abrupt end of an instance costs", async () => {
     await install();
     await traffic.openWindow("crash");

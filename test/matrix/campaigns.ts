@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
+import { HAND_OVER_ANNOTATION } from "../../lab/cnf/kubernetes-cluster.ts";
 import { type AtRest, atRest } from "../support/at-rest.ts";
 import { writesSince } from "../support/audit.ts";
 import type { Running } from "../support/command.ts";
@@ -50,11 +51,14 @@ const REPLICAS = 3;
 const HPA = { name: "gsu-elastic", min: REPLICAS, max: 8 };
 const GATE = { kpi: "registration-success", atLeast: 95, minSamples: 30 };
 
-const network = (version: string) =>
+const network = (version: string, handsOver: boolean) =>
   amf({
     version,
     components: [
-      { name: "gsu", serviceType: "load-sharing", replicas: REPLICAS, terminationGracePeriodSeconds: 1 },
+      {
+        ...{ name: "gsu", serviceType: "load-sharing", replicas: REPLICAS, terminationGracePeriodSeconds: 1 },
+        ...(handsOver ? { podAnnotations: { [HAND_OVER_ANNOTATION]: "true" } } : {}),
+      },
     ],
     upgrade: {
       gray: { ratios: [50, 100], soak: "1s" },
@@ -73,6 +77,8 @@ export class Campaigns {
   #serving = "1.0.0";
   #count = 0;
   #hooked = false;
+  /** Versions whose instances hand over when their pods are deleted. */
+  readonly #handingOver = new Set<string>();
 
   private constructor(site: TestSite, stack: TestStack, hook: string) {
     this.site = site;
@@ -92,7 +98,7 @@ export class Campaigns {
       NODE_COMPILE_CACHE: path.join(site.lab.dir, "compile-cache"),
     });
     const campaigns = new Campaigns(site, stack, hook);
-    await stack.mustUp(network("1.0.0"));
+    await stack.mustUp(network("1.0.0", false));
     await site.traffic.allRegistered(30_000);
     await campaigns.seen.api.create({
       apiVersion: "autoscaling/v2",
@@ -117,7 +123,7 @@ export class Campaigns {
   async calm(): Promise<number> {
     const startedAt = performance.now();
     const version = this.#next();
-    await this.#stack.mustUp(network(version));
+    await this.#stack.mustUp(this.#network(version));
     this.#serving = version;
     return performance.now() - startedAt;
   }
@@ -132,6 +138,7 @@ export class Campaigns {
     const old = this.#serving;
     const version = this.#next();
     const window = `case-${this.#count}`;
+    if (trouble.handsOver) this.#handingOver.add(version);
     const hook = {
       fail: async () => {
         await this.#declareHook(true);
@@ -143,7 +150,7 @@ export class Campaigns {
     await site.traffic.openWindow(window);
     await bad?.prepare?.(aside);
     await trouble.prepare?.(aside);
-    const up = await this.#stack.startUp(network(version));
+    const up = await this.#stack.startUp(this.#network(version));
     const context: Context = { ...aside, up };
     let struck = Date.now();
     try {
@@ -203,7 +210,7 @@ export class Campaigns {
     await this.#mend();
     for (const version of [this.#serving, this.#next()]) {
       if (await this.#stack.stack.locked()) await this.#stack.stack.cancel();
-      const { code } = await this.#stack.up(network(version));
+      const { code } = await this.#stack.up(this.#network(version));
       if (code !== 0) continue;
       this.#serving = version;
       return;
@@ -218,6 +225,10 @@ export class Campaigns {
     if (wanted) await stack.setConfig({ notice: `test -e ${this.#hook}` });
     else await stack.removeConfig("notice");
     this.#hooked = wanted;
+  }
+
+  #network(version: string) {
+    return network(version, this.#handingOver.has(version));
   }
 
   #next(): string {
@@ -260,11 +271,11 @@ export class Campaigns {
    */
   async #converge(wants: string, old: string): Promise<string> {
     if (await this.#stack.stack.locked()) await this.#stack.stack.cancel();
-    const { code, output } = await this.#stack.up(network(wants));
+    const { code, output } = await this.#stack.up(this.#network(wants));
     if (code === 0) return wants;
     if (wants === old || !/rolled back|quarantined/.test(output))
       assert.fail(`the next up failed:\n${output}`);
-    await this.#stack.mustUp(network(old));
+    await this.#stack.mustUp(this.#network(old));
     return old;
   }
 
@@ -272,7 +283,7 @@ export class Campaigns {
     const workload = await this.#workload();
     const wanted: AtRest = {
       ...{ version, workload, replicas: REPLICAS, autoscaler: HPA },
-      args: network(version),
+      args: this.#network(version),
     };
     await atRest(this.site, this.seen, this.#stack, wanted);
   }

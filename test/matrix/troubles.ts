@@ -44,6 +44,8 @@ export interface Trouble {
   readonly lingers?: boolean;
   /** Sessions go down with the instances that carried them; nothing that a campaign does could keep them. */
   readonly losesSessions?: boolean;
+  /** Instances of the new version hand over by themselves when their pods are deleted, as the contract asks (TEF-9). */
+  readonly handsOver?: boolean;
   /** Faults of the API server end by themselves after so many seconds. */
   readonly seconds?: number;
 }
@@ -251,6 +253,7 @@ export const instanceTroubles = {
     meaning: "as by `kubectl delete pods`, all at once",
     strike: async ({ lab, version }) => lab.fault("delete-pods", { version, count: 99 }),
     first: ANY,
+    handsOver: true,
   },
   crash: {
     name: "instance crash",
