@@ -5,10 +5,12 @@
  */
 export * from "./assignment";
 export * from "./crds";
+export * from "./data-transfer";
 export * from "./dial-test";
 export * from "./identity";
 export * from "./kpis";
 export * from "./names";
+export * from "./redundancy-group";
 export * from "./request-resources";
 export * from "./requests";
 export * from "./subscriber-split";
