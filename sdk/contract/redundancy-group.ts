@@ -26,7 +26,14 @@ export interface RedundancyGroupSpec {
    * workload which is in step, never to another, and reports in `switchover` how it went. Absent: it stays as it is.
    */
   readonly active?: string;
+  /** Pod name: which member of that workload, where it matters which. */
+  readonly activeMember?: string;
   readonly selfHealing: SelfHealing;
+  /**
+   * Name of the migration by which records of the old form are converted while a newer member takes them over, and back;
+   * absent where both versions read the same form (GRY-02, ESC-24).
+   */
+  readonly migration?: string;
   /** As in `SubscriberSplitSpec`. */
   readonly epoch: number;
 }

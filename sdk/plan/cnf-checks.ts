@@ -12,6 +12,8 @@ import type { Problem } from "../policy/problem";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import type { Lane } from "./cnf-batches";
 import { percent } from "./cnf-draft";
+import { groupProblems } from "./cnf-group-checks";
+import { type GroupLane, isGroup } from "./cnf-groups";
 import { HIGHEST_LOAD, ratioOfStage } from "./cnf-stages";
 import { autoscalerOf, domainOf, targetOf, workloadOf } from "./cnf-tracks";
 import type { Intent, StagePlan } from "./plan";
@@ -23,6 +25,7 @@ export interface CheckArgs {
   readonly intent: Intent;
   readonly from: DomainState | undefined;
   readonly lanes: readonly Lane[];
+  readonly groups: readonly GroupLane[];
   readonly stages: readonly StagePlan[];
 }
 
@@ -35,6 +38,7 @@ export function problemsOf(args: CheckArgs): Problem[] {
     ...kubernetesProblems(args),
     ...takeoverProblems(args),
     ...healthProblems(args),
+    ...groupProblems(args),
     ...roomProblems(args),
     ...loadProblems(args),
     ...gateProblems(args),
@@ -43,7 +47,8 @@ export function problemsOf(args: CheckArgs): Problem[] {
 
 /** All that is missing in one go, before the first thing is refused in the middle of a campaign (ESC-21). */
 function rightProblems({ cnf, policy, inventory }: CheckArgs): Problem[] {
-  const { missingRights = [], protection } = inventory;
+  const { missingRights: always = [], missingRightsForGroups = [], protection } = inventory;
+  const missingRights = [...always, ...(cnf.components.some(isGroup) ? missingRightsForGroups : [])];
   const problems: Problem[] = [];
   if (missingRights.length > 0) {
     problems.push({
@@ -104,7 +109,8 @@ function healthProblems({ cnf, inventory, from }: CheckArgs): Problem[] {
   });
 }
 
-function roomProblems({ cnf, policy, inventory, intent, from, lanes }: CheckArgs): Problem[] {
+function roomProblems({ cnf, policy, inventory, intent, from, ...args }: CheckArgs): Problem[] {
+  const lanes = [...args.lanes, ...args.groups];
   const spare = inventory.spareInstances;
   if (spare === undefined) return [];
   const asked = (name: string | undefined) =>

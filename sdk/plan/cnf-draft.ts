@@ -5,7 +5,9 @@
  * @module
  */
 
-import type { CnfInventory, DomainState, SplitState } from "../contract/cnf-inventory";
+import type { CnfInventory, DomainState, ServiceType, SplitState } from "../contract/cnf-inventory";
+import { type GroupKind, groupName, type SelfHealing } from "../contract/redundancy-group";
+import type { CnfSpec } from "../policy/cnf-spec";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import type { Step } from "./plan";
 
@@ -25,6 +27,9 @@ export const expected = {
   protectMs: 2000,
   /** A designated subscriber's procedures. */
   dialMs: 500,
+  /** Until a new member of a group is in step, beyond its boot. */
+  syncMs: 5000,
+  switchoverMs: 1000,
 } as const;
 
 /** Longest wait for what is done by the control plane alone. */
@@ -39,6 +44,15 @@ export interface Count {
   exists: boolean;
 }
 
+/** What a redundancy group is asked for. */
+export interface GroupAsked {
+  readonly kind: GroupKind;
+  readonly workloads: readonly string[];
+  readonly active: string | undefined;
+  readonly selfHealing: SelfHealing;
+  readonly migration: string | undefined;
+}
+
 type Pins = SplitState["pinned"];
 
 export class Draft {
@@ -51,14 +65,20 @@ export class Draft {
     admission: SplitState["admission"];
     pinned: Pins;
   };
+  /** By component. */
+  private readonly groups = new Map<string, GroupAsked>();
+  /** By component: the workload whose member is active. */
+  private readonly actives = new Map<string, string>();
   private readonly subscribers: number;
 
+  /** Workloads whose instances are members of a redundancy group. */
+  private readonly members: ReadonlySet<string>;
   private readonly id: { readonly name: string; readonly namespace: string };
   private readonly policy: ResolvedPolicy;
   private readonly inventory: CnfInventory;
 
   constructor(
-    id: { readonly name: string; readonly namespace: string },
+    id: Pick<CnfSpec, "name" | "namespace" | "components">,
     policy: ResolvedPolicy,
     inventory: CnfInventory,
   ) {
@@ -73,9 +93,21 @@ export class Draft {
       admission: split?.admission ?? "by-ratio",
       pinned: split?.pinned ?? [],
     };
+    this.members = new Set([
+      ...id.components.filter(isMember).map(({ workload }) => workload),
+      ...inventory.workloads.filter(isMember).map(({ name }) => name),
+    ]);
     this.subscribers = (split?.carried?.left ?? 0) + (split?.carried?.right ?? 0);
+    for (const one of inventory.groups ?? []) {
+      const { component, kind, workloads, wanted, selfHealing, migration, reported } = one;
+      this.groups.set(component, { kind, workloads, active: wanted, selfHealing, migration });
+      if (reported?.active !== undefined) this.actives.set(component, reported.active);
+    }
     for (const one of inventory.workloads) {
-      const serving = Math.max(0, Math.min(one.ready, one.replicas) - (one.draining ?? 0));
+      const group = inventory.groups?.find(({ component }) => component === one.component);
+      const ready = one.serviceType === "load-sharing" ? one.ready : (group?.reported?.inStep[one.name] ?? 0);
+      const drained = one.serviceType === "load-sharing" ? (one.draining ?? 0) : 0;
+      const serving = Math.max(0, Math.min(ready, one.replicas) - drained);
       this.counts.set(one.name, { asked: one.replicas, serving, exists: true });
     }
   }
@@ -109,17 +141,29 @@ export class Draft {
     const count = this.count(workload);
     const from = count.asked;
     const up = replicas > from || (replicas === from && replicas > 0);
-    const drained = from > 0 && !mayLose ? ((from - replicas) / from) * this.carriedBy(workload) : 0;
+    const member = this.members.has(workload);
+    const drained =
+      from > 0 && !mayLose && !member ? ((from - replicas) / from) * this.carriedBy(workload) : 0;
+    const syncs = member && awaitServing;
+    const { limits } = this.policy;
+    const serve = member
+      ? replicas === 1
+        ? "is in step"
+        : "are in step"
+      : replicas === 1
+        ? "serves"
+        : "serve";
+    const boot = this.inventory.bootMs ?? expected.bootMs;
     this.steps.push({
       action: "scale",
       object: `deployment/${workload}`,
       args: { replicas, from, awaitServing, ...(mayLose ? { mayLose } : {}) },
       summary:
         replicas === from
-          ? `wait until ${replicas === 1 ? "the instance" : `all ${replicas} instances`} of ${workload} ${replicas === 1 ? "serves" : "serve"}`
-          : `scale ${workload} from ${from} to ${instances(replicas)}`,
-      expectedMs: up ? (this.inventory.bootMs ?? expected.bootMs) : expected.endMs + moving(drained),
-      limitMs: up ? this.policy.limits.bootMs : this.policy.limits.moveMs,
+          ? `wait until ${replicas === 1 ? "the instance" : `all ${replicas} instances`} of ${workload} ${serve}`
+          : `scale ${workload} from ${from} to ${instances(replicas)}${up && syncs ? ` and wait until ${replicas === 1 ? "it" : "they"} ${serve}` : ""}`,
+      expectedMs: up ? boot + (syncs ? expected.syncMs : 0) : expected.endMs + moving(drained),
+      limitMs: up ? limits.bootMs + (syncs ? limits.syncMs : 0) : member ? limits.syncMs : limits.moveMs,
       ...(up || drained === 0
         ? {}
         : { coordination: "instances are drained: their sessions move to others of the same version" }),
@@ -164,6 +208,60 @@ export class Draft {
       ...(moved > 0
         ? { coordination: "subscribers move between instances; the load balancer reports when done" }
         : {}),
+    });
+  }
+
+  group(component: string): GroupAsked | undefined {
+    return this.groups.get(component);
+  }
+
+  /** Workload whose member is active, as reported or as it will be after the steps drafted so far. */
+  activeOf(component: string): string | undefined {
+    return this.actives.get(component);
+  }
+
+  /**
+   * Asks for something else of a redundancy group. What is left out stays as it is.
+   *
+   * @param members of a workload that are waited for until they are in step.
+   */
+  regroup(
+    component: string,
+    change: Pick<GroupAsked, "kind"> & Partial<GroupAsked>,
+    summary: string,
+    more: { readonly members?: { readonly [workload: string]: number }; readonly youngest?: boolean } = {},
+  ): void {
+    const after: GroupAsked = {
+      workloads: [],
+      active: undefined,
+      selfHealing: "on",
+      migration: undefined,
+      ...this.groups.get(component),
+      ...change,
+    };
+    this.groups.set(component, after);
+    const { kind, workloads, active, selfHealing, migration } = after;
+    const moves = (active !== undefined && active !== this.actives.get(component)) || more.youngest === true;
+    if (active !== undefined) this.actives.set(component, active);
+    const waits = more.members !== undefined;
+    const { limits } = this.policy;
+    this.steps.push({
+      action: "group",
+      object: `group/${this.id.namespace}/${groupName(this.id.name, component)}`,
+      args: {
+        component,
+        kind,
+        workloads: [...workloads],
+        selfHealing,
+        ...(active === undefined ? {} : { active }),
+        ...(migration === undefined ? {} : { migration }),
+        ...(more.members ? { members: { ...more.members } } : {}),
+        ...(more.youngest ? { youngest: true } : {}),
+      },
+      summary,
+      expectedMs: waits ? expected.syncMs : moves ? expected.switchoverMs : expected.autoscalerMs,
+      limitMs: waits ? limits.syncMs : moves ? limits.switchoverMs : CONTROL_LIMIT_MS,
+      ...(moves ? { coordination: "the network function switches over and reports who is active" } : {}),
     });
   }
 
@@ -268,6 +366,9 @@ export class Draft {
     return (Math.min(100, share) / 100) * this.subscribers;
   }
 }
+
+const isMember = ({ serviceType }: { readonly serviceType: ServiceType }): boolean =>
+  serviceType !== "load-sharing";
 
 const instances = (n: number): string => `${n} ${n === 1 ? "instance" : "instances"}`;
 

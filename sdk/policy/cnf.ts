@@ -11,8 +11,6 @@ import { contentHash, releaseId, workloadName } from "./release";
 import type { ResolvedPolicy } from "./upgrade-policy";
 
 const SERVICE_TYPES = ["load-sharing", "active-standby", "data-storage"] as const;
-/** Those that a campaign can upgrade in this release. */
-const AVAILABLE: readonly string[] = ["load-sharing"];
 
 /**
  * Checks what a user declared of a network function. Properties that it does not know are left alone: they belong to the
@@ -107,14 +105,6 @@ function checkComponent(
       ? around.version
       : checkVersion(reader, given.version, `${path}.version`);
   const serviceType = reader.oneOf(given.serviceType, `${path}.serviceType`, SERVICE_TYPES, "load-sharing");
-  if (!AVAILABLE.includes(serviceType)) {
-    reader.wrong(
-      `${path}.serviceType`,
-      serviceType,
-      `"load-sharing", the only service type that can be upgraded so far: ${serviceType} is not available yet`,
-      "Leave this component out of the network function's declaration for now",
-    );
-  }
   if (given.replicas === undefined)
     reader.wrong(`${path}.replicas`, undefined, "a number of instances", "Write e.g. 2");
   const replicas = reader.whole(given.replicas, `${path}.replicas`, 1, 0);

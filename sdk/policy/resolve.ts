@@ -21,6 +21,8 @@ export const defaults = {
   rollbackWithin: "2m",
   bootLimit: "5m",
   moveLimit: "5m",
+  syncLimit: "5m",
+  switchoverLimit: "1m",
   gateLimit: "2m",
 } as const;
 
@@ -32,6 +34,8 @@ const KNOWN = [
   "dialTest",
   "gates",
   "snapshot",
+  "switchover",
+  "migrations",
   "approvals",
   "rollback",
   "limits",
@@ -84,10 +88,21 @@ export function resolvePolicy(
   const approvals = readApprovals(reader, given.approvals, at("approvals"), [
     "dial-test",
     ...(mode === "rolling" ? ["rolling"] : gray.ratios.map((ratio) => `gray-${ratio}`)),
+    "switchover",
+    "other-halves",
     "post-test",
   ]);
   const rollback = reader.fields(given.rollback, at("rollback"), ["onFailure", "within", "surge"]);
-  const limits = reader.fields(given.limits, at("limits"), ["boot", "move", "gate", "stage"]);
+  const limits = reader.fields(given.limits, at("limits"), [
+    "boot",
+    "move",
+    "sync",
+    "switchover",
+    "gate",
+    "stage",
+  ]);
+  const switchover = reader.fields(given.switchover, at("switchover"), ["soak", "back"]);
+  const migrations = readMigrations(reader, given.migrations, at("migrations"));
   const { alarms, peers } = readAlarms(reader, given.alarms, at("alarms"));
   const callback = readCallback(reader, given.callback, at("callback"));
   const retry =
@@ -103,6 +118,14 @@ export function resolvePolicy(
     ...(dialTest ? { dialTest } : {}),
     gates,
     snapshot,
+    switchover: {
+      soakMs:
+        switchover.soak === undefined
+          ? gray.soakMs
+          : reader.duration(switchover.soak, at("switchover.soak"), defaults.soak, false),
+      back: reader.boolean(switchover.back, at("switchover.back"), false),
+    },
+    migrations,
     approvals,
     rollback: {
       onFailure: reader.boolean(rollback.onFailure, at("rollback.onFailure"), true),
@@ -122,6 +145,8 @@ export function resolvePolicy(
     limits: {
       bootMs: reader.duration(limits.boot, at("limits.boot"), defaults.bootLimit),
       moveMs: reader.duration(limits.move, at("limits.move"), defaults.moveLimit),
+      syncMs: reader.duration(limits.sync, at("limits.sync"), defaults.syncLimit),
+      switchoverMs: reader.duration(limits.switchover, at("limits.switchover"), defaults.switchoverLimit),
       gateMs: reader.duration(limits.gate, at("limits.gate"), defaults.gateLimit),
       ...(limits.stage === undefined
         ? {}
@@ -223,6 +248,17 @@ function readDialTest(reader: Reader, raw: unknown, path: string): ResolvedPolic
     } else subscribers.push(text);
   }
   return { subscribers, withinMs: reader.duration(given.within, at("within"), defaults.dialTestWithin) };
+}
+
+function readMigrations(reader: Reader, raw: unknown, path: string): { [component: string]: string } {
+  if (raw === undefined) return {};
+  const given = reader.fields(raw, path);
+  return Object.fromEntries(
+    Object.entries(given).flatMap(([component, name]) => {
+      const text = reader.text(name, join(path, component), "the name of a migration", "records-1-to-2");
+      return text === undefined ? [] : [[component, text]];
+    }),
+  );
 }
 
 /** @param stages before which a campaign can rest for days. */

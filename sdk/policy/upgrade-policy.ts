@@ -120,11 +120,31 @@ export interface RollbackPolicy {
   readonly surge?: number | "all";
 }
 
+/** How the active role of active-standby components moves to the new version (GRY-04, ESC-23). */
+export interface SwitchoverPolicy {
+  /**
+   * How long the new version is watched, with the gates, once it is active and before the old one's other half goes.
+   *
+   * @default gray.soak
+   */
+  readonly soak?: Duration;
+  /**
+   * Once both halves are upgraded, the active role moves once more, to the half that was active in the beginning.
+   *
+   * @default false
+   */
+  readonly back?: boolean;
+}
+
 export interface TimeLimits {
   /** Longest wait for a new instance to serve. @default "5m" */
   readonly boot?: Duration;
   /** Longest wait for subscribers to be where a ratio wants them. @default "5m" */
   readonly move?: Duration;
+  /** Longest wait for a member of a redundancy group to be in step, beyond its boot. @default "5m" */
+  readonly sync?: Duration;
+  /** Longest wait for the active role to have moved. @default "1m" */
+  readonly switchover?: Duration;
   /** Longest wait of a gate for data after its soak, before it fails closed. @default "2m" */
   readonly gate?: Duration;
   /**
@@ -161,6 +181,12 @@ export interface UpgradePolicy {
    * @default true
    */
   readonly protect?: boolean;
+  readonly switchover?: SwitchoverPolicy;
+  /**
+   * For data-storage components whose next major version keeps its records in another form: the migration, by the name that the
+   * network function knows it by. Without one such a step is refused (GRY-02, ESC-04).
+   */
+  readonly migrations?: { readonly [component: string]: string };
   /** Stages that wait for somebody's approval (ESC-12, ESC-21): `issu approve`. */
   readonly approvals?: readonly Approval[];
   readonly rollback?: RollbackPolicy;
@@ -202,6 +228,8 @@ export interface ResolvedPolicy {
   readonly gates: readonly ResolvedGate[];
   readonly snapshot: "each-step" | "once";
   readonly protect: boolean;
+  readonly switchover: { readonly soakMs: number; readonly back: boolean };
+  readonly migrations: { readonly [component: string]: string };
   readonly approvals: readonly Approval[];
   readonly rollback: {
     readonly onFailure: boolean;
@@ -211,6 +239,8 @@ export interface ResolvedPolicy {
   readonly limits: {
     readonly bootMs: number;
     readonly moveMs: number;
+    readonly syncMs: number;
+    readonly switchoverMs: number;
     readonly gateMs: number;
     readonly stageMs?: number;
   };

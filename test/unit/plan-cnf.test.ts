@@ -39,11 +39,20 @@ const cases: fc.Arbitrary<Case> = fc
   .record({
     components: fc
       .tuple(
-        fc.record({ replicas: fc.integer({ min: 1, max: 12 }), change: fc.constant("changed" as const) }),
+        fc.record({
+          replicas: fc.integer({ min: 1, max: 12 }),
+          change: fc.constant("changed" as const),
+          serviceType: fc.constant("load-sharing" as const),
+        }),
         fc.array(
           fc.record({
             replicas: fc.integer({ min: 1, max: 6 }),
             change: fc.constantFrom("changed" as const, "same" as const, "added" as const),
+            serviceType: fc.constantFrom(
+              "load-sharing" as const,
+              "active-standby" as const,
+              "data-storage" as const,
+            ),
           }),
           { maxLength: 2 },
         ),
@@ -71,6 +80,10 @@ const cases: fc.Arbitrary<Case> = fc
   })
   .filter(({ surge, maxUnavailable }) => surge > 0 || maxUnavailable > 0)
   .filter(({ surge, components }) => surge > 0 || components.every((one) => one.replicas > 1))
+  .filter(
+    ({ surge, components }) =>
+      surge > 0 || components.every((one) => one.serviceType !== "data-storage" || one.replicas > 2),
+  )
   .map(({ components, load, autoscaled, cuts, ready, recoverSurge, ratios, step, dial, ...raw }) => ({
     components,
     load,
@@ -198,8 +211,13 @@ describe("plan of a network function, played", function () {
           let cutOff = false;
           for (const [i, step] of steps.entries()) {
             if (step.action === "split" && (step.args.ratio as number) < world.split.ratio) {
-              for (const { name, workload } of one.cnf.components) {
+              for (const { name, workload, serviceType } of one.cnf.components) {
                 if (lost.has(workload)) continue;
+                if (serviceType !== "load-sharing") {
+                  const half = Math.max(1, Math.floor(full(name) / 2));
+                  assert.ok(world.serving(workload) >= half, `${workload}: too few members in step`);
+                  continue;
+                }
                 const need = ((100 - (step.args.ratio as number)) / 100) * full(name);
                 const have = world.serving(workload) + (surge === 0 ? slack(name) : 0);
                 assert.ok(

@@ -17,6 +17,7 @@ import {
 } from "../../contract/target";
 import { restoreAutoscaler, suspendAutoscaler } from "./actions/autoscaler";
 import { dialTest } from "./actions/dial-test";
+import { group } from "./actions/group";
 import { protect, unprotect } from "./actions/protect";
 import { scale } from "./actions/scale";
 import { snapshot } from "./actions/snapshot";
@@ -44,6 +45,7 @@ const ACTIONS: {
   snapshot,
   scale,
   split,
+  group,
   "suspend-autoscaler": suspendAutoscaler,
   "restore-autoscaler": restoreAutoscaler,
   "dial-test": dialTest,

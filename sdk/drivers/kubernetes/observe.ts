@@ -20,6 +20,7 @@ import { briefly } from "./briefly";
 import { spareInstances } from "./capacity";
 import type { Cnf } from "./cnf-context";
 import { isForbidden } from "./errors";
+import { groupState, groupsOf } from "./groups";
 import {
   type Autoscaler,
   type Deployment,
@@ -35,7 +36,7 @@ import {
 import { whoProtects } from "./protection/holds";
 import { splitOf } from "./read-split";
 import { retrying } from "./retry";
-import { describeRight, mayProtect, missingRights, NEEDED } from "./rights";
+import { describeRight, mayProtect, missingRights, NEEDED, NEEDED_FOR_GROUPS, type Right } from "./rights";
 import type { Scraped, Scraper } from "./scrape";
 import { autoscalersOf, highestEpoch } from "./traces";
 
@@ -48,9 +49,12 @@ const SCRAPE_MS = 1_500;
 export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<CnfInventory> {
   const [inventory, missing] = await Promise.all([
     look(cnf, scraper, signal),
-    missingRights(cnf.api, cnf.namespace, NEEDED),
+    missingRights(cnf.api, cnf.namespace, [...NEEDED, ...NEEDED_FOR_GROUPS]),
   ]);
-  return missing.length === 0 ? inventory : { ...inventory, missingRights: missing.map(describeRight) };
+  if (missing.length === 0) return inventory;
+  const of = (wanted: readonly Right[]) =>
+    missing.filter((right) => wanted.includes(right)).map(describeRight);
+  return { ...inventory, missingRights: of(NEEDED), missingRightsForGroups: of(NEEDED_FOR_GROUPS) };
 }
 
 async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<CnfInventory> {
@@ -62,12 +66,13 @@ async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<C
     (await read<KubeList<T>>(path, query)).items;
   const ours: Query = { labelSelector: `${labels.cnf}=${cnf.name}` };
 
+  const deploymentsRead = list<Deployment>(paths.deployments(namespace), ours);
   const pods = list<Pod>(paths.pods(namespace), ours);
   const splitRead = splitOf(cnf, read);
-  const [version, deployments, podList, autoscalers, split, cluster, scraped, protection] = await Promise.all(
-    [
+  const [version, deployments, podList, autoscalers, split, cluster, scraped, protection, groups] =
+    await Promise.all([
       read<{ gitVersion: string }>("/version"),
-      list<Deployment>(paths.deployments(namespace), ours),
+      deploymentsRead,
       pods,
       list<Autoscaler>(paths.autoscalers(namespace)),
       splitRead,
@@ -83,15 +88,22 @@ async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<C
       splitRead.then((found) =>
         retrying(limits, "asking whether what serves is protected", () => protectionOf(cnf, found)),
       ),
-    ],
-  );
+      deploymentsRead.then((found) => groupsOf(cnf, found, read)),
+    ]);
   const bootMs = bootTime(podList);
   return {
-    epoch: highestEpoch(split, deployments, autoscalersOf(cnf.name, autoscalers, deployments), podList),
+    epoch: highestEpoch(
+      split,
+      groups,
+      deployments,
+      autoscalersOf(cnf.name, autoscalers, deployments),
+      podList,
+    ),
     kubernetesVersion: /\d+\.\d+\.\d+/.exec(version.gitVersion)?.[0] ?? version.gitVersion,
     workloads: deployments.map((of) => workloadState(of, podList)).sort(byName),
     autoscalers: autoscalerStates(cnf.name, autoscalers, deployments),
     ...(split ? { split: splitState(split) } : {}),
+    ...(groups.length > 0 ? { groups: groups.map(groupState) } : {}),
     kpis: rates(scraped),
     load: loads(scraped),
     protection,

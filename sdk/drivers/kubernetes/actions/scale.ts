@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { annotations, labels } from "../../../contract/names";
+import { groupName, type RedundancyGroup } from "../../../contract/redundancy-group";
 import type { CarryingInstance, SubscriberSplit } from "../../../contract/subscriber-split";
 import { type Action, type ActionContext, TargetError } from "../../../contract/target";
 import type { Query } from "../api";
@@ -28,6 +30,7 @@ import { Watched } from "../watched";
 import { askToDrain, isDraining, surplus, takeBackDrain } from "./drain";
 import { noLoadBalancer } from "./load-balancer";
 import { refuseLoss, refuseWhileInService } from "./loss";
+import { carriedByMembers, noGroup, refuseActive, tallyOf } from "./members";
 import { complaints, PodTrouble } from "./pod-trouble";
 
 /** @throws TargetError `UNSCHEDULABLE`, `NOT_STARTING`, `CANNOT_CREATE_PODS`, `WOULD_LOSE_SESSIONS`, `NO_LOAD_BALANCER`, `STALE_EPOCH`, `TIMEOUT`, `ABORTED` */
@@ -55,6 +58,9 @@ class Scaling {
   private readonly deployments: Watched<Deployment>;
   private readonly splits: Watched<SubscriberSplit>;
   private pods!: Watched<Pod>;
+  /** Where the instances are members of a redundancy group: that group. */
+  private groups: Watched<RedundancyGroup & KubeObject> | undefined;
+  private group = "";
 
   constructor(cnf: Cnf, action: Action, context: ActionContext) {
     this.cnf = cnf;
@@ -83,6 +89,13 @@ class Scaling {
     this.pods = this.watch(paths.pods(this.cnf.namespace), {
       labelSelector: selectorText(found.spec.selector),
     });
+    const { [annotations.serviceType]: type = "load-sharing" } = found.metadata.annotations ?? {};
+    if (type !== "load-sharing") {
+      this.group = groupName(this.cnf.name, found.metadata.labels?.[labels.component] ?? "");
+      this.groups = this.watch(paths.groups(this.cnf.namespace), {
+        fieldSelector: `metadata.name=${this.group}`,
+      });
+    }
     await this.until("the cluster's answer", () => true);
 
     const before = found.spec.replicas;
@@ -119,9 +132,10 @@ class Scaling {
         const carrying = this.carrying();
         if (pods.every((pod) => carrying.get(pod.metadata.name)?.serving)) return true;
         readySince ??= Date.now();
-        const silent = this.splits.items.get(this.cnf.name)?.status === undefined;
-        if (silent && Date.now() - readySince > this.cnf.patience.silenceMs) {
-          throw noLoadBalancer(this.cnf, "has not reported which instances serve");
+        if (!this.reported && Date.now() - readySince > this.cnf.patience.silenceMs) {
+          throw this.groups
+            ? noGroup(this.cnf, this.group, "has not reported which members are in step")
+            : noLoadBalancer(this.cnf, "has not reported which instances serve");
         }
         return undefined;
       }
@@ -134,7 +148,7 @@ class Scaling {
   private async down(before: number): Promise<string | undefined> {
     const split = this.splits.items.get(this.cnf.name);
     if (this.mayLose) refuseWhileInService(this.name, split);
-    else if (this.wanted === 0) await refuseLoss(this.cnf, this.name, this.context, split);
+    else if (this.wanted === 0 && !this.groups) await refuseLoss(this.cnf, this.name, this.context, split);
     const chosen = this.mayLose ? [] : await this.emptied();
     await this.set(this.wanted);
     await this.until(
@@ -162,6 +176,7 @@ class Scaling {
       const count = Math.max(0, this.alive().length - this.wanted);
       const chosen = surplus(this.alive(), count, this.carrying());
       const names = new Set(chosen.map((pod) => pod.metadata.name));
+      if (this.groups) refuseActive(this.name, [...names], this.groups.items.get(this.group));
       const { cnf } = this;
       await inParallel(this.alive(), async (pod) => {
         const goes = names.has(pod.metadata.name);
@@ -175,6 +190,7 @@ class Scaling {
           .filter((of): of is CarryingInstance => of !== undefined);
       };
       const line = () => {
+        if (this.groups) return `${names.size} members of ${this.name} are to leave; ${this.tally()}`;
         const subscribers = loads().reduce((sum, of) => sum + of.subscribers, 0);
         const sessions = loads().reduce((sum, of) => sum + of.sessions, 0);
         return `${names.size} instances of ${this.name} draining: ${subscribers} subscribers, ${sessions} sessions left`;
@@ -185,12 +201,13 @@ class Scaling {
         const now = surplus(this.alive(), Math.max(0, this.alive().length - this.wanted), this.carrying());
         const same = now.length === names.size && now.every((pod) => names.has(pod.metadata.name));
         if (!same) return "choose again";
-        const split = this.splits.items.get(this.cnf.name);
-        // Without a split nobody was ever sent here.
-        if (split === undefined) return "empty";
-        if (split.status === undefined) {
+        // Without a split, or a group, nobody was ever sent here.
+        if (!this.asked) return "empty";
+        if (!this.reported) {
           if (Date.now() - started > this.cnf.patience.silenceMs) {
-            throw noLoadBalancer(this.cnf, "has not reported what its instances carry");
+            throw this.groups
+              ? noGroup(this.cnf, this.group, "has not reported its members")
+              : noLoadBalancer(this.cnf, "has not reported what its instances carry");
           }
           return undefined;
         }
@@ -258,8 +275,21 @@ class Scaling {
     return [...this.pods.items.values()].filter((pod) => pod.metadata.deletionTimestamp !== undefined).length;
   }
 
+  /** Whether the network function was ever told what to do with these instances. */
+  private get asked(): boolean {
+    if (this.groups) return this.groups.items.get(this.group)?.spec.workloads.includes(this.name) ?? false;
+    return this.splits.items.has(this.cnf.name);
+  }
+
+  private get reported(): boolean {
+    const of = this.groups ? this.groups.items.get(this.group) : this.splits.items.get(this.cnf.name);
+    return of?.status !== undefined;
+  }
+
   private carrying(): Map<string, CarryingInstance> {
-    const instances = this.splits.items.get(this.cnf.name)?.status?.instances ?? [];
+    const instances = this.groups
+      ? carriedByMembers(this.groups.items.get(this.group))
+      : (this.splits.items.get(this.cnf.name)?.status?.instances ?? []);
     return new Map(instances.map((instance) => [instance.name, instance]));
   }
 
@@ -269,7 +299,9 @@ class Scaling {
     const leaving = this.leaving();
     const carrying = this.carrying();
     const serving = ready.filter((pod) => carrying.get(pod.metadata.name)?.serving).length;
-    return `${this.name}: ${ready.length} of ${this.wanted} Ready${this.awaitServing ? `, ${serving} serving` : ""}${leaving > 0 ? `, ${leaving} ending` : ""}`;
+    const shown = this.awaitServing && !this.groups ? `, ${serving} serving` : "";
+    const group = this.groups ? `; ${tallyOf(this.group, this.groups.items.get(this.group)?.status)}` : "";
+    return `${this.name}: ${ready.length} of ${this.wanted} Ready${shown}${leaving > 0 ? `, ${leaving} ending` : ""}${group}`;
   }
 
   private gone(): TargetError {
@@ -286,7 +318,7 @@ class Scaling {
   }
 
   private until<T>(what: string | (() => string), check: () => T | undefined): Promise<T> {
-    const sources = [this.deployments, this.splits, this.pods];
+    const sources = [this.deployments, this.splits, this.pods, ...(this.groups ? [this.groups] : [])];
     return waitUntil(sources, this.context, typeof what === "string" ? () => what : what, check);
   }
 }
