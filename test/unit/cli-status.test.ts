@@ -46,6 +46,7 @@ describe("issu status: the document", () => {
       "lease",
       "traffic",
       "objects",
+      "groups",
       "instances",
       "kpis",
       "alarms",
@@ -69,6 +70,36 @@ describe("issu status: the document", () => {
       "stages",
     ]);
     assert.deepEqual(JSON.parse(JSON.stringify(document)), document, "it survives JSON whole");
+  });
+
+  it("shows redundancy groups: who is in step, who is active, what is suspended", () => {
+    const workloads = ["amf-omu-1-0-0-aaaa0000", "amf-omu-1-1-0-bbbb0000"];
+    const seen: Observation = {
+      ...observation(),
+      inventory: {
+        ...inventory(),
+        groups: [
+          {
+            component: "omu",
+            kind: "active-standby",
+            workloads,
+            selfHealing: "suspended",
+            reported: {
+              active: workloads[0] as string,
+              inStep: { [workloads[0] as string]: 1 },
+              quorum: 1,
+              troubles: ["omu-2: schema 2 can't be read"],
+            },
+          },
+        ],
+      },
+    };
+    const [group] = statusOf(seen).groups;
+    assert.deepEqual([group?.active, group?.quorum, group?.selfHealing], [workloads[0], 1, "suspended"]);
+    const shown = text(seen);
+    assert.match(shown, /omu +active-standby +1 amf-omu-1-0-0-aaaa0000 \(active\).*suspended/);
+    assert.match(shown, /schema 2/);
+    narrow(shown);
   });
 
   it("tells expected and actual time, and what is left", () => {
