@@ -296,6 +296,35 @@ describe("issu status: alarms", () => {
     assert.deepEqual(codes(seen("completed")), ["ELASTICITY_SUSPENDED"]);
   });
 
+  it("self-healing left suspended, and members that are not in step", () => {
+    const seen = observation();
+    const [first] = seen.inventory?.workloads ?? [];
+    assert.ok(first && seen.inventory);
+    const of = (state: "open" | "completed"): Observation => ({
+      ...seen,
+      journal: journal({ campaign: campaign({ state }) }),
+      inventory: {
+        ...(seen.inventory as NonNullable<Observation["inventory"]>),
+        groups: [
+          {
+            component: "csdb",
+            kind: "data-storage",
+            workloads: [first.name],
+            selfHealing: "suspended",
+            reported: {
+              inStep: { [first.name]: first.replicas - 1 },
+              quorum: 2,
+              troubles: ["csdb-3: disk full"],
+            },
+          },
+        ],
+      },
+    });
+    const found = codes(of("completed"));
+    assert.ok(found.includes("HEALING_SUSPENDED") && found.includes("OUT_OF_STEP"), found.join());
+    assert.ok(!codes(of("open")).includes("OUT_OF_STEP"), "the campaign itself waits for it");
+  });
+
   it("a target that can't be read, of which the journal still tells", () => {
     const seen = onlyJournal(journal(), { lease, unreadable: "no route" });
     assert.deepEqual(codes(seen), ["TARGET_UNREADABLE"]);
