@@ -4,6 +4,7 @@
  * @module
  */
 import { Command, Option } from "commander";
+import { holdAgainstContract } from "./command-conformance";
 import { printCrds } from "./command-crds";
 import { rebuildJournal } from "./command-journal";
 import { showLog } from "./command-log";
@@ -81,6 +82,19 @@ export function program(version: string, exit: (code: number) => void): Command 
     .argument("<target>", "target in full, like cnf/core/amf")
     .requiredOption("--reason <text>", "why, for whoever reads the journal later")
     .action((target: string, options) => rebuildJournal(target, options));
+
+  withSite(issu.command("conformance"))
+    .description(
+      "for vendors: holds a network function against every clause of docs/contract.md, on a test system",
+    )
+    .argument("<name>", "network function, of which two versions run side by side")
+    .requiredOption("--left <version>", "version that serves")
+    .requiredOption("--right <version>", "version beside it")
+    .option("--subscribers <list>", "designated subscribers, with commas; 20 or more to see who moves")
+    .option("--within <duration>", "longest wait for the network function to obey", "60s")
+    .option("--moves-subscribers", "agree that subscribers are moved, instances drained, roles switched over")
+    .option("--json", "print the results as JSON")
+    .action(async (name: string, options) => exit(await holdAgainstContract(name, options)));
 
   issu
     .command("crds")
