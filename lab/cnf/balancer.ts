@@ -45,6 +45,10 @@ export class Balancer {
   generation = 0;
   /** Something has changed by which subscribers may have to move. */
   onChange: () => void = () => {};
+  /** Told of what is meant for an active-standby component; who asks is on the message. */
+  onProbe: (message: Buffer) => void = () => {};
+  /** Whether an instance can take contexts up that another one died with. */
+  recovers: () => boolean = () => false;
 
   #signalling!: Socket;
   #media!: Socket;
@@ -225,6 +229,11 @@ export class Balancer {
       this.#setup(message, from);
       return;
     }
+    if (message[at.type] === type.probe) {
+      this.#sign(message, from);
+      this.onProbe(message);
+      return;
+    }
     const msin = message.readUInt32LE(at.msin);
     const known = this.routes.get(msin);
     const route = known?.backend ? known : this.#admit(msin, known);
@@ -234,7 +243,9 @@ export class Balancer {
   }
 
   #onMedia(message: Buffer, from: RemoteInfo): void {
-    const route = this.routes.get(message.readUInt32LE(at.msin));
+    const msin = message.readUInt32LE(at.msin);
+    const known = this.routes.get(msin);
+    const route = known && !known.backend && this.recovers() ? this.#admit(msin, known) : known;
     if (!route?.backend) return;
     this.#stamp(message, from, route);
     this.#media.send(message, ports.media, route.backend.instance.identity.address);
@@ -242,6 +253,13 @@ export class Balancer {
 
   /** Who asks, and the side on which the subscriber is served, for instances that both sides share. */
   #stamp(message: Buffer, from: RemoteInfo, route: Route): void {
+    this.#sign(message, from);
+    const sides = route.backend?.sides ?? 0;
+    message[at.side] = sides === SHARED ? this.rule.sideOf(route.member) : sides;
+  }
+
+  /** Who asks. */
+  #sign(message: Buffer, from: RemoteInfo): void {
     let node = this.#nodes.get(from.address);
     if (node === undefined) {
       node = packAddress(from.address);
@@ -249,8 +267,6 @@ export class Balancer {
     }
     message.writeUInt32LE(node, at.address);
     message.writeUInt16LE(from.port, at.port);
-    const sides = route.backend?.sides ?? 0;
-    message[at.side] = sides === SHARED ? this.rule.sideOf(route.member) : sides;
   }
 
   #setup(message: Buffer, from: RemoteInfo): void {

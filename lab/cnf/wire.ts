@@ -22,6 +22,9 @@
  * its sequence number, at 28 and 36 the instants at which it was due and at which it was sent (ms, the sender's clock),
  * and is padded to 20 ms of G.711.
  *
+ * A probe of an active-standby component has the same places up to 44, and there the name of its group, NUL. The answer has
+ * the number of the active's term as transaction, and version, NUL, pod, NUL at 44.
+ *
  * @module
  */
 import { type Procedure, procedures, type Side } from "pulumi-issu/contract";
@@ -45,6 +48,9 @@ export const type = {
   update: 12,
   /** Gives a PDU session back. */
   releaseSession: 13,
+  /** A neighbour asks an active-standby component who is active. */
+  probe: 14,
+  probeAnswer: 15,
   media: 20,
 } as const;
 
@@ -67,6 +73,8 @@ export const at = {
 } as const;
 
 export const HEADER = 24;
+/** Where the text of a probe begins. */
+export const PROBE_TRAILER = 44;
 /** Bytes of a media packet: 160 of speech and what carries it. */
 export const MEDIA_LENGTH = 204;
 
@@ -105,6 +113,8 @@ export const ports = {
   media: 2152,
   /** Context transfer between instances. */
   internal: 29518,
+  /** Records that members of a group keep in step, and those who write and read them. */
+  replica: 29519,
 } as const;
 
 /** An IPv4 address as the number that the wire carries. */

@@ -76,6 +76,10 @@ export function createWorkload(
             labels: allLabels,
             annotations: {
               ...content.podAnnotations,
+              // Pods of the other types are told apart before a group names their workload.
+              ...(component.serviceType === "load-sharing"
+                ? {}
+                : { [annotations.serviceType]: component.serviceType }),
               [annotations.metricsPort]: String(content.metricsPort),
             },
           },

@@ -1,0 +1,97 @@
+/**
+ * The records of one member, and its socket at the pod's own address: takes writes, answers questions, gives copies out
+ * and takes one over.
+ *
+ * @module
+ */
+import { bindUdp, closeUdp, type RemoteInfo, type Socket } from "../udp.ts";
+import { ports } from "../wire.ts";
+import { Copy, CopySource, type Pace } from "./copy.ts";
+import { RECORD_LENGTH, RecordTable } from "./record.ts";
+import { COPY_HEADER, kind, WRITE_HEADER } from "./replica-wire.ts";
+
+export class Replica {
+  readonly address: string;
+  /** Form of the records that it reads and writes. */
+  readonly schema: string;
+  table = new RecordTable();
+  /** Told of answers to writes that were sent from here. */
+  onWritten: (message: Buffer, from: string) => void = () => {};
+  /** Told of messages from outside. */
+  onProbe: (message: Buffer) => void = () => {};
+
+  readonly #source = new CopySource(this);
+  #socket!: Socket;
+  #copy: Copy | undefined;
+
+  constructor(address: string, schema: string) {
+    this.address = address;
+    this.schema = schema;
+  }
+
+  /** @throws {Error} if its socket can't be bound. */
+  async open(): Promise<void> {
+    this.#socket = await bindUdp(this.address, ports.replica, (message, from) =>
+      this.#receive(message, from),
+    );
+  }
+
+  close(): void {
+    this.#copy?.cancel();
+    if (this.#socket) closeUdp(this.#socket);
+  }
+
+  send(message: Buffer, address: string, port: number = ports.replica): void {
+    this.#socket.send(message, port, address);
+  }
+
+  /** Begins to take over the records of another member; a copy in hand is given up. */
+  copyFrom(address: string, pace: Pace): Copy {
+    this.#copy?.cancel();
+    this.#copy = new Copy(this, address, pace);
+    return this.#copy;
+  }
+
+  #receive(message: Buffer, from: RemoteInfo): void {
+    switch (message[0]) {
+      case kind.write: {
+        for (let i = 0; i < (message[1] ?? 0); i++)
+          this.table.apply(message, WRITE_HEADER + i * RECORD_LENGTH);
+        const answer = Buffer.allocUnsafe(WRITE_HEADER);
+        message.copy(answer, 0, 0, WRITE_HEADER);
+        answer[0] = kind.written;
+        this.send(answer, from.address, from.port);
+        return;
+      }
+      case kind.written:
+        this.onWritten(message, from.address);
+        return;
+      case kind.read:
+        this.#find(message, from);
+        return;
+      case kind.copy:
+        if (message.length === COPY_HEADER) this.#source.give(message, from.port, from.address);
+        return;
+      case kind.copied:
+        this.#copy?.receive(message);
+        return;
+      case kind.probe:
+        this.onProbe(message.subarray(1));
+        return;
+    }
+  }
+
+  #find(question: Buffer, from: RemoteInfo): void {
+    const keys = question[1] ?? 0;
+    const answer = Buffer.allocUnsafe(WRITE_HEADER + keys * RECORD_LENGTH);
+    let found = 0;
+    for (let i = 0; i < keys; i++) {
+      const key = question.readUInt32LE(WRITE_HEADER + 4 * i);
+      if (this.table.copy(key, answer, WRITE_HEADER + found * RECORD_LENGTH)) found++;
+    }
+    question.copy(answer, 0, 0, WRITE_HEADER);
+    answer[0] = kind.found;
+    answer[1] = found;
+    this.send(answer.subarray(0, WRITE_HEADER + found * RECORD_LENGTH), from.address, from.port);
+  }
+}
