@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
-import { describeRight, NEEDED, TO_PROTECT } from "#sdk/drivers/kubernetes/rights.js";
+import { describeRight, NEEDED, NEEDED_FOR_GROUPS, TO_PROTECT } from "#sdk/drivers/kubernetes/rights.js";
 import type { KubeObject } from "../../lab/cluster/api.ts";
 import { rightsUsed } from "../support/audit.ts";
 import { run } from "../support/command.ts";
@@ -53,6 +53,8 @@ describe("rights and secrets of a whole campaign", function () {
           terminationGracePeriodSeconds: 3,
           config: { "nf.conf": `release ${version}` },
         },
+        { name: "omu", serviceType: "active-standby", replicas: 2, terminationGracePeriodSeconds: 2 },
+        { name: "csdb", serviceType: "data-storage", replicas: 3, terminationGracePeriodSeconds: 2 },
       ],
       kubeconfig,
       upgrade: {
@@ -93,7 +95,7 @@ describe("rights and secrets of a whole campaign", function () {
   it("installs, upgrades, is taken back, goes back and ends under the documented Role", async () => {
     await up("install", "1.0.0");
     await site.traffic.allRegistered(30_000);
-    const [workload] = await seen.deployments();
+    const workload = (await seen.deployments()).find(({ name }) => name.startsWith("amf-gsu"));
     await seen.api.create({
       apiVersion: "autoscaling/v2",
       kind: "HorizontalPodAutoscaler",
@@ -156,7 +158,7 @@ describe("rights and secrets of a whole campaign", function () {
     const here = new Set(used.filter(({ namespace }) => namespace === "core").map(({ right }) => right));
     const everywhere = new Set(used.filter(({ namespace }) => !namespace).map(({ right }) => right));
     note("rights used", { here: [...here].sort(), everywhere: [...everywhere].sort() });
-    const needed = NEEDED.map(describeRight);
+    const needed = [...NEEDED, ...NEEDED_FOR_GROUPS].map(describeRight);
     // Asked for as a trial, where a policy has approvals.
     const unused = needed.filter(
       (right) => !here.has(right) && right !== "create campaignrequests.pulumi-issu.dev",
