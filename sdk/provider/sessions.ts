@@ -109,6 +109,7 @@ async function make(
       outlet: delivery,
       ...(peers.callback ? { callback: peers.callback } : {}),
     },
+    ...(peers.checks ? { checks: peers.checks } : {}),
     ...(policy.retry === undefined ? {} : { retry: policy.retry }),
   });
   return { session, problems: [] };
