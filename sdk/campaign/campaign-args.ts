@@ -7,6 +7,7 @@ import type { RequestBook } from "../contract/requests";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import type { OnFailure, PlanRule, ReleaseRef } from "../plan/plan";
+import type { HttpCheck } from "../policy/check-policy";
 import type { Approval } from "../policy/upgrade-policy";
 import type { CampaignLog } from "./log";
 import type { OnCallSettings } from "./on-call";
@@ -28,6 +29,8 @@ export interface CampaignArgs<S, I> {
   readonly approvals: readonly Approval[];
   /** When alarms are raised, and who is told; the policy's defaults, and nobody, if left out. */
   readonly onCall?: OnCallSettings;
+  /** Checks of the user's own that the plan's steps name. Secret. */
+  readonly checks?: readonly HttpCheck[];
   /** Id of a rolled-back campaign that may be tried again. */
   readonly retry?: string;
 }

@@ -87,6 +87,8 @@ export interface CampaignRecord {
   requests?: OperatorRequest[];
   /** What the old version did, by KPI, in the last stage in which it had enough samples. */
   baseline?: { [kpi: string]: Tally };
+  /** Checks of the user's own that passed, by stage and name: each is asked once. */
+  checks?: { readonly [stageAndName: string]: { readonly at: string; readonly detail: string } };
 }
 
 /** A campaign as hooks are told of it. */

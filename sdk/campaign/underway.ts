@@ -13,6 +13,7 @@ import type { Verdict } from "./gates";
 import type { CampaignRecord, Journal, StageRecord } from "./journal";
 import type { Lease } from "./lease";
 import { OnCall, type StageWatch } from "./on-call";
+import { withChecks } from "./own-checks";
 import { abortReason, RequestWatch, saidBy } from "./request-watch";
 import { rollBack } from "./rollback";
 import { runSteps } from "./run-steps";
@@ -194,7 +195,7 @@ export class Underway<S, I> {
     const paused = () => timed.unclocked(() => asked.whilePaused(signal, (line) => reporter.tick(line)));
     await watch.start();
     const work = runSteps(plan.steps, {
-      target: target as Target,
+      target: withChecks(target as Target, this.args.checks ?? [], this.campaign, stage.name),
       log,
       campaign: this.campaign.id,
       stage: stage.name,

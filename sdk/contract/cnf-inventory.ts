@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CompatibilityNote, OtherCnf, RequiredBy } from "./compatibility";
 import type { GroupKind, SelfHealing } from "./redundancy-group";
 import type { Admission, PinnedSubscriber } from "./subscriber-split";
 
@@ -20,6 +21,8 @@ export interface WorkloadState {
   readonly ready: number;
   /** Of the Ready ones, those that were asked to drain and so take no new work; 0 if left out. */
   readonly draining?: number;
+  /** What its version says of its compatibility; `unreadable` if that is no such note. */
+  readonly compatibility?: CompatibilityNote | "unreadable";
 }
 
 export interface AutoscalerState {
@@ -103,4 +106,8 @@ export interface CnfInventory {
   readonly epoch?: number;
   /** Pods that could be scheduled in addition; undefined where the cluster does not tell. */
   readonly spareInstances?: number;
+  /** The network functions that were asked about. */
+  readonly others?: readonly OtherCnf[];
+  /** Those in the same namespace that run and say which versions of this one they work with. */
+  readonly requiredBy?: readonly RequiredBy[];
 }

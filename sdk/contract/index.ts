@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./assignment";
+export * from "./compatibility";
 export * from "./crds";
 export * from "./data-transfer";
 export * from "./dial-test";

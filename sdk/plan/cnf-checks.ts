@@ -11,9 +11,11 @@ import { formatDuration } from "../policy/duration";
 import type { Problem } from "../policy/problem";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import type { Lane } from "./cnf-batches";
+import { compatibilityProblems, compatibilityWarnings } from "./cnf-compatibility";
 import { percent } from "./cnf-draft";
 import { groupProblems } from "./cnf-group-checks";
 import { type GroupLane, isGroup } from "./cnf-groups";
+import { inServiceProblems } from "./cnf-in-service";
 import { HIGHEST_LOAD, ratioOfStage } from "./cnf-stages";
 import { autoscalerOf, domainOf, targetOf, workloadOf } from "./cnf-tracks";
 import type { Intent, StagePlan } from "./plan";
@@ -36,6 +38,8 @@ export function problemsOf(args: CheckArgs): Problem[] {
   return [
     ...rightProblems(args),
     ...kubernetesProblems(args),
+    ...compatibilityProblems(args),
+    ...inServiceProblems(args.cnf, args.policy.mode, args.inventory, args.from),
     ...takeoverProblems(args),
     ...healthProblems(args),
     ...groupProblems(args),
@@ -189,8 +193,10 @@ function gateProblems({ policy, inventory, from, stages }: CheckArgs): Problem[]
 }
 
 /** @returns what stops nothing but should be seen in preview. */
-export function warningsOf({ cnf, policy, inventory, intent, from, lanes }: CheckArgs): string[] {
-  const warnings: string[] = [];
+export function warningsOf(args: CheckArgs): string[] {
+  const { cnf, policy, inventory, intent, from, lanes } = args;
+  const starts = intent === "install" || intent === "upgrade" || intent === "downgrade";
+  const warnings = starts ? compatibilityWarnings(args) : [];
   if (intent === "downgrade") {
     warnings.push(`${cnf.name} goes back from ${from?.version} to the older ${cnf.version}`);
   }

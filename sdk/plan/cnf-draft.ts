@@ -9,6 +9,7 @@ import type { CnfInventory, DomainState, ServiceType, SplitState } from "../cont
 import { type GroupKind, groupName, type SelfHealing } from "../contract/redundancy-group";
 import type { CnfSpec } from "../policy/cnf-spec";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
+import { checkStep } from "./check-step";
 import type { Step } from "./plan";
 
 /** What steps are expected to take, in milliseconds, where the target does not tell. */
@@ -277,6 +278,7 @@ export class Draft {
       limitMs: test.withinMs,
       coordination: "the network function runs the designated subscribers' procedures and reports",
     });
+    this.steps.push(...(test.checks ?? []).map(checkStep));
   }
 
   snapshot(workloads: readonly string[], label: string): void {

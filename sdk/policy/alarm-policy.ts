@@ -4,6 +4,7 @@
  * @module
  */
 import type { Input } from "@pulumi/pulumi";
+import type { HttpCheck } from "./check-policy";
 import type { Duration } from "./upgrade-policy";
 
 /** Where alarms are sent. Both are kept secret: many receivers carry their credential in the address. */
@@ -74,4 +75,6 @@ export interface ResolvedPeers {
   readonly alertmanager?: ResolvedEndpoint;
   readonly link?: string;
   readonly callback?: ResolvedCallback;
+  /** Checks of the user's own. */
+  readonly checks?: readonly HttpCheck[];
 }

@@ -1,5 +1,6 @@
 export * from "./cnf";
 export * from "./cnf-spec";
+export * from "./compatibility";
 export * from "./duration";
 export * from "./problem";
 export * from "./release";

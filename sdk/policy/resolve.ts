@@ -4,9 +4,11 @@
  * @module
  */
 import type { ResolvedPeers } from "./alarm-policy";
+import type { HttpCheck } from "./check-policy";
 import type { Problem } from "./problem";
 import { join, Reader } from "./reader";
 import { readAlarms, readCallback } from "./resolve-alarms";
+import { readChecks } from "./resolve-checks";
 import type { Approval, ResolvedComparison, ResolvedGate, ResolvedPolicy } from "./upgrade-policy";
 
 /** The defaults that the documentation of `UpgradePolicy` names, in one place. */
@@ -82,7 +84,7 @@ export function resolvePolicy(
     );
   }
   const gray = readGray(reader, given.gray, at("gray"));
-  const dialTest = readDialTest(reader, given.dialTest, at("dialTest"));
+  const { dialTest, checks } = readDialTest(reader, given.dialTest, at("dialTest"));
   const gates = readGates(reader, given.gates, at("gates"));
   const snapshot = reader.oneOf(given.snapshot, at("snapshot"), ["each-step", "once"], "each-step");
   const approvals = readApprovals(reader, given.approvals, at("approvals"), [
@@ -157,7 +159,8 @@ export function resolvePolicy(
     ...(retry === undefined ? {} : { retry }),
   };
   if (reader.problems.length > 0) return { problems: reader.problems };
-  return { problems: [], policy, peers: { ...peers, ...(callback ? { callback } : {}) } };
+  const others = { ...(callback ? { callback } : {}), ...(checks.length > 0 ? { checks } : {}) };
+  return { problems: [], policy, peers: { ...peers, ...others } };
 }
 
 function readGray(reader: Reader, raw: unknown, path: string): ResolvedPolicy["gray"] {
@@ -219,10 +222,14 @@ function readRatios(reader: Reader, raw: unknown, path: string): number[] {
   return ratios;
 }
 
-function readDialTest(reader: Reader, raw: unknown, path: string): ResolvedPolicy["dialTest"] {
-  if (raw === undefined) return undefined;
+function readDialTest(
+  reader: Reader,
+  raw: unknown,
+  path: string,
+): { readonly dialTest?: NonNullable<ResolvedPolicy["dialTest"]>; readonly checks: readonly HttpCheck[] } {
+  if (raw === undefined) return { checks: [] };
   const at = (name: string) => join(path, name);
-  const given = reader.fields(raw, path, ["subscribers", "within"]);
+  const given = reader.fields(raw, path, ["subscribers", "within", "checks"]);
   const list = reader.list(given.subscribers, at("subscribers"), "designated subscribers");
   if (Array.isArray(given.subscribers) && list.length === 0) {
     reader.wrong(
@@ -247,7 +254,9 @@ function readDialTest(reader: Reader, raw: unknown, path: string): ResolvedPolic
       );
     } else subscribers.push(text);
   }
-  return { subscribers, withinMs: reader.duration(given.within, at("within"), defaults.dialTestWithin) };
+  const withinMs = reader.duration(given.within, at("within"), defaults.dialTestWithin);
+  const { planned, checks } = readChecks(reader, given.checks, at("checks"));
+  return { dialTest: { subscribers, withinMs, ...(planned.length > 0 ? { checks: planned } : {}) }, checks };
 }
 
 function readMigrations(reader: Reader, raw: unknown, path: string): { [component: string]: string } {

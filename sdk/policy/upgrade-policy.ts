@@ -4,6 +4,7 @@
  * @module
  */
 import type { AlarmPolicy, CallbackPolicy, ResolvedAlarms } from "./alarm-policy";
+import type { CheckPolicy, PlannedCheck } from "./check-policy";
 
 /** A length of time: a number with `ms`, `s`, `m` or `h`, or several of them, e.g. `90s`, `1h30m`. */
 export type Duration = string;
@@ -53,6 +54,11 @@ export interface DialTestPolicy {
    * @default "30s"
    */
   readonly within?: Duration;
+  /**
+   * Checks of your own, asked one after the other once the designated subscribers' procedures have passed, before any other
+   * subscriber moves and again in the test after the upgrade (ESC-17). One that fails fails its stage.
+   */
+  readonly checks?: readonly CheckPolicy[];
 }
 
 /** A one-sided test of two proportions: new against old, side by side. */
@@ -224,7 +230,11 @@ export interface ResolvedPolicy {
     readonly step?: number;
     readonly holdAt?: number;
   };
-  readonly dialTest?: { readonly subscribers: readonly string[]; readonly withinMs: number };
+  readonly dialTest?: {
+    readonly subscribers: readonly string[];
+    readonly withinMs: number;
+    readonly checks?: readonly PlannedCheck[];
+  };
   readonly gates: readonly ResolvedGate[];
   readonly snapshot: "each-step" | "once";
   readonly protect: boolean;

@@ -20,14 +20,37 @@ export function secret(value: object): object {
   return { [rpc.specialSigKey]: rpc.specialSecretSig, value };
 }
 
-/** Inputs as far as a plan needs them: receivers of alarms and the callback may become known later. */
+/**
+ * Inputs as far as a plan needs them: receivers of alarms, the callback, and what a check of the user's own sends may become
+ * known later.
+ */
 export function withoutUnknownPeers(inputs: unknown): unknown {
   const { upgrade } = inputs as { upgrade?: { [name: string]: unknown } };
   if (typeof upgrade !== "object" || upgrade === null) return inputs;
   const known = Object.entries(upgrade).filter(
     ([name, value]) => !(["alarms", "callback"].includes(name) && hasUnknown(value)),
   );
-  return { ...(inputs as object), upgrade: Object.fromEntries(known) };
+  const { dialTest, ...rest } = Object.fromEntries(known);
+  const later = dialTest === undefined ? rest : { ...rest, dialTest: withLaterChecks(dialTest) };
+  return { ...(inputs as object), upgrade: later };
+}
+
+/** What the policy takes for an output: a value that is yet to come. */
+const LATER = { __pulumiOutput: true };
+
+function withLaterChecks(dialTest: unknown): unknown {
+  const { checks } = (dialTest ?? {}) as { checks?: unknown };
+  if (!Array.isArray(checks)) return dialTest;
+  const one = (check: unknown) =>
+    typeof check !== "object" || check === null
+      ? check
+      : Object.fromEntries(
+          Object.entries(check).map(([name, value]) => [
+            name,
+            ["url", "headers", "body"].includes(name) && hasUnknown(value) ? LATER : value,
+          ]),
+        );
+  return { ...(dialTest as object), checks: checks.map(one) };
 }
 
 /** Whether a value, or anything in it, is known only once something else exists. */

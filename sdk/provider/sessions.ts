@@ -54,14 +54,16 @@ export class Sessions {
 /**
  * Reaches a target and its journal.
  *
+ * @param spec what is declared, where something is to be planned.
  * @throws Error if the kind or the journal's URL is unknown.
  */
 export async function reach(
   inputs: TargetInputs,
+  spec?: unknown,
 ): Promise<{ readonly target: Target<never>; readonly store: Store; readonly requests: RequestBook }> {
   const kind = kinds[inputs.kind];
   if (!kind) throw new Error(`kind: got ${inputs.kind}, expected one of ${Object.keys(kinds).join(", ")}`);
-  const { target, clusterStore, requests } = await kind.connect(inputs);
+  const { target, clusterStore, requests } = await kind.connect(inputs, spec);
   return {
     target,
     requests,
@@ -80,7 +82,7 @@ async function make(
   const { problems: policyProblems, policy, peers = {} } = resolvePolicy(upgrade ?? {}, "upgrade");
   const declared = kind?.declare({ ...spec, namespace: at.namespace }, policy);
   const problems = [...(declared?.problems ?? []), ...policyProblems];
-  const { target, store, requests } = await reach(at);
+  const { target, store, requests } = await reach(at, declared?.declared?.spec);
   if (problems.length > 0 || !policy || !kind || !declared?.declared) {
     // A target that can't be reached is one more mistake, to be told in the same go.
     const unreachable = await target.observe().then(
@@ -107,6 +109,7 @@ async function make(
       outlet: delivery,
       ...(peers.callback ? { callback: peers.callback } : {}),
     },
+    ...(peers.checks ? { checks: peers.checks } : {}),
     ...(policy.retry === undefined ? {} : { retry: policy.retry }),
   });
   return { session, problems: [] };

@@ -37,6 +37,8 @@ export interface CnfTargetOptions {
   readonly namespace: string;
   /** How long passing states are put up with. */
   readonly patience?: Partial<Patience>;
+  /** Network functions of whose versions `observe` tells, `namespace/name` each. */
+  readonly others?: readonly string[];
 }
 
 const ACTIONS: {
@@ -75,9 +77,9 @@ class CnfTarget implements Target<CnfInventory> {
   private letGo: NodeJS.Timeout | undefined;
   private observed: Promise<CnfInventory> | undefined;
 
-  constructor({ api }: KubernetesConnection, { name, namespace, patience }: CnfTargetOptions) {
+  constructor({ api }: KubernetesConnection, { name, namespace, patience, others = [] }: CnfTargetOptions) {
     this.id = `cnf/${namespace}/${name}`;
-    this.cnf = { api, name, namespace, patience: { ...PATIENCE, ...patience } };
+    this.cnf = { api, name, namespace, patience: { ...PATIENCE, ...patience }, others };
   }
 
   observe(signal?: AbortSignal): Promise<CnfInventory> {

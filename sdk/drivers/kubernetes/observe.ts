@@ -19,6 +19,7 @@ import type { Query } from "./api";
 import { briefly } from "./briefly";
 import { spareInstances } from "./capacity";
 import type { Cnf } from "./cnf-context";
+import { noteOf, otherCnfs, requiredBy } from "./compatibility";
 import { isForbidden } from "./errors";
 import { groupState, groupsOf } from "./groups";
 import {
@@ -69,27 +70,40 @@ async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<C
   const deploymentsRead = list<Deployment>(paths.deployments(namespace), ours);
   const pods = list<Pod>(paths.pods(namespace), ours);
   const splitRead = splitOf(cnf, read);
-  const [version, deployments, podList, autoscalers, split, cluster, scraped, protection, groups] =
-    await Promise.all([
-      read<{ gitVersion: string }>("/version"),
-      deploymentsRead,
-      pods,
-      list<Autoscaler>(paths.autoscalers(namespace)),
-      splitRead,
-      // Whoever may be stopped by a signal asks for himself.
-      briefly(signal ? undefined : api.identity && `${api.identity}/room`, () => readCluster(list)),
-      pods.then((all) =>
-        scraper.scrape(
-          all.filter((pod) => isAlive(pod) && isReady(pod)),
-          SCRAPE_MS,
-          signal,
-        ),
+  const [
+    version,
+    deployments,
+    podList,
+    autoscalers,
+    split,
+    cluster,
+    scraped,
+    protection,
+    groups,
+    others,
+    requirers,
+  ] = await Promise.all([
+    read<{ gitVersion: string }>("/version"),
+    deploymentsRead,
+    pods,
+    list<Autoscaler>(paths.autoscalers(namespace)),
+    splitRead,
+    // Whoever may be stopped by a signal asks for himself.
+    briefly(signal ? undefined : api.identity && `${api.identity}/room`, () => readCluster(list)),
+    pods.then((all) =>
+      scraper.scrape(
+        all.filter((pod) => isAlive(pod) && isReady(pod)),
+        SCRAPE_MS,
+        signal,
       ),
-      splitRead.then((found) =>
-        retrying(limits, "asking whether what serves is protected", () => protectionOf(cnf, found)),
-      ),
-      deploymentsRead.then((found) => groupsOf(cnf, found, read)),
-    ]);
+    ),
+    splitRead.then((found) =>
+      retrying(limits, "asking whether what serves is protected", () => protectionOf(cnf, found)),
+    ),
+    deploymentsRead.then((found) => groupsOf(cnf, found, read)),
+    otherCnfs(cnf.others ?? [], read),
+    requiredBy(cnf, read, signal === undefined),
+  ]);
   const bootMs = bootTime(podList);
   return {
     epoch: highestEpoch(
@@ -107,6 +121,8 @@ async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<C
     kpis: rates(scraped),
     load: loads(scraped),
     protection,
+    ...(others.length > 0 ? { others } : {}),
+    ...(requirers.length > 0 ? { requiredBy: requirers } : {}),
     ...(bootMs === undefined ? {} : { bootMs }),
     ...(cluster
       ? {
@@ -150,7 +166,9 @@ async function readCluster(
 
 const SERVICE_TYPES: readonly string[] = ["active-standby", "data-storage", "load-sharing"];
 
-function workloadState({ metadata, spec, status }: Deployment, pods: readonly Pod[]): WorkloadState {
+function workloadState(deployment: Deployment, pods: readonly Pod[]): WorkloadState {
+  const { metadata, spec, status } = deployment;
+  const compatibility = noteOf(deployment);
   const of = metadata.labels ?? {};
   const type = metadata.annotations?.[annotations.serviceType] ?? "";
   return {
@@ -167,6 +185,7 @@ function workloadState({ metadata, spec, status }: Deployment, pods: readonly Po
         pod.metadata.annotations?.[annotations.drain] !== undefined &&
         selects(spec.selector, pod.metadata.labels),
     ).length,
+    ...(compatibility === undefined ? {} : { compatibility }),
   };
 }
 
