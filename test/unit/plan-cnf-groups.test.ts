@@ -170,7 +170,8 @@ describe("plan of components that keep state in step", () => {
       /upgrade\.migrations\.csdb: csdb goes from 1\.0\.0 to 2\.0\.0/,
     );
     const migrated = setUp({ migrations: { csdb: "records-1-to-2" } }, CORE, "2.0.0");
-    assert.deepEqual(cnfRule.plan(migrated.two, migrated.world.inventory()).problems, []);
+    const supported = { ...migrated.two, cnf: { ...migrated.two.cnf, upgradesFrom: ">=1.0.0 <2.0.0" } };
+    assert.deepEqual(cnfRule.plan(supported, migrated.world.inventory()).problems, []);
     const pair = setUp({ surge: 0 }, [
       { ...(CORE[1] as WorldComponent), replicas: 2 },
       CORE[2] as WorldComponent,
