@@ -5,6 +5,7 @@
  */
 import { Command, InvalidArgumentError } from "commander";
 import { faultCatalogue } from "./cnf/faults.ts";
+import type { GroupView } from "./cnf/groups/groups.ts";
 import { type FaultParams, labFaults } from "./faults.ts";
 import { type Lab, type LabOptions, openLab, startLab, stopLab } from "./lab.ts";
 import { isRunning, ProcessTable } from "./processes.ts";
@@ -154,12 +155,38 @@ function printSummary(status: LabStatus): void {
     ? `${status.shape.subscribers} subscribers, ${status.shape.calls} calls`
     : "no subscribers";
   out(`  traffic      ${load}`);
+  const { groups = [] } = (status.cnf ?? {}) as { groups?: readonly GroupView[] };
+  for (const group of groups) printGroup(group);
   out(`  processes    ${status.processes.map((p) => `${p.name} ${p.running ? p.pid : "gone"}`).join(", ")}`);
   for (const { name, params, since } of status.faults)
     out(`  fault        ${name} ${inline(params)} since ${since}`);
   out(`  kubeconfig   ${status.operatorKubeconfig} (pulumi's own rights)`);
   out(`               ${status.proxiedKubeconfig} (the same, where api-… faults and watch-drop act)`);
   out(`               ${status.kubeconfig} (all rights)`);
+}
+
+function printGroup({
+  name,
+  kind,
+  members,
+  active,
+  quorum,
+  records,
+  restarts,
+  selfHealing,
+}: GroupView): void {
+  const inStep = members.filter((member) => member.inStep).length;
+  const more = [
+    `${inStep} of ${members.length} in step (${quorum} needed)`,
+    ...(kind === "active-standby" ? [active ? `${active} is active` : "nobody is active"] : []),
+    ...(records === undefined ? [] : [`${records} records`]),
+    ...(selfHealing === "suspended" ? ["self-healing suspended"] : []),
+    ...(restarts > 0 ? [`${restarts} restarts`] : []),
+  ];
+  out(`  group        ${name}, ${kind}: ${more.join(", ")}`);
+  for (const { name: pod, version, role, behind, trouble } of members.filter((member) => !member.inStep)) {
+    out(`               ${pod} (${version}) ${role}, ${behind} behind${trouble ? `: ${trouble}` : ""}`);
+  }
 }
 
 function printFaults(): void {

@@ -9,8 +9,9 @@ import { bindUdp } from "../cnf/udp.ts";
 import { at, MEDIA_LENGTH, type } from "../cnf/wire.ts";
 import { CallWindow } from "./call-figures.ts";
 import type { CallsData, CallsReply, CallsRequest } from "./calls.ts";
+import { Prober } from "./prober.ts";
 
-const { host, port, callers, passing } = workerData as CallsData;
+const { host, port, probePort, callers, passing } = workerData as CallsData;
 
 /** Time between two packets of a stream, ms. */
 const INTERVAL = 20;
@@ -38,8 +39,13 @@ const windows = new Map<string, CallWindow>();
 const reply = (message: CallsReply) => parentPort?.postMessage(message);
 
 const socket = await bindUdp("127.0.0.1", 0, onPacket);
+const prober = new Prober((message) => socket.send(message, probePort, host));
 
 function onPacket(packet: Buffer): void {
+  if (packet[at.type] === type.probeAnswer) {
+    prober.receive(packet);
+    return;
+  }
   const stream = streamOf.get(packet.readUInt32LE(at.msin));
   if (stream === undefined || packet[at.type] !== type.media) return;
   const now = performance.now();
@@ -80,7 +86,7 @@ function send(): void {
         if (running[stream]) sendOne(stream, instant);
     }
   }
-  const next = due.reduce((least, instant) => Math.min(least, instant));
+  const next = due.reduce((least, instant) => Math.min(least, instant), prober.send(now));
   setTimeout(send, Math.max(0, next - performance.now()));
 }
 
@@ -128,7 +134,12 @@ parentPort?.on("message", (request: CallsRequest) => {
     for (const stream of request.start) running[stream] = 1;
     return;
   }
+  if ("probe" in request) {
+    prober.groups = request.probe;
+    return;
+  }
   if ("reset" in request) {
+    prober.reset();
     running.fill(0);
     received.fill(-1);
     // What is under way still must not look like a stream of its own.
@@ -148,10 +159,15 @@ parentPort?.on("message", (request: CallsRequest) => {
     return;
   }
   const { id, window: name } = request;
-  if (request.do === "open") windows.set(name, new CallWindow(request.openedAt));
+  if (request.do === "open") {
+    windows.set(name, new CallWindow(request.openedAt));
+    prober.open(name);
+  }
   const window = windows.get(name);
-  if (request.do === "close") windows.delete(name);
-  reply({ id, figures: window?.figures(waiting()) });
+  reply({ id, figures: window && { ...window.figures(waiting()), ...prober.figures(name) } });
+  if (request.do !== "close") return;
+  windows.delete(name);
+  prober.close(name);
 });
 
 setInterval(() => {

@@ -8,8 +8,8 @@ import type { Procedure } from "pulumi-issu/contract";
 import type { SplitView } from "../cnf/daemon.ts";
 import { imsiOf, msinOf } from "../cnf/identity.ts";
 import { type ControlAddress, ControlError, control, portOf, serveControl } from "../control.ts";
-import type { CallFigures, GapFigures } from "./call-figures.ts";
-import { Calls } from "./calls.ts";
+import type { GapFigures } from "./call-figures.ts";
+import { Calls, type MediaFigures } from "./calls.ts";
 import { PassingCalls } from "./passing-calls.ts";
 import { Recorder, RecordWindow, type SplitError, type Tally } from "./recorder.ts";
 import { type RuleSpec, Rules } from "./rules.ts";
@@ -34,7 +34,7 @@ export interface TrafficOptions {
 }
 
 /** Figures of a window, or of what has passed of it. */
-export interface WindowFigures extends Tally, Omit<CallFigures, "bySide" | "byClass"> {
+export interface WindowFigures extends Tally, Omit<MediaFigures, "bySide" | "byClass"> {
   readonly name: string;
   readonly open: boolean;
   readonly openedAt: string;
@@ -61,6 +61,7 @@ export class TrafficDaemon {
   readonly #calls: Calls;
   readonly #passing: PassingCalls;
   readonly #check: SplitCheck;
+  #probed = "";
   readonly #closed = new Map<string, WindowFigures>();
   /** Callers who can be heard, by their index. */
   readonly #ready: Uint8Array;
@@ -96,6 +97,7 @@ export class TrafficDaemon {
     this.#calls = new Calls({
       host: service.host,
       port: service.mediaPort,
+      probePort: service.signallingPort,
       callers: Array.from({ length: callers }, (_, i) => this.subscribers.msinOf(2 + i)),
       passing,
     });
@@ -195,11 +197,12 @@ export class TrafficDaemon {
     this.subscribers.reset();
     this.recorder.reset();
     this.#closed.clear();
+    this.#probed = "";
     this.#last = { at: performance.now(), attempted: 0, perSecond: 0 };
     await this.#calls.open("total", this.recorder.total.openedAt);
   }
 
-  async #figures(window: RecordWindow, calls: CallFigures): Promise<WindowFigures> {
+  async #figures(window: RecordWindow, calls: MediaFigures): Promise<WindowFigures> {
     const { openedAt, split } = window;
     const bySide = { left: 0, right: 0 };
     const byClass = { standing: 0, new: 0 };
@@ -260,7 +263,12 @@ export class TrafficDaemon {
   async #follow(): Promise<void> {
     if (this.#stopped || !this.#options.cnfControl) return;
     try {
-      this.#check.look(await control<SplitView>(this.#options.cnfControl, "GET", "/split"));
+      const view = await control<SplitView>(this.#options.cnfControl, "GET", "/split");
+      this.#check.look(view);
+      if (this.#probed !== view.standby.join()) {
+        this.#probed = view.standby.join();
+        this.#calls.probe(view.standby);
+      }
     } catch {
       // It is away, or not there yet.
     }
