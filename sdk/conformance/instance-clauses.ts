@@ -77,13 +77,15 @@ export const instanceClauses: readonly Clause[] = [
   },
   {
     id: "kpi-1",
-    title: "every instance serves its KPIs, with labels, and its counters only rise",
+    title: "every instance that carries subscribers serves its KPIs, with labels, and its counters only rise",
     async check(bench) {
-      await bench.ask({ ratio: 50 });
+      const { instances } = await bench.ask({ ratio: 50 });
       const { left, right } = bench.options;
+      const carrying = new Set(instances.map(({ name }) => name));
       const pods = [...left.workloads, ...right.workloads]
         .flatMap((workload) => bench.podsOf(workload))
-        .filter((pod) => pod.metadata.annotations?.[annotations.metricsPort] !== undefined);
+        .filter(({ metadata }) => carrying.has(metadata.name))
+        .filter(({ metadata }) => metadata.annotations?.[annotations.metricsPort] !== undefined);
       if (pods.length === 0) return fail(`no instance says where its KPIs are (${annotations.metricsPort})`);
       for (const pod of pods) {
         const [first, second] = [await scrape(pod), await scrape(pod)];

@@ -20,10 +20,16 @@ const all = ({ left, right }: SubscriberSplitStatus): number => left.subscribers
 const share = (status: SubscriberSplitStatus): number =>
   (100 * status.right.subscribers) / Math.max(1, all(status));
 
-/** Subscribers that are served on the right, of those who were designated. */
+/** Subscribers that are served on the right, of those who were designated. @throws Error if one of them can't be told. */
 async function onRight(bench: Bench): Promise<Set<string>> {
   const results = await bench.dial(bench.options.subscribers, "right");
-  return new Set(results.filter(({ side }) => side === "right").map(({ subscriber }) => subscriber));
+  const sides = new Map(results.flatMap(({ subscriber, side }) => (side ? [[subscriber, side]] : [])));
+  const silent = bench.options.subscribers.filter((one) => !sides.has(one));
+  if (silent.length > 0) {
+    const cause = results.find(({ subscriber }) => subscriber === silent[0])?.cause ?? "no result";
+    throw new Error(`${silent.length} of the subscribers named could not be dialled, e.g. for: ${cause}`);
+  }
+  return new Set(bench.options.subscribers.filter((one) => sides.get(one) === "right"));
 }
 
 const within = (some: ReadonlySet<string>, others: ReadonlySet<string>): string[] =>
@@ -77,7 +83,7 @@ export const splitClauses: readonly Clause[] = [
         ...within(middle, again),
       ];
       return found(
-        astray.length === 0,
+        astray.length === 0 && high.size > low.size,
         `${low.size}, ${middle.size}, ${high.size} and ${again.size} of ${bench.options.subscribers.length} on the right; ${astray.length} moved that should not have`,
       );
     },
