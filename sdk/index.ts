@@ -9,6 +9,16 @@ export type { Hook, HookContext, Hooks } from "./components/hooks";
 export type { AlarmPolicy, CallbackPolicy, EndpointPolicy } from "./policy/alarm-policy";
 export type { ServiceType } from "./policy/cnf-spec";
 export type {
+  AlertGatePolicy,
+  AnyGatePolicy,
+  MetricLabelsPolicy,
+  MonitoringPolicy,
+  MonitorPolicy,
+  PrometheusPolicy,
+  QueryGatePolicy,
+  ShiftPolicy,
+} from "./policy/gate-policy";
+export type {
   DialTestPolicy,
   DisruptionBudget,
   Duration,

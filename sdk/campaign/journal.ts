@@ -87,6 +87,10 @@ export interface CampaignRecord {
   requests?: OperatorRequest[];
   /** What the old version did, by KPI, in the last stage in which it had enough samples. */
   baseline?: { [kpi: string]: Tally };
+  /** The same for queries that are compared: its readings, in order. */
+  readings?: { [kpi: string]: readonly number[] };
+  /** Fingerprints of the alerts that fired when it was opened, as far as gates look at them. */
+  alertsBefore?: readonly string[];
 }
 
 /** A campaign as hooks are told of it. */

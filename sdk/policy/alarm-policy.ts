@@ -4,6 +4,7 @@
  * @module
  */
 import type { Input } from "@pulumi/pulumi";
+import type { ResolvedMonitoring } from "./gate-policy";
 import type { Duration } from "./upgrade-policy";
 
 /** Where alarms are sent. Both are kept secret: many receivers carry their credential in the address. */
@@ -74,4 +75,5 @@ export interface ResolvedPeers {
   readonly alertmanager?: ResolvedEndpoint;
   readonly link?: string;
   readonly callback?: ResolvedCallback;
+  readonly monitoring?: ResolvedMonitoring;
 }

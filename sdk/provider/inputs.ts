@@ -20,14 +20,27 @@ export function secret(value: object): object {
   return { [rpc.specialSigKey]: rpc.specialSecretSig, value };
 }
 
-/** Inputs as far as a plan needs them: receivers of alarms and the callback may become known later. */
+/**
+ * Inputs as far as a plan needs them: receivers of alarms, the callback, and how monitoring is reached may become known
+ * later. That there is monitoring is known: gates need it.
+ */
 export function withoutUnknownPeers(inputs: unknown): unknown {
   const { upgrade } = inputs as { upgrade?: { [name: string]: unknown } };
   if (typeof upgrade !== "object" || upgrade === null) return inputs;
   const known = Object.entries(upgrade).filter(
     ([name, value]) => !(["alarms", "callback"].includes(name) && hasUnknown(value)),
   );
-  return { ...(inputs as object), upgrade: Object.fromEntries(known) };
+  const { monitoring, ...rest } = Object.fromEntries(known);
+  const later = monitoring === undefined ? rest : { ...rest, monitoring: knownLater(monitoring) };
+  return { ...(inputs as object), upgrade: later };
+}
+
+/** Unknown values become what the check of a policy takes for one that the program does not know yet. */
+function knownLater(value: unknown): unknown {
+  if (value === rpc.unknownValue) return { __pulumiOutput: true };
+  if (Array.isArray(value)) return value.map(knownLater);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, knownLater(inner)]));
 }
 
 /** Whether a value, or anything in it, is known only once something else exists. */
