@@ -27,11 +27,12 @@ export interface AlertsSeen {
   readonly now: number;
 }
 
-export function judgeAlerts(gate: ResolvedAlertGate, seen: AlertsSeen): Verdict {
+/** @param soaked the soak is over: an earlier answer does not do any more where the last look got none. */
+export function judgeAlerts(gate: ResolvedAlertGate, seen: AlertsSeen, soaked: boolean): Verdict {
   const kpi = gateName(gate);
   const base = { kpi, ...(gate.advisory ? { advisory: true } : {}) };
   const { firing, at = 0, now } = seen;
-  if (firing === undefined || now - at > STALE_MS) {
+  if (firing === undefined || now - at > STALE_MS || (soaked && seen.trouble !== undefined)) {
     const since = firing === undefined ? "" : ` for ${Math.round((now - at) / 1000)} s`;
     return {
       ...base,

@@ -271,15 +271,16 @@ export class AlertFeed implements Feed {
     }
   }
 
-  judge(gate: ResolvedAlertGate): Verdict {
+  judge(gate: ResolvedAlertGate, soaked: boolean): Verdict {
     const { firing, at, trouble, before, target } = this;
-    return judgeAlerts(gate, {
+    const seen = {
       at,
       before,
       target,
       now: Date.now(),
       ...(firing === undefined ? {} : { firing }),
       ...(trouble === undefined ? {} : { trouble }),
-    });
+    };
+    return judgeAlerts(gate, seen, soaked);
   }
 }
