@@ -35,6 +35,7 @@ named(program.command("up"))
   .option("--port <port>", "of the API server (default: a free one)", whole)
   .option("--no-cnf", "without network functions behind the pods, and so without subscribers")
   .option("--no-traffic", "without subscribers")
+  .option("--prometheus", "with a Prometheus that scrapes the instances (got or built when first asked for)")
   .action(async (given: Record<string, unknown>) => {
     const interrupted = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -45,6 +46,7 @@ named(program.command("up"))
       name: String(given.name),
       cnf: given.cnf !== false,
       traffic: given.cnf !== false && given.traffic !== false,
+      prometheus: given.prometheus === true,
       onProgress: (message) => note(`${elapsed()}  ${message}`),
       signal: interrupted.signal,
     });

@@ -16,7 +16,7 @@ import { readJson, writeJson } from "./files.ts";
 import { withLock } from "./lock.ts";
 import { claimPodCidr, freePorts, isPortFree, releasePodCidr } from "./network.ts";
 import { ProcessTable } from "./processes.ts";
-import { findPrograms } from "./programs.ts";
+import { findPrograms, findPrometheus } from "./programs.ts";
 import {
   defaultRoot,
   type Endpoint,
@@ -29,11 +29,13 @@ import {
 import { wipe } from "./reset.ts";
 import { type LabStatus, statusOf } from "./status.ts";
 
-export interface LabOptions extends Partial<LabShape> {
+export interface LabOptions extends Partial<Omit<LabShape, "prometheus">> {
   /** Default `default`. */
   readonly name?: string;
   /** Port of the API server. Default: a free one. */
   readonly port?: number;
+  /** Whether a Prometheus scrapes the instances. Default: none. */
+  readonly prometheus?: boolean;
   /** Folder that labs are kept in. Default: `.lab` of this checkout. */
   readonly root?: string;
   /** Called when something begins; never more often, so it may print. */
@@ -88,10 +90,11 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     rmSync(dir, { recursive: true, force: true });
     onProgress("looking for the programs");
     const programs = await findPrograms(signal);
+    const prometheus = shape.prometheus ? await findPrometheus(signal) : undefined;
     signal?.throwIfAborted();
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     try {
-      const record = await layOut(dir, name, shape, programs, options.port);
+      const record = await layOut(dir, name, shape, programs, options.port, prometheus);
       writeRecord(record);
       await startCluster(table, record.cluster, {
         nodes: shape.nodes,
@@ -152,6 +155,8 @@ export class Lab {
   readonly podCidr: string;
   /** Control endpoints of the daemons, where the lab has them. */
   readonly endpoints: LabRecord["endpoints"];
+  /** Address of its Prometheus, where it has one. */
+  readonly prometheusUrl: string | undefined;
   readonly #record: LabRecord;
   readonly #table: ProcessTable;
 
@@ -166,6 +171,7 @@ export class Lab {
     this.auditLogPath = paths.auditLog;
     this.podCidr = record.podCidr;
     this.endpoints = record.endpoints;
+    this.prometheusUrl = record.prometheus && `http://127.0.0.1:${record.prometheus.port}`;
     this.#record = record;
     this.#table = new ProcessTable(this.dir);
   }
@@ -320,6 +326,7 @@ function checkedShape(options: LabOptions): LabShape {
     namespace: options.namespace ?? defaultShape.namespace,
     cnf: options.cnf ?? defaultShape.cnf,
     traffic: options.traffic ?? options.cnf ?? defaultShape.traffic,
+    ...(options.prometheus ? { prometheus: true } : {}),
   };
   const mistakes: string[] = [];
   const whole = (key: "nodes" | "subscribers" | "calls", least: number, most: number) => {
@@ -370,11 +377,12 @@ async function layOut(
   shape: LabShape,
   programs: LabRecord["cluster"]["programs"],
   port: number | undefined,
+  prometheus: string | undefined,
 ): Promise<LabRecord> {
   if (port !== undefined && !(await isPortFree(port))) {
     throw new Error(`port ${port} is in use; choose another or leave --port away`);
   }
-  const free = (await freePorts(12)).filter((p) => p !== port);
+  const free = (await freePorts(13)).filter((p) => p !== port);
   const take = () => free.shift() as number;
   const podCidr = claimPodCidr(dir);
   const endpoint = (): Endpoint => {
@@ -412,6 +420,7 @@ async function layOut(
       ...(shape.traffic ? { traffic: endpoint() } : {}),
     },
     service: { signallingPort: take(), mediaPort: take() },
+    ...(prometheus === undefined ? {} : { prometheus: { program: prometheus, port: take() } }),
   };
 }
 
@@ -436,7 +445,8 @@ async function clean(dir: string, table: ProcessTable): Promise<void> {
   releasePodCidr(dir);
 }
 
-function portsOf({ cluster, endpoints, service }: LabRecord): readonly number[] {
+function portsOf({ cluster, endpoints, service, prometheus }: LabRecord): readonly number[] {
   const controls = [endpoints.apiProxy, endpoints.cnf, endpoints.traffic].flatMap((e) => (e ? [e.port] : []));
-  return [...Object.values(cluster.ports), ...controls, ...Object.values(service)];
+  const scraper = prometheus ? [prometheus.port] : [];
+  return [...Object.values(cluster.ports), ...controls, ...Object.values(service), ...scraper];
 }

@@ -31,6 +31,8 @@ export interface LabShape {
   readonly cnf: boolean;
   /** Whether subscribers use them; needs `cnf`. */
   readonly traffic: boolean;
+  /** Whether a Prometheus scrapes the instances; absent where it does not. */
+  readonly prometheus?: true;
 }
 
 export interface LabRecord {
@@ -44,6 +46,8 @@ export interface LabRecord {
   readonly podCidr: string;
   readonly cluster: ClusterRecord;
   readonly endpoints: { readonly apiProxy: Endpoint; readonly cnf?: Endpoint; readonly traffic?: Endpoint };
+  /** Where the lab has one: the program, and its port on loopback. */
+  readonly prometheus?: { readonly program: string; readonly port: number };
   /** Of the network functions' service address on 127.0.0.1 (UDP). */
   readonly service: { readonly signallingPort: number; readonly mediaPort: number };
 }

@@ -10,6 +10,16 @@ export type { AlarmPolicy, CallbackPolicy, EndpointPolicy } from "./policy/alarm
 export type { CheckExpectation, CheckPolicy } from "./policy/check-policy";
 export type { CataloguedRelease, InService, ServiceType } from "./policy/cnf-spec";
 export type {
+  AlertGatePolicy,
+  AnyGatePolicy,
+  MetricLabelsPolicy,
+  MonitoringPolicy,
+  MonitorPolicy,
+  PrometheusPolicy,
+  QueryGatePolicy,
+  ShiftPolicy,
+} from "./policy/gate-policy";
+export type {
   DialTestPolicy,
   DisruptionBudget,
   Duration,

@@ -9,6 +9,7 @@ import type { Target } from "../contract/target";
 import type { OnFailure, PlanRule, ReleaseRef } from "../plan/plan";
 import type { HttpCheck } from "../policy/check-policy";
 import type { Approval } from "../policy/upgrade-policy";
+import type { Monitoring } from "./gate-watch";
 import type { CampaignLog } from "./log";
 import type { OnCallSettings } from "./on-call";
 
@@ -27,6 +28,10 @@ export interface CampaignArgs<S, I> {
   readonly requests?: RequestBook;
   /** Approvals without which a stage does not begin. */
   readonly approvals: readonly Approval[];
+  /** The site's own monitoring, for gates that ask it. */
+  readonly monitoring?: Monitoring;
+  /** The parts of a version by the names the driver knows them by; monitoring tells the sides apart by them. */
+  readonly parts?: (spec: S) => readonly string[];
   /** When alarms are raised, and who is told; the policy's defaults, and nobody, if left out. */
   readonly onCall?: OnCallSettings;
   /** Checks of the user's own that the plan's steps name. Secret. */

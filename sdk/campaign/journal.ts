@@ -89,6 +89,10 @@ export interface CampaignRecord {
   baseline?: { [kpi: string]: Tally };
   /** Checks of the user's own that passed, by stage and name: each is asked once. */
   checks?: { readonly [stageAndName: string]: { readonly at: string; readonly detail: string } };
+  /** The same for queries that are compared: its readings, in order. */
+  readings?: { [kpi: string]: readonly number[] };
+  /** Fingerprints of the alerts that fired when it was opened, as far as gates look at them. */
+  alertsBefore?: readonly string[];
 }
 
 /** A campaign as hooks are told of it. */

@@ -17,6 +17,7 @@ import { withChecks } from "./own-checks";
 import { abortReason, RequestWatch, saidBy } from "./request-watch";
 import { rollBack } from "./rollback";
 import { runSteps } from "./run-steps";
+import { type Parties, sidesOf } from "./sides";
 import { soak } from "./soak";
 
 export interface StageOutcome {
@@ -121,7 +122,16 @@ export class Underway<S, I> {
     if (stage.plan.skipped !== undefined) return this.finish(stage, "skipped", stage.plan.skipped);
     await this.begin(stage);
     campaign.baseline ??= {};
-    const watch = new GateWatch(this.args.target as Target, stage.plan.gates, campaign.baseline);
+    campaign.readings ??= {};
+    const watch = new GateWatch({
+      target: this.args.target as Target,
+      gates: stage.plan.gates,
+      monitoring: this.args.monitoring ?? {},
+      sides: sidesOf(this.args, campaign as Parties<S>),
+      baselines: { tallies: campaign.baseline, readings: campaign.readings },
+      alertsBefore: campaign.alertsBefore ?? [],
+      alone: stage.plan.alone ?? false,
+    });
     const asked = new RequestWatch(this.args.requests, this.args.target.id, campaign.id, (request) =>
       this.note(request, stage.name),
     );

@@ -16,6 +16,12 @@ const SECRETS: readonly (readonly string[])[] = [
   ["alarms", "alertmanager", "url"],
   ["alarms", "alertmanager", "token"],
   ["callback", "tls", "key"],
+  ["monitoring", "prometheus", "url"],
+  ["monitoring", "prometheus", "token"],
+  ["monitoring", "prometheus", "headers"],
+  ["monitoring", "alertmanager", "url"],
+  ["monitoring", "alertmanager", "token"],
+  ["monitoring", "alertmanager", "headers"],
   // Identities of people, designated though they be.
   ["dialTest", "subscribers"],
   ["dialTest", "checks", EACH, "url"],

@@ -10,6 +10,7 @@ export * from "./data-transfer";
 export * from "./dial-test";
 export * from "./identity";
 export * from "./kpis";
+export * from "./monitoring";
 export * from "./names";
 export * from "./redundancy-group";
 export * from "./request-resources";

@@ -8,6 +8,7 @@ import type { CnfInventory, DomainState } from "../contract/cnf-inventory";
 import type { CnfSpec } from "../policy/cnf-spec";
 import { attemptsNeeded } from "../policy/comparison";
 import { formatDuration } from "../policy/duration";
+import { isAlertGate, isQueryGate, isRateGate, type ResolvedQueryGate } from "../policy/gate-policy";
 import type { Problem } from "../policy/problem";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import type { Lane } from "./cnf-batches";
@@ -158,7 +159,11 @@ function gateProblems({ policy, inventory, from, stages }: CheckArgs): Problem[]
   if (!from) return [];
   const exported = Object.keys(inventory.kpis).sort();
   return policy.gates.flatMap((gate, i): Problem[] => {
+    if (isAlertGate(gate)) return [];
+    if (isQueryGate(gate)) return readingProblems(gate, i, stages);
     const rate = inventory.kpis[gate.kpi];
+    // What is counted elsewhere need not be had from the instances; whoever counts is asked by the campaign.
+    if (rate === undefined && gate.source !== undefined) return [];
     if (rate === undefined) {
       return [
         {
@@ -192,6 +197,25 @@ function gateProblems({ policy, inventory, from, stages }: CheckArgs): Problem[]
   });
 }
 
+/** A soak that is too short for the readings that a gate needs would hold every time. */
+function readingProblems(
+  { kpi, everyMs, minSamples }: ResolvedQueryGate,
+  i: number,
+  stages: readonly StagePlan[],
+): Problem[] {
+  return stages.flatMap(({ name, skipped, soakMs }): Problem[] => {
+    const readings = 1 + Math.floor(soakMs / everyMs);
+    if (ratioOfStage(name) === undefined || skipped !== undefined || readings >= minSamples) return [];
+    const soak = formatDuration((minSamples - 1) * everyMs).replaceAll(" ", "");
+    return [
+      {
+        path: `upgrade.gates[${i}].minSamples`,
+        message: `${name}: with one reading every ${formatDuration(everyMs)}, a soak of ${formatDuration(soakMs)} brings ${readings} readings of ${kpi}; ${minSamples} are needed. Set gray.soak to at least ${soak}, or every to less if it is measured more often.`,
+      },
+    ];
+  });
+}
+
 /** @returns what stops nothing but should be seen in preview. */
 export function warningsOf(args: CheckArgs): string[] {
   const { cnf, policy, inventory, intent, from, lanes } = args;
@@ -217,7 +241,7 @@ export function warningsOf(args: CheckArgs): string[] {
     );
   }
   const first = policy.mode === "rolling" ? 100 : policy.gray.ratios[0];
-  if (first === 100 && policy.gates.some((gate) => gate.maxDrop !== undefined)) {
+  if (first === 100 && policy.gates.some((gate) => isRateGate(gate) && gate.maxDrop !== undefined)) {
     warnings.push(
       "a gate compares with the old version (maxDrop), which carries nobody at 100 %: only what it carries while subscribers move counts; a lower ratio before 100 gives it more to compare with",
     );

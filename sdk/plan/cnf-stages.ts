@@ -7,7 +7,8 @@
 
 import type { CnfInventory, DomainState } from "../contract/cnf-inventory";
 import type { CnfSpec, ComponentSpec } from "../policy/cnf-spec";
-import type { ResolvedGate, ResolvedPolicy } from "../policy/upgrade-policy";
+import type { AnyGate } from "../policy/gate-policy";
+import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import { advance, backward, forward, type Lane, needed } from "./cnf-batches";
 import { type Draft, percent } from "./cnf-draft";
 import {
@@ -55,7 +56,8 @@ export interface StageDraft {
   readonly steps?: readonly Step[];
   readonly skipped?: string;
   readonly soakMs?: number;
-  readonly gates?: readonly ResolvedGate[];
+  readonly gates?: readonly AnyGate[];
+  readonly alone?: boolean;
   readonly holds?: boolean;
   readonly heldBack?: boolean;
 }
@@ -70,13 +72,14 @@ export const stepsOr = (steps: readonly Step[], reason: string): StageDraft =>
 export function chain(spec: ChainSpec, of: (name: string) => StageDraft): StagePlan[] {
   const { policy } = spec;
   const stages = stageNames(spec).map((name): StagePlan => {
-    const { steps = [], skipped, soakMs = 0, gates = [], holds, heldBack } = of(name);
+    const { steps = [], skipped, soakMs = 0, gates = [], alone, holds, heldBack } = of(name);
     return {
       name,
       ...(skipped === undefined ? {} : { skipped }),
       steps,
       soakMs,
       gates,
+      ...(alone && gates.length > 0 ? { alone } : {}),
       gateLimitMs: gates.length > 0 ? policy.limits.gateMs : 0,
       expectedMs: steps.reduce((sum, step) => sum + step.expectedMs, 0) + soakMs,
       ...(policy.limits.stageMs === undefined || steps.length === 0
@@ -308,6 +311,7 @@ function ratioStage(
     steps,
     soakMs: ratio === undefined ? 0 : policy.gray.soakMs,
     gates: policy.gates,
+    alone: goal === 100,
     ...(holds ? { holds } : {}),
   };
 }

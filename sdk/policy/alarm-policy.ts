@@ -5,6 +5,7 @@
  */
 import type { Input } from "@pulumi/pulumi";
 import type { HttpCheck } from "./check-policy";
+import type { ResolvedMonitoring } from "./gate-policy";
 import type { Duration } from "./upgrade-policy";
 
 /** Where alarms are sent. Both are kept secret: many receivers carry their credential in the address. */
@@ -77,4 +78,5 @@ export interface ResolvedPeers {
   readonly callback?: ResolvedCallback;
   /** Checks of the user's own. */
   readonly checks?: readonly HttpCheck[];
+  readonly monitoring?: ResolvedMonitoring;
 }

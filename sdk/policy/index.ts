@@ -2,6 +2,7 @@ export * from "./cnf";
 export * from "./cnf-spec";
 export * from "./compatibility";
 export * from "./duration";
+export * from "./gate-policy";
 export * from "./problem";
 export * from "./release";
 export * from "./resolve";

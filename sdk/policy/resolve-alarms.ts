@@ -133,7 +133,7 @@ function readTls(reader: Reader, raw: unknown, path: string): ResolvedCallback["
   return cert === undefined || key === undefined ? undefined : { cert, key };
 }
 
-function readSecret(reader: Reader, raw: unknown, path: string, what: string): string | undefined {
+export function readSecret(reader: Reader, raw: unknown, path: string, what: string): string | undefined {
   if (raw === undefined || isOutput(raw)) return undefined;
   if (typeof raw === "string" && /^[\x21-\x7e]+$/.test(raw)) return raw;
   const got = raw === "" ? '""' : HIDDEN;

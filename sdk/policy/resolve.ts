@@ -5,11 +5,14 @@
  */
 import type { ResolvedPeers } from "./alarm-policy";
 import type { HttpCheck } from "./check-policy";
+import type { AnyGate } from "./gate-policy";
 import type { Problem } from "./problem";
 import { join, Reader } from "./reader";
 import { readAlarms, readCallback } from "./resolve-alarms";
 import { readChecks } from "./resolve-checks";
-import type { Approval, ResolvedComparison, ResolvedGate, ResolvedPolicy } from "./upgrade-policy";
+import { readAlertGate, readChance, readQueryGate, readSource } from "./resolve-gates";
+import { type Monitors, monitorsOf, readMonitoring } from "./resolve-monitoring";
+import type { Approval, ResolvedComparison, ResolvedPolicy } from "./upgrade-policy";
 
 /** The defaults that the documentation of `UpgradePolicy` names, in one place. */
 export const defaults = {
@@ -44,6 +47,7 @@ const KNOWN = [
   "protect",
   "alarms",
   "callback",
+  "monitoring",
   "retry",
 ] as const;
 
@@ -85,7 +89,8 @@ export function resolvePolicy(
   }
   const gray = readGray(reader, given.gray, at("gray"));
   const { dialTest, checks } = readDialTest(reader, given.dialTest, at("dialTest"));
-  const gates = readGates(reader, given.gates, at("gates"));
+  const monitoring = readMonitoring(reader, given.monitoring, at("monitoring"));
+  const gates = readGates(reader, given.gates, at("gates"), monitorsOf(given.monitoring, monitoring, path));
   const snapshot = reader.oneOf(given.snapshot, at("snapshot"), ["each-step", "once"], "each-step");
   const approvals = readApprovals(reader, given.approvals, at("approvals"), [
     "dial-test",
@@ -159,7 +164,11 @@ export function resolvePolicy(
     ...(retry === undefined ? {} : { retry }),
   };
   if (reader.problems.length > 0) return { problems: reader.problems };
-  const others = { ...(callback ? { callback } : {}), ...(checks.length > 0 ? { checks } : {}) };
+  const others = {
+    ...(callback ? { callback } : {}),
+    ...(checks.length > 0 ? { checks } : {}),
+    ...(monitoring ? { monitoring } : {}),
+  };
   return { problems: [], policy, peers: { ...peers, ...others } };
 }
 
@@ -289,16 +298,19 @@ function readApprovals(reader: Reader, raw: unknown, path: string, stages: reado
   });
 }
 
-function readGates(reader: Reader, raw: unknown, path: string): ResolvedGate[] {
+function readGates(reader: Reader, raw: unknown, path: string, monitors: Monitors): AnyGate[] {
   if (raw === undefined) return [];
-  return reader.list(raw, path, "gates").flatMap((one, i): ResolvedGate[] => {
+  return reader.list(raw, path, "gates").flatMap((one, i, all): AnyGate[] => {
     const here = `${path}[${i}]`;
     if (one === undefined || one === null) {
       reader.wrong(here, one, "a gate", `Write e.g. { kpi: "registration-success", atLeast: 99.5 }`);
       return [];
     }
+    if (typeof one === "object" && "query" in one) return readQueryGate(reader, one, here, monitors, all);
+    if (typeof one === "object" && "alerts" in one) return readAlertGate(reader, one, here, monitors);
     const given = reader.fields(one, here, [
       "kpi",
+      "source",
       "atLeast",
       "maxDrop",
       "compare",
@@ -307,6 +319,7 @@ function readGates(reader: Reader, raw: unknown, path: string): ResolvedGate[] {
       "advisory",
     ]);
     const kpi = reader.text(given.kpi, `${here}.kpi`, "the name of a KPI", "registration-success");
+    const source = readSource(reader, given.source, `${here}.source`, monitors);
     const atLeast = reader.percent(given.atLeast, `${here}.atLeast`, 0);
     const maxDrop = reader.percent(given.maxDrop, `${here}.maxDrop`, 0);
     const compare = readComparison(reader, given.compare, `${here}.compare`);
@@ -326,6 +339,7 @@ function readGates(reader: Reader, raw: unknown, path: string): ResolvedGate[] {
       : [
           {
             kpi,
+            ...source,
             ...(atLeast === undefined ? {} : { atLeast }),
             ...(maxDrop === undefined ? {} : { maxDrop }),
             ...(compare === undefined ? {} : { compare }),
@@ -350,12 +364,7 @@ function readComparison(reader: Reader, raw: unknown, path: string): ResolvedCom
       "Write e.g. effect: 0.5; the smaller it is, the more attempts it takes to tell it from noise",
     );
   }
-  const chance = (name: "confidence" | "power", byDefault: number): number => {
-    const value = given[name] ?? byDefault;
-    if (typeof value === "number" && value >= 0.5 && value <= 0.9999) return value;
-    reader.wrong(`${path}.${name}`, value, "a chance from 0.5 to 0.9999", `Write e.g. ${name}: ${byDefault}`);
-    return byDefault;
-  };
-  const [confidence, power] = [chance("confidence", 0.99), chance("power", 0.95)];
+  const confidence = readChance(reader, given.confidence, `${path}.confidence`, 0.99);
+  const power = readChance(reader, given.power, `${path}.power`, 0.95);
   return good ? { effect, confidence, power } : undefined;
 }

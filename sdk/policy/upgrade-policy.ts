@@ -5,6 +5,7 @@
  */
 import type { AlarmPolicy, CallbackPolicy, ResolvedAlarms } from "./alarm-policy";
 import type { CheckPolicy, PlannedCheck } from "./check-policy";
+import type { AnyGate, AnyGatePolicy, MonitoringPolicy } from "./gate-policy";
 
 /** A length of time: a number with `ms`, `s`, `m` or `h`, or several of them, e.g. `90s`, `1h30m`. */
 export type Duration = string;
@@ -74,6 +75,8 @@ export interface ComparisonPolicy {
 export interface GatePolicy {
   /** KPI of the contract, e.g. `registration-success`, in percent. */
   readonly kpi: string;
+  /** Who counts: the instances, asked directly, or `monitoring.prometheus`, which scrapes them. @default "instances" */
+  readonly source?: "instances" | "prometheus";
   /** Least value on the new version's side, in percent. */
   readonly atLeast?: number;
   /** Most by which the new version's value may lie below the old version's, in percentage points. */
@@ -172,8 +175,10 @@ export interface UpgradePolicy {
   readonly disruptionBudget?: DisruptionBudget;
   readonly gray?: GrayPolicy;
   readonly dialTest?: DialTestPolicy;
-  /** Judged at each ratio, on what the new version's instances report since the stage began (ESC-10). */
-  readonly gates?: readonly GatePolicy[];
+  /** Judged at each ratio, on what the new version does since the stage began (ESC-10). */
+  readonly gates?: readonly AnyGatePolicy[];
+  /** The site's own monitoring, for gates that ask it (ESC-19). */
+  readonly monitoring?: MonitoringPolicy;
   /**
    * When manifests and configuration are saved (ESC-14).
    *
@@ -208,6 +213,8 @@ export interface UpgradePolicy {
 /** A gate with its defaults filled in. */
 export interface ResolvedGate {
   readonly kpi: string;
+  /** The instances themselves if left out. */
+  readonly source?: "prometheus";
   readonly atLeast?: number;
   readonly maxDrop?: number;
   readonly compare?: ResolvedComparison;
@@ -235,7 +242,7 @@ export interface ResolvedPolicy {
     readonly withinMs: number;
     readonly checks?: readonly PlannedCheck[];
   };
-  readonly gates: readonly ResolvedGate[];
+  readonly gates: readonly AnyGate[];
   readonly snapshot: "each-step" | "once";
   readonly protect: boolean;
   readonly switchover: { readonly soakMs: number; readonly back: boolean };

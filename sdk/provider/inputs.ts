@@ -21,8 +21,8 @@ export function secret(value: object): object {
 }
 
 /**
- * Inputs as far as a plan needs them: receivers of alarms, the callback, and what a check of the user's own sends may become
- * known later.
+ * Inputs as far as a plan needs them: receivers of alarms, the callback, how monitoring is reached, and what a check of the
+ * user's own sends may become known later. That there is monitoring is known: gates need it.
  */
 export function withoutUnknownPeers(inputs: unknown): unknown {
   const { upgrade } = inputs as { upgrade?: { [name: string]: unknown } };
@@ -30,8 +30,12 @@ export function withoutUnknownPeers(inputs: unknown): unknown {
   const known = Object.entries(upgrade).filter(
     ([name, value]) => !(["alarms", "callback"].includes(name) && hasUnknown(value)),
   );
-  const { dialTest, ...rest } = Object.fromEntries(known);
-  const later = dialTest === undefined ? rest : { ...rest, dialTest: withLaterChecks(dialTest) };
+  const { dialTest, monitoring, ...rest } = Object.fromEntries(known);
+  const later = {
+    ...rest,
+    ...(dialTest === undefined ? {} : { dialTest: withLaterChecks(dialTest) }),
+    ...(monitoring === undefined ? {} : { monitoring: knownLater(monitoring) }),
+  };
   return { ...(inputs as object), upgrade: later };
 }
 
@@ -51,6 +55,14 @@ function withLaterChecks(dialTest: unknown): unknown {
           ]),
         );
   return { ...(dialTest as object), checks: checks.map(one) };
+}
+
+/** Unknown values become what the check of a policy takes for one that the program does not know yet. */
+function knownLater(value: unknown): unknown {
+  if (value === rpc.unknownValue) return LATER;
+  if (Array.isArray(value)) return value.map(knownLater);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, knownLater(inner)]));
 }
 
 /** Whether a value, or anything in it, is known only once something else exists. */

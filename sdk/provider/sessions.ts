@@ -16,6 +16,7 @@ import type { Target } from "../contract/target";
 import { kinds } from "../kinds";
 import type { Problem } from "../policy/problem";
 import { resolvePolicy } from "../policy/resolve";
+import { monitoringOf } from "./monitoring";
 import type { StageInputs, TargetInputs } from "./stage-inputs";
 
 export type CampaignSession = Session<never, never>;
@@ -93,6 +94,7 @@ async function make(
   }
   const delivery = new AlarmDelivery(sinksOf(peers));
   delivers(delivery);
+  const monitoring = peers.monitoring && (await monitoringOf(peers.monitoring));
   const session: CampaignSession = new Session({
     target,
     rule: kind.rule,
@@ -110,6 +112,8 @@ async function make(
       ...(peers.callback ? { callback: peers.callback } : {}),
     },
     ...(peers.checks ? { checks: peers.checks } : {}),
+    parts: (spec: never) => kind.parts(spec),
+    ...(monitoring ? { monitoring } : {}),
     ...(policy.retry === undefined ? {} : { retry: policy.retry }),
   });
   return { session, problems: [] };

@@ -30,6 +30,8 @@ export interface SiteOptions {
   /** Left out: a control plane alone. */
   readonly subscribers?: number;
   readonly calls?: number;
+  /** Whether a Prometheus scrapes the instances. */
+  readonly prometheus?: boolean;
 }
 
 export async function openTestSite(options: SiteOptions): Promise<TestSite> {
@@ -40,6 +42,7 @@ export async function openTestSite(options: SiteOptions): Promise<TestSite> {
     nodes: options.nodes ?? 4,
     cnf: served,
     traffic: served,
+    prometheus: options.prometheus ?? false,
     ...(served ? { subscribers: options.subscribers, calls: options.calls ?? 10 } : {}),
   });
   const env: NodeJS.ProcessEnv = {
