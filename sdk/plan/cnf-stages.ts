@@ -334,7 +334,12 @@ function switchoverStage(
   const steps = draft.take();
   if (steps.length === 0 && passed.includes("switchover")) return nothing("switched over already");
   // Where the instances that share load are the same for both, their KPIs don't tell the versions apart.
-  return { steps, soakMs: policy.switchover.soakMs, gates: lanes.length > 0 ? policy.gates : [] };
+  return {
+    steps,
+    soakMs: policy.switchover.soakMs,
+    gates: lanes.length > 0 ? policy.gates : [],
+    alone: true,
+  };
 }
 
 /** The other half of each group (GRY-04, GRY-06 e). */
