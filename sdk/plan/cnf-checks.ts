@@ -74,10 +74,13 @@ function kubernetesProblems({ cnf, inventory }: CheckArgs): Problem[] {
   if (cnf.kubernetes === undefined) return [];
   const running = semver.coerce(inventory.kubernetesVersion)?.version;
   if (running && semver.satisfies(running, cnf.kubernetes)) return [];
+  const others = (cnf.releases ?? [])
+    .filter(({ kubernetes }) => kubernetes !== undefined && running && semver.satisfies(running, kubernetes))
+    .map(({ version }) => version);
   return [
     {
       path: "kubernetes",
-      message: `${cnf.name} ${cnf.version} runs on Kubernetes ${cnf.kubernetes}; the cluster runs ${inventory.kubernetesVersion}. Upgrade the cluster first, or choose a version of ${cnf.name} made for it (TEF-1).`,
+      message: `${cnf.name} ${cnf.version} runs on Kubernetes ${cnf.kubernetes}; the cluster runs ${inventory.kubernetesVersion}. Upgrade the cluster first, or choose a version of ${cnf.name} made for it${others.length > 0 ? `: ${others.join(", ")} by the catalogue` : ""} (TEF-1).`,
     },
   ];
 }

