@@ -316,6 +316,8 @@ export class Instance {
         if (!this.contexts.has(msin) && this.#transfer.redirect(msin, message, media)) continue;
         if (context && !this.contexts.has(msin)) {
           this.adopt(context);
+          // Again, since the one that died may not have reached every member with it.
+          this.#store.put(context);
           this.#store.recovered++;
         }
         if (media) {

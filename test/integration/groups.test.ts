@@ -309,7 +309,7 @@ describe("components that keep state in step", function () {
           return switchover?.phase === "done" && active?.version === version;
         });
         const { gapMs = Number.NaN, from, to } = status.switchover ?? assert.fail();
-        assert.ok(gapMs >= 0 && gapMs < 500, `nobody was active for ${gapMs} ms`);
+        assert.ok(gapMs >= 0 && gapMs <= 50 + 3 * undisturbed, `nobody was active for ${gapMs} ms`);
         assert.notEqual(from, to);
         assert.equal(status.active, to);
         await probed("switchover", 20);
@@ -319,7 +319,7 @@ describe("components that keep state in step", function () {
       assert.equal(figures.probesStale, 0, "two were active");
       // Measured from outside, beside what the machine does to everything.
       assert.ok(
-        figures.switchoverGapMs <= 2 * undisturbed + 250,
+        figures.switchoverGapMs <= 100 + 4 * undisturbed,
         `${figures.switchoverGapMs} ms, ${undisturbed} ms in a quiet spell`,
       );
     });
@@ -471,6 +471,15 @@ describe("components that keep state in step", function () {
 
     const size = () => cnf.groups.store?.table?.size ?? 0;
 
+    /** Attached subscribers of whom the store knows nothing. */
+    function strangers(): number {
+      let count = 0;
+      traffic.subscribers.each((msin) => {
+        if (!cnf.groups.store?.table?.get(msin)) count++;
+      });
+      return count;
+    }
+
     it("give the records out for a token, and bring the sessions back after they were lost", async () => {
       await install();
       await until("all contexts to be kept", () => size() >= SUBSCRIBERS - 20);
@@ -492,10 +501,7 @@ describe("components that keep state in step", function () {
       await sameContents(3);
 
       // Those who came after the copy was made are in no copy.
-      let unknown = 0;
-      traffic.subscribers.each((msin) => {
-        if (!cnf.groups.store?.table?.get(msin)) unknown++;
-      });
+      const unknown = strangers();
       assert.ok(unknown < SUBSCRIBERS / 4, `${unknown} are unknown`);
       await traffic.openWindow("after");
       await fault("instance-crash", { version: OLD, restartAfterMs: 60_000 });
@@ -514,7 +520,6 @@ describe("components that keep state in step", function () {
     it("change nothing when what comes is damaged, of another form, or nonsense", async () => {
       await install();
       const { bytes } = await save();
-      const before = size();
       const other = Buffer.from(bytes.toString("latin1").replace('"schema":"1"', '"schema":"9"'), "latin1");
       const cases: [string, Buffer, RegExp, string?][] = [
         ["cut", bytes.subarray(0, bytes.length - 10), /SHA-256/, sha256Of(bytes)],
@@ -531,7 +536,7 @@ describe("components that keep state in step", function () {
       const damaged = await restore("damaged", bytes);
       assert.equal(damaged.phase, "failed");
       assert.match(damaged.message ?? "", /SHA-256/);
-      assert.ok(Math.abs(size() - before) <= 20, `${size()} records, ${before} before`);
+      assert.ok(strangers() <= 5, `${strangers()} records are missing`);
       await sameContents(3);
     });
 
