@@ -51,20 +51,28 @@ const REPLICAS = 3;
 const HPA = { name: "gsu-elastic", min: REPLICAS, max: 8 };
 const GATE = { kpi: "registration-success", atLeast: 95, minSamples: 30 };
 
-const network = (version: string, handsOver: boolean) =>
+/** What is upgraded: components that share load, or all three service types. */
+export type NetworkKind = "sharing" | "whole";
+
+const grace = { terminationGracePeriodSeconds: 1 };
+const PAIR = { name: "omu", serviceType: "active-standby", replicas: 2, ...grace } as const;
+const DATA = { name: "csdb", serviceType: "data-storage", replicas: 3, ...grace } as const;
+
+const network = (kind: NetworkKind, version: string, handsOver: boolean) =>
   amf({
     version,
     components: [
       {
-        ...{ name: "gsu", serviceType: "load-sharing", replicas: REPLICAS, terminationGracePeriodSeconds: 1 },
+        ...{ name: "gsu", serviceType: "load-sharing", replicas: REPLICAS, ...grace },
         ...(handsOver ? { podAnnotations: { [HAND_OVER_ANNOTATION]: "true" } } : {}),
       },
+      ...(kind === "whole" ? [PAIR, DATA] : []),
     ],
     upgrade: {
       gray: { ratios: [50, 100], soak: "1s" },
       dialTest: { subscribers: ["imsi-001010000000001", "imsi-001010000000002"], within: "10s" },
       gates: [GATE],
-      limits: { boot: "8s", move: "8s", gate: "3s" },
+      limits: { boot: "8s", move: "8s", sync: "8s", switchover: "8s", gate: "3s" },
     },
   });
 
@@ -74,13 +82,15 @@ export class Campaigns {
   readonly #stack: TestStack;
   readonly #journal: JournalWatch;
   readonly #hook: string;
+  readonly #kind: NetworkKind;
   #serving = "1.0.0";
   #count = 0;
   #hooked = false;
   /** Versions whose instances hand over when their pods are deleted. */
   readonly #handingOver = new Set<string>();
 
-  private constructor(site: TestSite, stack: TestStack, hook: string) {
+  private constructor(kind: NetworkKind, site: TestSite, stack: TestStack, hook: string) {
+    this.#kind = kind;
     this.site = site;
     this.seen = new Observed(site);
     this.#stack = stack;
@@ -88,7 +98,7 @@ export class Campaigns {
     this.#hook = hook;
   }
 
-  static async open(name: string): Promise<Campaigns> {
+  static async open(name: string, kind: NetworkKind = "sharing"): Promise<Campaigns> {
     const site = await openTestSite({ name, nodes: 4, subscribers: 600, calls: 6 });
     const hook = path.join(site.lab.dir, "office-is-open");
     await fs.writeFile(hook, "");
@@ -97,8 +107,8 @@ export class Campaigns {
       KUBECONFIG: site.lab.proxiedKubeconfigPath,
       NODE_COMPILE_CACHE: path.join(site.lab.dir, "compile-cache"),
     });
-    const campaigns = new Campaigns(site, stack, hook);
-    await stack.mustUp(network("1.0.0", false));
+    const campaigns = new Campaigns(kind, site, stack, hook);
+    await stack.mustUp(network(kind, "1.0.0", false));
     await site.traffic.allRegistered(30_000);
     await campaigns.seen.api.create({
       apiVersion: "autoscaling/v2",
@@ -228,15 +238,16 @@ export class Campaigns {
   }
 
   #network(version: string) {
-    return network(version, this.#handingOver.has(version));
+    return network(this.#kind, version, this.#handingOver.has(version));
   }
 
   #next(): string {
     return `1.0.${++this.#count}`;
   }
 
-  async #workload(): Promise<string> {
-    return ((await this.seen.deployments())[0] ?? assert.fail("nothing serves")).name;
+  async #workload(component = "gsu"): Promise<string> {
+    const found = (await this.seen.deployments()).find(({ name }) => name.startsWith(`amf-${component}-`));
+    return (found ?? assert.fail(`no ${component} serves`)).name;
   }
 
   async #arrival(up: Running, version: string, { name, reached, after }: Point): Promise<void> {
@@ -280,11 +291,10 @@ export class Campaigns {
   }
 
   async #atRest(version: string): Promise<void> {
-    const workload = await this.#workload();
-    const wanted: AtRest = {
-      ...{ version, workload, replicas: REPLICAS, autoscaler: HPA },
-      args: this.#network(version),
-    };
+    const args = this.#network(version);
+    const parts: { [workload: string]: number } = {};
+    for (const { name, replicas } of args.components) parts[await this.#workload(name)] = replicas;
+    const wanted: AtRest = { version, parts, autoscaler: HPA, args };
     await atRest(this.site, this.seen, this.#stack, wanted);
   }
 }

@@ -10,7 +10,7 @@ import { root } from "../support/site.ts";
 import type { Outcome } from "./campaigns.ts";
 import { seed } from "./random.ts";
 import type { Trouble } from "./troubles.ts";
-import { apiTroubles, badVersions, ends, instanceTroubles } from "./troubles.ts";
+import { apiTroubles, badVersions, ends, groupTroubles, instanceTroubles } from "./troubles.ts";
 
 /** Outcomes by the number of their case, so that cases that were run apart, or again, find their place. */
 export interface Part {
@@ -20,7 +20,7 @@ export interface Part {
   readonly outcomes: { readonly [number: string]: Outcome };
 }
 
-const PARTS = ["matrix", "seeded"] as const;
+const PARTS = ["matrix", "seeded", "whole"] as const;
 export type PartName = (typeof PARTS)[number];
 
 const folder = path.join(root, "out", "test", "fault-matrix");
@@ -36,9 +36,9 @@ export async function keep(part: PartName, number: number, of: number, outcome: 
 
 /** Writes the document once every case of the matrix has been run with this seed. */
 export async function writeDocument(): Promise<void> {
-  const [matrix, seeded] = await Promise.all(PARTS.map(gathered));
+  const [matrix, seeded, whole] = await Promise.all(PARTS.map(gathered));
   if (!matrix) return;
-  await fs.writeFile(path.join(root, "docs", "fault-matrix.md"), documentOf(seed, matrix, seeded));
+  await fs.writeFile(path.join(root, "docs", "fault-matrix.md"), documentOf(seed, matrix, seeded, whole));
 }
 
 const read = (file: string): Promise<Part | undefined> =>
@@ -64,6 +64,7 @@ export function documentOf(
   seed: number,
   matrix: readonly Outcome[],
   seeded: readonly Outcome[] | undefined,
+  whole?: readonly Outcome[],
 ): string {
   return `# What becomes of a campaign that meets trouble
 
@@ -79,14 +80,22 @@ declared instances, nothing is scaled, suspended, labelled, pinned or held any m
 changes. Where an engine was killed, the audit log shows no write of its own after its end.
 
 ${table(matrix)}
-${seeded ? seededSection(seed, seeded) : ""}
+${whole ? wholeSection(whole) : ""}${seeded ? seededSection(seed, seeded) : ""}
 ## The troubles
 
-${Object.values<Trouble>({ ...ends, ...badVersions, ...apiTroubles, ...instanceTroubles })
+${Object.values<Trouble>({ ...ends, ...badVersions, ...apiTroubles, ...instanceTroubles, ...groupTroubles })
   .map(({ name, meaning }) => `- **${name}**: ${meaning}`)
   .join("\n")}
 `;
 }
+
+const wholeSection = (outcomes: readonly Outcome[]): string => `## Three service types
+
+The same of an AMF that has besides an active-standby pair and three members that store its data. At rest every group has its
+members in step, looked after by the network function again.
+
+${table(outcomes)}
+`;
 
 function table(outcomes: readonly Outcome[]): string {
   const rows = outcomes.map((one) => [

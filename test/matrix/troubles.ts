@@ -276,3 +276,52 @@ export const instanceTroubles = {
     losesSessions: true,
   },
 } satisfies Record<string, Trouble>;
+
+/** What can happen to members of redundancy groups. */
+export const groupTroubles = {
+  never: {
+    name: "never in step",
+    meaning: "members of the new version never come into step",
+    prepare: ({ lab, version }) => lab.fault("sync-never", { version }),
+    first: ["rolled-back"],
+  },
+  refused: {
+    name: "switchover refused",
+    meaning: "standbys of the new version refuse to become active",
+    prepare: ({ lab, version }) => lab.fault("switchover-refused", { version }),
+    first: ["rolled-back"],
+  },
+  active: {
+    name: "active member dies",
+    meaning: "the active member dies with all it holds, and comes back empty",
+    strike: async ({ lab, seen }) =>
+      lab.fault("member-crash", { workload: await activeWorkload(seen), role: "active" }),
+    first: ANY,
+  },
+  replica: {
+    name: "replica of the data dies",
+    meaning: "a member of the data-storage component dies with all it holds, and comes back empty",
+    strike: async ({ lab, seen }) =>
+      lab.fault("member-crash", { workload: await dataWorkload(seen), count: 1 }),
+    first: ANY,
+  },
+} satisfies Record<string, Trouble>;
+
+interface Group extends KubeObject {
+  readonly spec: { readonly kind: string };
+  readonly status?: { readonly members: readonly { readonly role: string; readonly workload: string }[] };
+}
+
+async function membersOf(seen: Observed, kind: string) {
+  const groups = (await seen.api.list(
+    seen.path("apis/pulumi-issu.dev/v1alpha1", "redundancygroups"),
+  )) as readonly Group[];
+  return groups.find(({ spec }) => spec.kind === kind)?.status?.members ?? [];
+}
+
+const activeWorkload = async (seen: Observed): Promise<string> =>
+  (await membersOf(seen, "active-standby")).find(({ role }) => role === "active")?.workload ??
+  "nobody-is-active";
+
+const dataWorkload = async (seen: Observed): Promise<string> =>
+  (await membersOf(seen, "data-storage"))[0]?.workload ?? "nobody-has-data";
