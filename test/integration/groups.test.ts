@@ -225,6 +225,39 @@ describe("components that keep state in step", function () {
       await answered("it leaves", "csdb", (now) => of(now, NEXT)[0]?.role === "leaving");
     });
 
+    it("converts records of another major by the migration that is named, for both to read and write", async () => {
+      await install(2, 3);
+      cluster.group("csdb", {
+        workloads: [OLD, NEXT].map((version) => workloadOf("csdb", version)),
+        selfHealing: "suspended",
+        migration: "records-1-to-3",
+      });
+      scale("csdb", NEXT, 2);
+      const wrong = await answered("the wrong one", "csdb", (now) => of(now, NEXT)[0]?.trouble !== undefined);
+      assert.match(of(wrong, NEXT)[0]?.trouble ?? "", /migration records-1-to-3 does not convert it to 2/);
+      cluster.group("csdb", { migration: "records-1-to-2" });
+      await allInStep("csdb", 4);
+      await traffic.openWindow("migrated");
+      await more("migrated", 200);
+      // The same in each of the two forms, and not the same in both.
+      await until("two forms of the same", () => {
+        const digests = (cnf.groups.store?.members ?? []).map(({ replica }) => replica.table.digest());
+        return digests.length === 4 && new Set(digests).size === 2;
+      });
+      // Those of the old form leave, and what is left is read from the new one.
+      cluster.annotate(({ workload }) => workload === workloadOf("csdb", OLD), { draining: true });
+      const left = await answered("the old ones have left", "csdb", (now) =>
+        of(now, OLD).every(({ role }) => role === "leaving"),
+      );
+      assert.equal(left.schema, "2");
+      await fault("instance-crash", { version: OLD, restartAfterMs: 60_000 });
+      await more("migrated", 3 * SUBSCRIBERS);
+      await unharmed("migrated");
+      // And back: the old ones take the records over again.
+      cluster.annotate(({ workload }) => workload === workloadOf("csdb", OLD), { draining: false });
+      await allInStep("csdb", 4);
+    });
+
     it("loses no session when a load-sharing instance dies, and the calls go on", async () => {
       await install(4, 3);
       await traffic.openWindow("crash");
@@ -322,6 +355,20 @@ describe("components that keep state in step", function () {
         figures.switchoverGapMs <= 100 + 4 * undisturbed,
         `${figures.switchoverGapMs} ms, ${undisturbed} ms in a quiet spell`,
       );
+    });
+
+    it("makes the very member active that is named", async () => {
+      const { active, members } = await install(3);
+      const other = members.findLast(({ name }) => name !== active)?.name ?? assert.fail();
+      cluster.group("omu", { active: workloadOf("omu", OLD), activeMember: other });
+      await answered("the named one is active", "omu", (now) => now.active === other);
+      // Once it is gone another of its workload will do.
+      cluster.annotate(({ name }) => name === other, { deleting: true });
+      const status = await answered("it has left", "omu", (now) => {
+        return now.members.find(({ name }) => name === other)?.role === "leaving";
+      });
+      assert.notEqual(status.active, other);
+      assert.equal(status.switchover?.phase, "done");
     });
 
     it("goes on with the same log after a switchover", async () => {

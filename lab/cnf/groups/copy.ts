@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Conversion } from "./form.ts";
 import { RECORD_LENGTH } from "./record.ts";
 import type { Replica } from "./replica.ts";
 import { COPIED_HEADER, COPY_HEADER, kind, RECORDS, RETRY_AFTER } from "./replica-wire.ts";
@@ -42,8 +43,8 @@ export class CopySource {
   }
 
   #part(request: Buffer, part: number, keys: Iterator<number>): Buffer {
-    const { table, schema } = this.#replica;
-    const form = Buffer.from(schema);
+    const { table } = this.#replica;
+    const form = Buffer.from(this.#replica.form.name);
     const begin = COPIED_HEADER + form.length;
     const wanted = Math.min(RECORDS, request[1] ?? 0);
     const answer = Buffer.alloc(begin + wanted * RECORD_LENGTH);
@@ -64,8 +65,16 @@ export class CopySource {
   }
 }
 
-/** Records a second that may be taken over; undefined for as many as there are, 0 for none. */
-export type Pace = () => number | undefined;
+export interface CopyTerms {
+  /** Records a second that may be taken over; undefined for as many as there are, 0 for none. */
+  pace(): number | undefined;
+  /**
+   * How records of another form are taken in; undefined for those of one's own.
+   *
+   * @throws {Error} that says why they can't be
+   */
+  conversion(schema: string): Conversion | undefined;
+}
 
 let copies = 1;
 
@@ -73,7 +82,7 @@ let copies = 1;
 export class Copy {
   readonly #replica: Replica;
   readonly #source: string;
-  readonly #pace: Pace;
+  readonly #terms: CopyTerms;
   readonly #id = copies++;
   readonly #asked = new Map<number, number>();
   readonly #timer: NodeJS.Timeout;
@@ -86,10 +95,10 @@ export class Copy {
   /** Rejects with the reason why it can't be had; neither if it is cancelled. */
   readonly done: Promise<void>;
 
-  constructor(replica: Replica, source: string, pace: Pace) {
+  constructor(replica: Replica, source: string, terms: CopyTerms) {
     this.#replica = replica;
     this.#source = source;
-    this.#pace = pace;
+    this.#terms = terms;
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -111,14 +120,20 @@ export class Copy {
     const begin = COPIED_HEADER + (message[14] ?? 0);
     const schema = message.toString("utf8", COPIED_HEADER, begin);
     this.#there = message.readUInt32LE(10);
-    const own = this.#replica.schema;
-    if (schema !== own) {
+    let convert: Conversion | undefined;
+    try {
+      convert = this.#terms.conversion(schema);
+    } catch (error) {
       this.cancel();
-      this.#settle.reject(new Error(`schema ${schema} can't be read: this version reads and writes ${own}`));
+      this.#settle.reject(error as Error);
       return;
     }
     const count = message[1] ?? 0;
-    for (let i = 0; i < count; i++) this.#replica.table.apply(message, begin + i * RECORD_LENGTH);
+    for (let i = 0; i < count; i++) {
+      const offset = begin + i * RECORD_LENGTH;
+      convert?.(message, offset);
+      this.#replica.table.apply(message, offset);
+    }
     this.#taken += count;
     if (count === 0) this.#last = true;
     if (this.#last && this.#asked.size === 0) {
@@ -135,7 +150,7 @@ export class Copy {
 
   #pump(): void {
     if (this.#last) return;
-    const pace = this.#pace();
+    const pace = this.#terms.pace();
     if (pace !== undefined) {
       const now = performance.now();
       if (pace === 0 || this.#asked.size > 0 || now - this.#slowAt < SLOW_PART - RETRY_AFTER / 2) return;

@@ -14,6 +14,7 @@ import type {
 import type { CnfPod, NamedGroup } from "../cluster.ts";
 import type { Faults } from "../faults.ts";
 import type { Copy } from "./copy.ts";
+import { conversion, type Form } from "./form.ts";
 import { Member } from "./member.ts";
 import { RecordTable } from "./record.ts";
 import type { Receiver, Receivers, ReplicaWriter } from "./replica-writer.ts";
@@ -81,8 +82,8 @@ export abstract class Group implements Receivers {
   protected abstract founder(candidates: readonly Place[]): Place | undefined;
   /** Whether the group can spare one that is in step. */
   protected abstract canSpare(place: Place): boolean;
-  /** Form of the records that an instance reads and writes. */
-  protected abstract schemaOf(pod: CnfPod): string;
+  /** Of the records that an instance reads and writes. */
+  protected abstract formOf(pod: CnfPod): Form;
   protected abstract roleOf(place: Place): MemberRole;
   /** What only this kind of group has to look at. */
   protected abstract steer(): void;
@@ -253,7 +254,7 @@ export abstract class Group implements Receivers {
     if (place.member || place.starting || performance.now() < place.notBefore) return;
     place.starting = true;
     const { pod } = place;
-    Member.start(pod, this.schemaOf(pod), this.around.faults, () => place.restarts).then(
+    Member.start(pod, this.formOf(pod), this.around.faults, () => place.restarts).then(
       (member) => {
         place.starting = false;
         if (this.closed || this.places.get(pod.uid) !== place) return member.close();
@@ -298,7 +299,10 @@ export abstract class Group implements Receivers {
     member.receiving = true;
     member.replica.table = new RecordTable();
     const { version } = place.pod;
-    const pull = member.replica.copyFrom(source.address, () => this.around.faults.recordsPerSecond(version));
+    const pull = member.replica.copyFrom(source.address, {
+      pace: () => this.around.faults.recordsPerSecond(version),
+      conversion: (schema) => conversion(schema, member.replica.form, this.spec.migration),
+    });
     const copy = { from: source, pull };
     place.copy = copy;
     pull.done

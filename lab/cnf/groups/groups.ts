@@ -147,7 +147,7 @@ export class Groups {
       );
     }
     const lost = group.table?.size ?? 0;
-    await group.replaceRecords(() => {});
+    await group.replaceRecords(Buffer.alloc(0), group.schema ?? "");
     return lost;
   }
 

@@ -8,6 +8,7 @@ import { createServer, type Server } from "node:http";
 import { metricLabels, metrics } from "pulumi-issu/contract";
 import type { CnfPod } from "../cluster.ts";
 import type { Faults } from "../faults.ts";
+import type { Form } from "./form.ts";
 import { Replica } from "./replica.ts";
 import type { Receiver } from "./replica-writer.ts";
 
@@ -22,19 +23,19 @@ export class Member implements Receiver {
   readonly #started = Date.now() / 1_000;
   #server: Server | undefined;
 
-  private constructor(pod: CnfPod, schema: string, restarts: () => number) {
+  private constructor(pod: CnfPod, form: Form, restarts: () => number) {
     this.pod = pod;
     this.#restarts = restarts;
-    this.replica = new Replica(pod.address, schema);
+    this.replica = new Replica(pod.address, form);
   }
 
   /**
-   * @param schema form of the records that it reads and writes
+   * @param form of the records that it reads and writes
    * @param restarts how often the network function has restarted it by itself
    * @throws {Error} if one of its sockets can't be bound
    */
-  static async start(pod: CnfPod, schema: string, faults: Faults, restarts: () => number): Promise<Member> {
-    const member = new Member(pod, schema, restarts);
+  static async start(pod: CnfPod, form: Form, faults: Faults, restarts: () => number): Promise<Member> {
+    const member = new Member(pod, form, restarts);
     try {
       await member.replica.open();
       const server = createServer((request, response) => {

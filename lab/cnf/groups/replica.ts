@@ -6,14 +6,15 @@
  */
 import { bindUdp, closeUdp, type RemoteInfo, type Socket } from "../udp.ts";
 import { ports } from "../wire.ts";
-import { Copy, CopySource, type Pace } from "./copy.ts";
+import { Copy, CopySource, type CopyTerms } from "./copy.ts";
+import type { Form } from "./form.ts";
 import { RECORD_LENGTH, RecordTable } from "./record.ts";
 import { COPY_HEADER, kind, WRITE_HEADER } from "./replica-wire.ts";
 
 export class Replica {
   readonly address: string;
-  /** Form of the records that it reads and writes. */
-  readonly schema: string;
+  /** Of the records in its table. */
+  readonly form: Form;
   table = new RecordTable();
   /** Told of answers to writes that were sent from here. */
   onWritten: (message: Buffer, from: string) => void = () => {};
@@ -24,9 +25,9 @@ export class Replica {
   #socket!: Socket;
   #copy: Copy | undefined;
 
-  constructor(address: string, schema: string) {
+  constructor(address: string, form: Form) {
     this.address = address;
-    this.schema = schema;
+    this.form = form;
   }
 
   /** @throws {Error} if its socket can't be bound. */
@@ -46,17 +47,20 @@ export class Replica {
   }
 
   /** Begins to take over the records of another member; a copy in hand is given up. */
-  copyFrom(address: string, pace: Pace): Copy {
+  copyFrom(address: string, terms: CopyTerms): Copy {
     this.#copy?.cancel();
-    this.#copy = new Copy(this, address, pace);
+    this.#copy = new Copy(this, address, terms);
     return this.#copy;
   }
 
   #receive(message: Buffer, from: RemoteInfo): void {
     switch (message[0]) {
       case kind.write: {
-        for (let i = 0; i < (message[1] ?? 0); i++)
-          this.table.apply(message, WRITE_HEADER + i * RECORD_LENGTH);
+        for (let i = 0; i < (message[1] ?? 0); i++) {
+          const offset = WRITE_HEADER + i * RECORD_LENGTH;
+          this.form.turn(message, offset);
+          this.table.apply(message, offset);
+        }
         const answer = Buffer.allocUnsafe(WRITE_HEADER);
         message.copy(answer, 0, 0, WRITE_HEADER);
         answer[0] = kind.written;
@@ -87,7 +91,10 @@ export class Replica {
     let found = 0;
     for (let i = 0; i < keys; i++) {
       const key = question.readUInt32LE(WRITE_HEADER + 4 * i);
-      if (this.table.copy(key, answer, WRITE_HEADER + found * RECORD_LENGTH)) found++;
+      const offset = WRITE_HEADER + found * RECORD_LENGTH;
+      if (!this.table.copy(key, answer, offset)) continue;
+      this.form.turn(answer, offset);
+      found++;
     }
     question.copy(answer, 0, 0, WRITE_HEADER);
     answer[0] = kind.found;

@@ -8,6 +8,7 @@
 import type { MemberRole, RedundancyGroupStatus, Switchover } from "pulumi-issu/contract";
 import type { CnfPod } from "../cluster.ts";
 import { at, PROBE_TRAILER, type, unpackAddress } from "../wire.ts";
+import { type Form, plainForm } from "./form.ts";
 import { Group, type Place } from "./group.ts";
 import type { Member } from "./member.ts";
 import { OmLog } from "./om-log.ts";
@@ -102,8 +103,8 @@ export class StandbyGroup extends Group {
     return this.#active !== undefined && this.#active.place !== place && !this.#switching;
   }
 
-  protected schemaOf({ schema }: CnfPod): string {
-    return schema ?? "1";
+  protected formOf({ schema }: CnfPod): Form {
+    return plainForm(schema ?? "1");
   }
 
   protected roleOf({ left, member }: Place): MemberRole {
@@ -114,13 +115,18 @@ export class StandbyGroup extends Group {
     if (this.#switching) return;
     const active = this.#active;
     const wanted = this.spec.active;
+    // One that is named and does not run, or is about to leave, can't be waited for while another of its workload serves.
+    const named = [...this.places.values()].find(
+      (place) => place.pod.name === this.spec.activeMember && !this.wantsToLeave(place),
+    )?.pod;
     if (!active) {
       const next = this.#candidates().sort((a, b) => this.#worth(b) - this.#worth(a))[0];
       if (next) this.#takeOver(next);
       return;
     }
     const { pod } = active.place;
-    const asked = wanted !== undefined && wanted !== pod.workload;
+    const asked =
+      wanted !== undefined && (wanted !== pod.workload || (named !== undefined && named.name !== pod.name));
     if (!asked && !this.wantsToLeave(active.place)) {
       if (this.#switchover?.phase === "refused") this.#report(undefined);
       return;
@@ -128,10 +134,11 @@ export class StandbyGroup extends Group {
     // One that is being deleted must find somebody; one that was only asked to leave waits for whom the campaign names.
     const anybody = wanted === undefined || pod.deleting;
     const candidates = this.#candidates().filter((place) => place !== active.place);
-    const next =
-      candidates.find((place) => place.pod.workload === wanted) ?? (anybody ? candidates[0] : undefined);
+    const fits = (place: Place) =>
+      place.pod.workload === wanted && (!asked || named === undefined || place.pod.name === named.name);
+    const next = candidates.find(fits) ?? (anybody ? candidates[0] : undefined);
     if (next) void this.#switchOver(active, next);
-    else if (asked) this.#refuse(active, wanted);
+    else if (asked) this.#refuse(active, wanted, named?.name);
   }
 
   /** In step, stays, and does not refuse. */
@@ -142,11 +149,13 @@ export class StandbyGroup extends Group {
   }
 
   #worth({ pod }: Place): number {
-    return pod.workload === this.spec.active ? 1 : 0;
+    return pod.name === this.spec.activeMember ? 2 : pod.workload === this.spec.active ? 1 : 0;
   }
 
-  #refuse({ place: { pod } }: Active, wanted: string): void {
-    const of = [...this.places.values()].filter((place) => place.pod.workload === wanted);
+  #refuse({ place: { pod } }: Active, wanted: string, named: string | undefined): void {
+    const of = [...this.places.values()].filter(
+      (place) => place.pod.workload === wanted && (named === undefined || place.pod.name === named),
+    );
     const inStep = of.find(({ member }) => member?.inStep);
     const status = this.memberStatus.find(({ name }) => of.some((place) => place.pod.name === name));
     const reason =

@@ -6,9 +6,10 @@
  */
 import type { MemberRole, RedundancyGroupStatus } from "pulumi-issu/contract";
 import type { CnfPod, NamedGroup } from "../cluster.ts";
+import { type Conversion, contextForm, conversion, type Form } from "./form.ts";
 import { Group, type GroupSurroundings, type Place } from "./group.ts";
 import type { Member } from "./member.ts";
-import { nextVersion, RecordTable } from "./record.ts";
+import { nextVersion, RECORD_LENGTH, RecordTable } from "./record.ts";
 import type { ReplicaWriter } from "./replica-writer.ts";
 
 /** For how long a deleted record is remembered, so that nothing late brings it back, ms. */
@@ -61,7 +62,7 @@ export class StorageGroup extends Group {
   }
 
   get schema(): string | undefined {
-    return this.inStep[0]?.member.replica.schema;
+    return this.inStep[0]?.member.replica.form.name;
   }
 
   /** What was acknowledged up to now is in every member that is in step. */
@@ -73,16 +74,25 @@ export class StorageGroup extends Group {
    * Replaces the records of all members in step at one stroke. Writes that come meanwhile come after it; members that were
    * not in step begin anew.
    *
-   * @param fill called once for each member
+   * @param bytes records one behind the other
+   * @param schema their form
+   * @throws {Error} if a member can't read them; nothing is changed then
    */
-  async replaceRecords(fill: (table: RecordTable) => void): Promise<void> {
+  async replaceRecords(bytes: Buffer, schema: string): Promise<void> {
+    const conversions = new Map<Member, Conversion | undefined>();
+    for (const { member } of this.inStep)
+      conversions.set(member, conversion(schema, member.replica.form, this.spec.migration));
     const writers = [...this.#writers()];
     for (const writer of writers) writer.pause();
     try {
       const tables = new Map<Member, RecordTable>();
-      for (const member of this.members) {
+      for (const [member, convert] of conversions) {
         const table = new RecordTable();
-        fill(table);
+        const own = convert ? Buffer.from(bytes) : bytes;
+        for (let at = 0; at < bytes.length; at += RECORD_LENGTH) {
+          convert?.(own, at);
+          table.apply(own, at);
+        }
         tables.set(member, table);
         // A large one takes a while, and there are calls to carry.
         await new Promise((resolve) => setImmediate(resolve));
@@ -137,8 +147,8 @@ export class StorageGroup extends Group {
   }
 
   /** A new major has another form, unless its pods say otherwise (ESC-04). */
-  protected schemaOf({ schema, version }: CnfPod): string {
-    return schema ?? version.split(".")[0] ?? "";
+  protected formOf({ schema, version }: CnfPod): Form {
+    return contextForm(schema ?? version.split(".")[0] ?? "");
   }
 
   protected roleOf({ left }: Place): MemberRole {

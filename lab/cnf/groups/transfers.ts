@@ -12,7 +12,6 @@ import type { DataTransferStatus } from "pulumi-issu/contract";
 import type { NamedTransfer } from "../cluster.ts";
 import type { Faults } from "../faults.ts";
 import { readPayload, writePayload } from "./payload.ts";
-import { RECORD_LENGTH } from "./record.ts";
 import type { StorageGroup } from "./storage-group.ts";
 
 /** Longest time for which a transfer is kept open, ms. */
@@ -147,14 +146,7 @@ export class Transfers {
       throw new Error(`what came has the SHA-256 ${sha256}, not ${spec.sha256}; nothing was changed`);
     const group = this.#group(open);
     const { schema, records, bytes } = readPayload(body);
-    if (schema !== group.schema) {
-      throw new Error(
-        `schema ${schema} can't be read: the members read ${group.schema}; nothing was changed`,
-      );
-    }
-    await group.replaceRecords((table) => {
-      for (let at = 0; at < bytes.length; at += RECORD_LENGTH) table.apply(bytes, at);
-    });
+    await group.replaceRecords(bytes, schema);
     this.#host.log(`transfer ${name}: ${records} records restored`);
     await this.#report(open, { phase: "done", sha256, bytes: body.length, records, schema });
   }
