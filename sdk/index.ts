@@ -19,6 +19,7 @@ export type {
   QueryGatePolicy,
   ShiftPolicy,
 } from "./policy/gate-policy";
+export type { SnapshotKeep, SnapshotPolicy, SnapshotWhen } from "./policy/snapshot-policy";
 export type {
   DialTestPolicy,
   DisruptionBudget,

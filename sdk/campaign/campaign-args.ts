@@ -12,6 +12,7 @@ import type { Approval } from "../policy/upgrade-policy";
 import type { Monitoring } from "./gate-watch";
 import type { CampaignLog } from "./log";
 import type { OnCallSettings } from "./on-call";
+import type { SnapshotKeeper } from "./snapshots/keeper";
 
 /** `S` is the spec of the kind of target, `I` its inventory. */
 export interface CampaignArgs<S, I> {
@@ -36,6 +37,8 @@ export interface CampaignArgs<S, I> {
   readonly onCall?: OnCallSettings;
   /** Checks of the user's own that the plan's steps name. Secret. */
   readonly checks?: readonly HttpCheck[];
+  /** Takes the snapshots that a plan asks for; the target is asked to itself if left out. */
+  readonly snapshots?: SnapshotKeeper;
   /** Id of a rolled-back campaign that may be tried again. */
   readonly retry?: string;
 }

@@ -12,8 +12,17 @@ import { type CampaignRecord, Journal, newStageRecords } from "./journal";
 import { Lease } from "./lease";
 import { wishesFor } from "./request-watch";
 import { sidesOf } from "./sides";
+import { SNAPSHOT } from "./snapshots/keeper";
 import { type StageOutcome, Underway } from "./underway";
-import { type Asked, refuseWhatCannotBe, type View, viewOf, willRest, withAnswers } from "./view";
+import {
+  type Asked,
+  refuseWhatCannotBe,
+  type View,
+  viewOf,
+  willRest,
+  withAnswers,
+  withProblems,
+} from "./view";
 
 export class Session<S, I> {
   private readonly args: CampaignArgs<S, I>;
@@ -101,7 +110,11 @@ export class Session<S, I> {
       Journal.read(store, target.id),
       this.asked(),
     ]);
-    return this.seenFrom(inventory, journal, asked);
+    const view = await this.seenFrom(inventory, journal, asked);
+    const { snapshots } = this.args;
+    // Asked of the store only where something is to be put there.
+    if (!snapshots || !view.campaign || !savesAnything(view)) return view;
+    return withProblems(view, await snapshots.doubts());
   }
 
   /** The view, with what the site's monitoring says where gates will ask it. */
@@ -215,6 +228,9 @@ export class Session<S, I> {
     return entered;
   }
 }
+
+const savesAnything = ({ plan }: View): boolean =>
+  plan.stages.some(({ steps }) => steps.some(({ action }) => action === SNAPSHOT));
 
 /** What was opened is closed, and the lease given back, before the error goes on. */
 const leaving =

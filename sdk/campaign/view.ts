@@ -87,6 +87,12 @@ export function withAnswers(view: View, { problems, warnings, firing }: Answers,
   };
 }
 
+/** What else keeps it from being run, for preview and run alike. */
+export const withProblems = (view: View, problems: readonly Problem[]): View =>
+  problems.length === 0
+    ? view
+    : { ...view, plan: { ...view.plan, problems: [...view.plan.problems, ...problems] } };
+
 /** Whether the campaign is held once this run has ended as planned. */
 export function willRest({ plan, campaign, last }: View): boolean {
   if (!campaign) return last?.state === "held";

@@ -15,5 +15,6 @@ export * from "./names";
 export * from "./redundancy-group";
 export * from "./request-resources";
 export * from "./requests";
+export * from "./snapshot-parts";
 export * from "./subscriber-split";
 export * from "./target";

@@ -8,6 +8,7 @@
 import type { CnfInventory } from "../contract/cnf-inventory";
 import { cnfKey } from "../contract/compatibility";
 import type { RequestBook } from "../contract/requests";
+import type { SnapshotStore } from "../contract/snapshot-store";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { cnfRule } from "../plan/cnf";
@@ -62,6 +63,7 @@ export interface Kind {
   ): Promise<{
     readonly target: Target<never>;
     readonly clusterStore: Store;
+    readonly clusterSnapshots: SnapshotStore;
     readonly requests: RequestBook;
   }>;
 }
@@ -105,6 +107,7 @@ const cnf: Kind = {
         others: othersOf((spec as { cnf: CnfSpec } | undefined)?.cnf),
       }) as Target<never>,
       clusterStore: new kubernetes.KubernetesStore(connection),
+      clusterSnapshots: new kubernetes.KubernetesSnapshots(connection),
       requests: new kubernetes.KubernetesRequests(connection),
     };
   },

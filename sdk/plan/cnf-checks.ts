@@ -17,7 +17,7 @@ import { percent } from "./cnf-draft";
 import { groupProblems } from "./cnf-group-checks";
 import { type GroupLane, isGroup } from "./cnf-groups";
 import { inServiceProblems } from "./cnf-in-service";
-import { HIGHEST_LOAD, ratioOfStage } from "./cnf-stages";
+import { HIGHEST_LOAD, ratioOfStage, takesData } from "./cnf-stages";
 import { autoscalerOf, domainOf, targetOf, workloadOf } from "./cnf-tracks";
 import type { Intent, StagePlan } from "./plan";
 
@@ -241,6 +241,12 @@ export function warningsOf(args: CheckArgs): string[] {
   if (policy.gray.step !== undefined && policy.gray.step > most) {
     warnings.push(
       `upgrade.gray.step is ${policy.gray.step}, but surge and disruptionBudget allow ${most} instances at a time`,
+    );
+  }
+  const records = cnf.components.filter(({ serviceType }) => serviceType === "data-storage");
+  if (records.length > 0 && !takesData(policy)) {
+    warnings.push(
+      `snapshots hold no records of ${records.map(({ name }) => name).join(", ")}: the store beside the target takes manifests and configuration only. Name another one in upgrade.snapshot.store (docs/snapshots.md)`,
     );
   }
   const first = policy.mode === "rolling" ? 100 : policy.gray.ratios[0];

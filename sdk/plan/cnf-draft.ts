@@ -23,6 +23,8 @@ export const expected = {
   /** An instance's end once it is drained. */
   endMs: 1000,
   snapshotMs: 500,
+  /** Records of one data-storage component, saved and read back. */
+  recordsMs: 5_000,
   autoscalerMs: 300,
   /** Until an admission policy is in force. */
   protectMs: 2000,
@@ -281,18 +283,21 @@ export class Draft {
     this.steps.push(...(test.checks ?? []).map(checkStep));
   }
 
-  snapshot(workloads: readonly string[], label: string): void {
-    this.steps.push(this.snapshotStep(workloads, label));
+  snapshot(workloads: readonly string[], label: string, data: readonly string[]): void {
+    this.steps.push(this.snapshotStep(workloads, label, data));
   }
 
-  snapshotStep(workloads: readonly string[], label: string): Step {
+  /** @param data data-storage components whose records are saved too. */
+  snapshotStep(workloads: readonly string[], label: string, data: readonly string[]): Step {
+    const { store, withinMs } = this.policy.snapshot;
+    const records = data.length === 0 ? "" : `, and the records of ${data.join(", ")}`;
     return {
       action: "snapshot",
       object: `cnf/${this.id.namespace}/${this.id.name}`,
-      args: { workloads: [...workloads], label },
-      summary: `save manifests and configuration of ${workloads.join(", ")}`,
-      expectedMs: expected.snapshotMs,
-      limitMs: CONTROL_LIMIT_MS,
+      args: { workloads: [...workloads], label, data: [...data] },
+      summary: `save versions, manifests and configuration of ${workloads.join(", ")}${records}${store === "kubernetes" ? "" : `, to ${store.replace(/\?.*$/s, "")}`}`,
+      expectedMs: expected.snapshotMs + data.length * expected.recordsMs,
+      limitMs: withinMs,
     };
   }
 

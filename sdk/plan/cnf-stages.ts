@@ -6,6 +6,7 @@
  */
 
 import type { CnfInventory, DomainState } from "../contract/cnf-inventory";
+import { groupName } from "../contract/redundancy-group";
 import type { CnfSpec, ComponentSpec } from "../policy/cnf-spec";
 import type { AnyGate } from "../policy/gate-policy";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
@@ -186,10 +187,42 @@ export function wayThere(draft: Draft, way: WayThere): StagePlan[] {
 }
 
 /** A snapshot precedes each stage that changes traffic or capacity (ESC-14). */
-function withSnapshot(draft: Draft, { policy }: WayThere, name: string, stage: StageDraft): StageDraft {
+function withSnapshot(draft: Draft, way: WayThere, name: string, stage: StageDraft): StageDraft {
   const changes = stage.steps?.some(({ action }) => ["split", "scale", "group"].includes(action)) ?? false;
-  if (policy.snapshot !== "each-step" || name === "snapshot" || !changes) return stage;
-  return { ...stage, steps: [draft.snapshotStep(serving(draft), name), ...(stage.steps ?? [])] };
+  if (way.policy.snapshot.when !== "each-step" || name === "snapshot" || !changes) return stage;
+  const data = dataOf(draft, way, stage.steps);
+  return { ...stage, steps: [draft.snapshotStep(serving(draft), name, data), ...(stage.steps ?? [])] };
+}
+
+/** Stores that take no more than manifests, beside the target. */
+export const takesData = ({ snapshot }: ResolvedPolicy): boolean => snapshot.store !== "kubernetes";
+
+/**
+ * Data-storage components whose records are worth saving before these steps: those that move traffic, or touch one of them.
+ *
+ * @param steps left out: before the first change of all.
+ */
+function dataOf(draft: Draft, { cnf, policy, inventory }: WayThere, steps?: readonly Step[]): string[] {
+  if (!takesData(policy)) return [];
+  // Those that run, and those that the program is about to create.
+  const all = [
+    ...inventory.workloads,
+    ...cnf.components.map(({ name, workload, serviceType }) => ({
+      component: name,
+      name: workload,
+      serviceType,
+    })),
+  ].filter(({ serviceType }) => serviceType === "data-storage");
+  const served = serving(draft);
+  const inService = all.filter(({ name }) => served.includes(name)).map(({ component }) => component);
+  const components = [...new Set(inService)].sort();
+  if (!steps || steps.some(({ action }) => action === "split")) return components;
+  const touched = all.filter(({ name, component }) =>
+    steps.some(({ object }) =>
+      [name, groupName(cnf.name, component)].includes(object.split("/").at(-1) ?? ""),
+    ),
+  );
+  return components.filter((one) => touched.some(({ component }) => component === one));
 }
 
 const serving = (draft: Draft): string[] => [
@@ -198,13 +231,14 @@ const serving = (draft: Draft): string[] => [
 
 function snapshotStage(
   draft: Draft,
-  { cnf, policy, inventory, tracks }: WayThere,
+  way: WayThere,
   lanes: readonly Lane[],
   groups: readonly GroupLane[],
 ): StageDraft {
+  const { cnf, policy, inventory, tracks } = way;
   const begun = sameDomain(draft.split.right, domainOf(cnf));
   if (!begun || unprotected(policy, inventory)) draft.protect();
-  if (!begun) draft.snapshot(serving(draft), "snapshot");
+  if (!begun) draft.snapshot(serving(draft), "snapshot", dataOf(draft, way));
   for (const { autoscaler, old, target } of tracks) {
     if (autoscaler && old !== undefined && !autoscaler.suspended)
       draft.suspendAutoscaler(autoscaler.name, old, target);

@@ -6,4 +6,5 @@ export * from "./gate-policy";
 export * from "./problem";
 export * from "./release";
 export * from "./resolve";
+export * from "./snapshot-policy";
 export * from "./upgrade-policy";

@@ -12,6 +12,7 @@ import { readAlarms, readCallback } from "./resolve-alarms";
 import { readChecks } from "./resolve-checks";
 import { readAlertGate, readChance, readQueryGate, readSource } from "./resolve-gates";
 import { type Monitors, monitorsOf, readMonitoring } from "./resolve-monitoring";
+import { readSnapshots } from "./resolve-snapshot";
 import type { Approval, ResolvedComparison, ResolvedPolicy } from "./upgrade-policy";
 
 /** The defaults that the documentation of `UpgradePolicy` names, in one place. */
@@ -91,7 +92,7 @@ export function resolvePolicy(
   const { dialTest, checks } = readDialTest(reader, given.dialTest, at("dialTest"));
   const monitoring = readMonitoring(reader, given.monitoring, at("monitoring"));
   const gates = readGates(reader, given.gates, at("gates"), monitorsOf(given.monitoring, monitoring, path));
-  const snapshot = reader.oneOf(given.snapshot, at("snapshot"), ["each-step", "once"], "each-step");
+  const snapshot = readSnapshots(reader, given.snapshot, at("snapshot"));
   const approvals = readApprovals(reader, given.approvals, at("approvals"), [
     "dial-test",
     ...(mode === "rolling" ? ["rolling"] : gray.ratios.map((ratio) => `gray-${ratio}`)),

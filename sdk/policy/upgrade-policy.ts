@@ -6,6 +6,7 @@
 import type { AlarmPolicy, CallbackPolicy, ResolvedAlarms } from "./alarm-policy";
 import type { CheckPolicy, PlannedCheck } from "./check-policy";
 import type { AnyGate, AnyGatePolicy, MonitoringPolicy } from "./gate-policy";
+import type { ResolvedSnapshots, SnapshotPolicy, SnapshotWhen } from "./snapshot-policy";
 
 /** A length of time: a number with `ms`, `s`, `m` or `h`, or several of them, e.g. `90s`, `1h30m`. */
 export type Duration = string;
@@ -180,11 +181,11 @@ export interface UpgradePolicy {
   /** The site's own monitoring, for gates that ask it (ESC-19). */
   readonly monitoring?: MonitoringPolicy;
   /**
-   * When manifests and configuration are saved (ESC-14).
+   * When versions, configuration and data are saved (ESC-14), or also where, encrypted to whom, and for how long.
    *
    * @default "each-step"
    */
-  readonly snapshot?: "each-step" | "once";
+  readonly snapshot?: SnapshotWhen | SnapshotPolicy;
   /**
    * While a campaign runs, the cluster refuses to delete or scale down what serves, whoever asks: by an admission policy
    * that the campaign installs and removes, unless an administrator's own does it.
@@ -243,7 +244,7 @@ export interface ResolvedPolicy {
     readonly checks?: readonly PlannedCheck[];
   };
   readonly gates: readonly AnyGate[];
-  readonly snapshot: "each-step" | "once";
+  readonly snapshot: ResolvedSnapshots;
   readonly protect: boolean;
   readonly switchover: { readonly soakMs: number; readonly back: boolean };
   readonly migrations: { readonly [component: string]: string };

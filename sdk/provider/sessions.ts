@@ -8,14 +8,18 @@ import { AlarmDelivery, sinksOf } from "../campaign/alarm-sinks/delivery";
 import { failureOf } from "../campaign/errors";
 import { LogFile } from "../campaign/log-file";
 import { Session } from "../campaign/session";
+import { SnapshotKeeper } from "../campaign/snapshots/keeper";
+import { snapshotStoreAt } from "../campaign/snapshots/store-at";
 import { storeAt } from "../campaign/store-at";
 import { TargetStore } from "../campaign/target-store";
 import type { RequestBook } from "../contract/requests";
+import type { SnapshotStore } from "../contract/snapshot-store";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { kinds } from "../kinds";
 import type { Problem } from "../policy/problem";
 import { resolvePolicy } from "../policy/resolve";
+import type { ResolvedSnapshots } from "../policy/snapshot-policy";
 import { monitoringOf } from "./monitoring";
 import type { StageInputs, TargetInputs } from "./stage-inputs";
 
@@ -61,12 +65,18 @@ export class Sessions {
 export async function reach(
   inputs: TargetInputs,
   spec?: unknown,
-): Promise<{ readonly target: Target<never>; readonly store: Store; readonly requests: RequestBook }> {
+): Promise<{
+  readonly target: Target<never>;
+  readonly store: Store;
+  readonly clusterSnapshots: SnapshotStore;
+  readonly requests: RequestBook;
+}> {
   const kind = kinds[inputs.kind];
   if (!kind) throw new Error(`kind: got ${inputs.kind}, expected one of ${Object.keys(kinds).join(", ")}`);
-  const { target, clusterStore, requests } = await kind.connect(inputs, spec);
+  const { target, clusterStore, clusterSnapshots, requests } = await kind.connect(inputs, spec);
   return {
     target,
+    clusterSnapshots,
     requests,
     store: new TargetStore(
       storeAt(inputs.journal, () => clusterStore),
@@ -82,9 +92,20 @@ async function make(
   const kind = kinds[at.kind];
   const { problems: policyProblems, policy, peers = {} } = resolvePolicy(upgrade ?? {}, "upgrade");
   const declared = kind?.declare({ ...spec, namespace: at.namespace }, policy);
-  const problems = [...(declared?.problems ?? []), ...policyProblems];
-  const { target, store, requests } = await reach(at, declared?.declared?.spec);
-  if (problems.length > 0 || !policy || !kind || !declared?.declared) {
+  const { target, store, clusterSnapshots, requests } = await reach(at, declared?.declared?.spec);
+  const snapshots = policy && keeperOf(policy.snapshot, clusterSnapshots);
+  const problems = [
+    ...(declared?.problems ?? []),
+    ...policyProblems,
+    ...(snapshots instanceof SnapshotKeeper ? [] : (snapshots ?? [])),
+  ];
+  if (
+    problems.length > 0 ||
+    !policy ||
+    !kind ||
+    !declared?.declared ||
+    !(snapshots instanceof SnapshotKeeper)
+  ) {
     // A target that can't be reached is one more mistake, to be told in the same go.
     const unreachable = await target.observe().then(
       () => [],
@@ -100,6 +121,7 @@ async function make(
     rule: kind.rule,
     store,
     requests,
+    snapshots,
     approvals: policy.approvals,
     log: new LogFile(target.id),
     spec: declared.declared.spec as never,
@@ -117,4 +139,15 @@ async function make(
     ...(policy.retry === undefined ? {} : { retry: policy.retry }),
   });
   return { session, problems: [] };
+}
+
+function keeperOf(
+  { store, recipients, keep }: ResolvedSnapshots,
+  clusterSnapshots: SnapshotStore,
+): SnapshotKeeper | readonly Problem[] {
+  try {
+    return new SnapshotKeeper({ store: snapshotStoreAt(store, () => clusterSnapshots), recipients, keep });
+  } catch (error) {
+    return [{ path: "upgrade.snapshot.store", message: failureOf(error).message }];
+  }
 }

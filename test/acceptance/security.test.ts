@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
+import { pathToFileURL } from "node:url";
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { describeRight, NEEDED, NEEDED_FOR_GROUPS, TO_PROTECT } from "#sdk/drivers/kubernetes/rights.js";
 import type { KubeObject } from "../../lab/cluster/api.ts";
 import { rightsUsed } from "../support/audit.ts";
@@ -27,6 +29,8 @@ describe("rights and secrets of a whole campaign", function () {
   let seen: Observed;
   let kubeconfig: string;
   let since: number;
+  let store: string;
+  let recipient: string;
   /** All that was said, by where. */
   const said: { [where: string]: string } = {};
 
@@ -36,6 +40,8 @@ describe("rights and secrets of a whole campaign", function () {
     stack = await site.stack("security");
     kubeconfig = await fs.readFile(site.lab.operatorKubeconfigPath, "utf8");
     since = Date.now();
+    store = pathToFileURL(path.join(site.lab.dir, "snapshots")).href;
+    recipient = await identityToRecipient(await generateX25519Identity());
   });
   after(async () => {
     seen?.close();
@@ -61,6 +67,8 @@ describe("rights and secrets of a whole campaign", function () {
         gray: { ratios: [50, 100], soak: "1s" },
         dialTest: { subscribers: DESIGNATED, within: "10s" },
         limits: { boot: "30s", move: "30s", gate: "5s" },
+        // Records are saved outside of the cluster only: once, so that both ways are gone.
+        ...(version === "1.2.0" ? { snapshot: { store, recipients: [recipient] } } : {}),
       },
     }),
     ...more,

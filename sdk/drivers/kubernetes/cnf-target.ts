@@ -6,6 +6,7 @@
 
 import type { CnfInventory } from "../../contract/cnf-inventory";
 import { labels } from "../../contract/names";
+import type { CapturedPart, SavedPart } from "../../contract/snapshot-parts";
 import type { SubscriberSplit } from "../../contract/subscriber-split";
 import {
   type Action,
@@ -20,7 +21,6 @@ import { dialTest } from "./actions/dial-test";
 import { group } from "./actions/group";
 import { protect, unprotect } from "./actions/protect";
 import { scale } from "./actions/scale";
-import { snapshot } from "./actions/snapshot";
 import { split } from "./actions/split";
 import { carries } from "./carries";
 import { type Cnf, PATIENCE, type Patience } from "./cnf-context";
@@ -28,6 +28,8 @@ import type { KubernetesConnection } from "./connection";
 import { isAlive, isReady, type KubeObject, type Pod, paths } from "./objects";
 import { observe } from "./observe";
 import { countsOf, Scraper } from "./scrape";
+import { capture } from "./snapshots/capture";
+import { putBack } from "./snapshots/put-back";
 import { fenceOff, traces } from "./traces";
 import { waitUntil } from "./wait";
 import { Watched } from "./watched";
@@ -44,7 +46,6 @@ export interface CnfTargetOptions {
 const ACTIONS: {
   readonly [action: string]: (cnf: Cnf, action: Action, context: ActionContext) => Promise<string>;
 } = {
-  snapshot,
   scale,
   split,
   group,
@@ -127,6 +128,14 @@ class CnfTarget implements Target<CnfInventory> {
 
   fence(epoch: number, signal?: AbortSignal): Promise<void> {
     return fenceOff(this.cnf, epoch, signal);
+  }
+
+  capture(action: Action, context: ActionContext): AsyncIterable<CapturedPart> {
+    return capture(this.cnf, action, context);
+  }
+
+  async putBack(part: SavedPart, context: ActionContext): Promise<{ readonly detail: string }> {
+    return { detail: await putBack(this.cnf, part, context) };
   }
 
   /** Four samples a second must not list the pods four times a second. */

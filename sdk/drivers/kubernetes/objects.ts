@@ -57,6 +57,7 @@ interface ConfigMapRef {
 
 export interface Container {
   readonly name: string;
+  readonly image?: string;
   readonly resources?: { readonly requests?: { readonly [resource: string]: string } };
   readonly envFrom?: readonly { readonly configMapRef?: ConfigMapRef }[];
   readonly env?: readonly { readonly valueFrom?: { readonly configMapKeyRef?: ConfigMapRef } }[];

@@ -37,11 +37,11 @@ export const NEEDED: readonly Right[] = [
 ];
 
 /** In addition, for a network function with active-standby or data-storage components. */
-export const NEEDED_FOR_GROUPS: readonly Right[] = rights(
-  GROUP,
-  plurals.redundancyGroup,
-  ...["get", "list", "watch", "create", "update"],
-);
+export const NEEDED_FOR_GROUPS: readonly Right[] = [
+  ...rights(GROUP, plurals.redundancyGroup, "get", "list", "watch", "create", "update"),
+  // Records of data-storage components, into snapshots and back.
+  ...rights(GROUP, plurals.dataTransfer, "list", "watch", "create", "delete"),
+];
 
 const ADMISSION = "admissionregistration.k8s.io";
 
