@@ -13,6 +13,7 @@ import { control } from "./control.ts";
 import { startDaemons } from "./daemons.ts";
 import { type ActiveFault, checkedParams, type FaultContext, type FaultParams, labFaults } from "./faults.ts";
 import { readJson, writeJson } from "./files.ts";
+import { gatewayCrds } from "./gateway/crds.ts";
 import { withLock } from "./lock.ts";
 import { claimPodCidr, freePorts, isPortFree, releasePodCidr } from "./network.ts";
 import { ProcessTable } from "./processes.ts";
@@ -98,6 +99,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       writeRecord(record);
       await startCluster(table, record.cluster, {
         nodes: shape.nodes,
+        definitions: shape.gateway ? gatewayCrds : [],
         onProgress,
         ...(signal ? { signal } : {}),
       });
@@ -157,6 +159,8 @@ export class Lab {
   readonly endpoints: LabRecord["endpoints"];
   /** Address of its Prometheus, where it has one. */
   readonly prometheusUrl: string | undefined;
+  /** Where the Gateway takes requests on 127.0.0.1, where the lab has one. */
+  readonly gatewayPort: number | undefined;
   readonly #record: LabRecord;
   readonly #table: ProcessTable;
 
@@ -172,6 +176,7 @@ export class Lab {
     this.podCidr = record.podCidr;
     this.endpoints = record.endpoints;
     this.prometheusUrl = record.prometheus && `http://127.0.0.1:${record.prometheus.port}`;
+    this.gatewayPort = record.gatewayPort;
     this.#record = record;
     this.#table = new ProcessTable(this.dir);
   }
@@ -327,6 +332,7 @@ function checkedShape(options: LabOptions): LabShape {
     cnf: options.cnf ?? defaultShape.cnf,
     traffic: options.traffic ?? options.cnf ?? defaultShape.traffic,
     ...(options.prometheus ? { prometheus: true } : {}),
+    ...(options.gateway ? { gateway: true } : {}),
   };
   const mistakes: string[] = [];
   const whole = (key: "nodes" | "subscribers" | "calls", least: number, most: number) => {
@@ -342,6 +348,8 @@ function checkedShape(options: LabOptions): LabShape {
     mistakes.push(`calls: got ${shape.calls}, more than there are subscribers (${shape.subscribers})`);
   }
   if (shape.traffic && !shape.cnf) mistakes.push("traffic: needs cnf as well");
+  if (shape.gateway && shape.cnf)
+    mistakes.push("gateway: has instances of its own behind the pods, so cnf must be false");
   if (
     options.port !== undefined &&
     !(Number.isInteger(options.port) && options.port > 0 && options.port < 65_536)
@@ -382,7 +390,7 @@ async function layOut(
   if (port !== undefined && !(await isPortFree(port))) {
     throw new Error(`port ${port} is in use; choose another or leave --port away`);
   }
-  const free = (await freePorts(13)).filter((p) => p !== port);
+  const free = (await freePorts(15)).filter((p) => p !== port);
   const take = () => free.shift() as number;
   const podCidr = claimPodCidr(dir);
   const endpoint = (): Endpoint => {
@@ -418,7 +426,9 @@ async function layOut(
       apiProxy: endpoint(),
       ...(shape.cnf ? { cnf: endpoint() } : {}),
       ...(shape.traffic ? { traffic: endpoint() } : {}),
+      ...(shape.gateway ? { gateway: endpoint() } : {}),
     },
+    ...(shape.gateway ? { gatewayPort: take() } : {}),
     service: { signallingPort: take(), mediaPort: take() },
     ...(prometheus === undefined ? {} : { prometheus: { program: prometheus, port: take() } }),
   };

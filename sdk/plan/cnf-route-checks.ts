@@ -9,7 +9,7 @@ import type { RouteRef } from "../contract/subscriber-split";
 import type { CnfSpec } from "../policy/cnf-spec";
 import { formatDuration } from "../policy/duration";
 import type { Problem } from "../policy/problem";
-import { percent, routeOf } from "./cnf-draft";
+import { routeOf } from "./cnf-draft";
 import type { Intent } from "./plan";
 
 interface Args {
@@ -44,7 +44,7 @@ export function routeWarnings({ cnf, inventory: { route, split }, intent }: Args
   if (intent !== "upgrade" && intent !== "downgrade") return warnings;
   return [
     ...warnings,
-    `the weights of httproute/${traffic.httpRoute} share out requests, not subscribers: one subscriber may meet both versions from one request to the next, and the share of the subscribers on each is not held to ${percent(0.4)}`,
+    `the weights of httproute/${traffic.httpRoute} share out requests, not subscribers: one subscriber may meet both versions from one request to the next, and the share of the subscribers on each is not held to 0.4 points`,
     `nobody reports what an instance carries: it goes ${formatDuration(traffic.drainAfterMs)} after its Service no longer has it (traffic.drainAfter), and a request or connection that lasts longer ends with it`,
   ];
 }

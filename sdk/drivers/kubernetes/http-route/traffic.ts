@@ -199,17 +199,24 @@ export class RouteTraffic implements Traffic {
     const [services, route] = await Promise.all([this.services(context), this.route(context)]);
     if (services.some((one) => workloadOf(one) === side.workload)) return;
     const taken = new Set(wanted.map(({ workload }) => workload));
-    const free = services
-      .filter((one) => !taken.has(workloadOf(one) ?? ""))
-      .map((service) => ({ service, share: shareOf(route, this.ref, service.metadata.name) }))
-      .sort((a, b) => a.share - b.share)[0];
-    if (!free) throw this.takenAway(side.workload);
-    const { name, resourceVersion } = free.service.metadata;
-    checkEpoch(free.service, context.epoch, `service/${name}`);
-    if (free.share > 0 && (await this.pods(name, context)).size > 0) {
+    const free = await Promise.all(
+      services
+        .filter((one) => !taken.has(workloadOf(one) ?? ""))
+        .map(async (service) => {
+          const share = shareOf(route, this.ref, service.metadata.name);
+          const inUse = share > 0 && (await this.pods(service.metadata.name, context)).size > 0;
+          return { service, share, inUse };
+        }),
+    );
+    const [found = free[0]] = free.filter(({ inUse }) => !inUse);
+    if (!found) throw this.takenAway(side.workload);
+    const { service, share, inUse } = found;
+    const { name, resourceVersion } = service.metadata;
+    checkEpoch(service, context.epoch, `service/${name}`);
+    if (inUse) {
       throw new TargetError(
         "CONFLICT",
-        `${this.name} sends ${free.share} % of the requests to service/${name}, which leads to instances of ${workloadOf(free.service) ?? "something else"}. Expected 0 before the Service is given to ${side.workload}. See who set these weights, set them back, then run again.`,
+        `${this.name} sends ${share} % of the requests to service/${name}, which leads to instances of ${workloadOf(service) ?? "something else"}. Expected 0 before the Service is given to ${side.workload}. See who set these weights, set them back, then run again.`,
       );
     }
     await api.merge(paths.services(namespace, name), {
