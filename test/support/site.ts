@@ -32,6 +32,8 @@ export interface SiteOptions {
   readonly calls?: number;
   /** Whether a Prometheus scrapes the instances. */
   readonly prometheus?: boolean;
+  /** A Gateway with HTTP instances instead of subscribers. */
+  readonly gateway?: boolean;
 }
 
 export async function openTestSite(options: SiteOptions): Promise<TestSite> {
@@ -43,6 +45,7 @@ export async function openTestSite(options: SiteOptions): Promise<TestSite> {
     cnf: served,
     traffic: served,
     prometheus: options.prometheus ?? false,
+    ...(options.gateway ? { gateway: true as const } : {}),
     ...(served ? { subscribers: options.subscribers, calls: options.calls ?? 10 } : {}),
   });
   const env: NodeJS.ProcessEnv = {
