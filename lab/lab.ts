@@ -30,13 +30,15 @@ import {
 import { wipe } from "./reset.ts";
 import { type LabStatus, statusOf } from "./status.ts";
 
-export interface LabOptions extends Partial<Omit<LabShape, "prometheus">> {
+export interface LabOptions extends Partial<Omit<LabShape, "prometheus" | "gateway">> {
   /** Default `default`. */
   readonly name?: string;
   /** Port of the API server. Default: a free one. */
   readonly port?: number;
   /** Whether a Prometheus scrapes the instances. Default: none. */
   readonly prometheus?: boolean;
+  /** Whether a Gateway stands before HTTP instances of its own; needs `cnf: false`. Default: no. */
+  readonly gateway?: boolean;
   /** Folder that labs are kept in. Default: `.lab` of this checkout. */
   readonly root?: string;
   /** Called when something begins; never more often, so it may print. */
@@ -455,8 +457,11 @@ async function clean(dir: string, table: ProcessTable): Promise<void> {
   releasePodCidr(dir);
 }
 
-function portsOf({ cluster, endpoints, service, prometheus }: LabRecord): readonly number[] {
-  const controls = [endpoints.apiProxy, endpoints.cnf, endpoints.traffic].flatMap((e) => (e ? [e.port] : []));
+function portsOf({ cluster, endpoints, service, prometheus, gatewayPort }: LabRecord): readonly number[] {
+  const controls = [endpoints.apiProxy, endpoints.cnf, endpoints.traffic, endpoints.gateway].flatMap((e) =>
+    e ? [e.port] : [],
+  );
   const scraper = prometheus ? [prometheus.port] : [];
-  return [...Object.values(cluster.ports), ...controls, ...Object.values(service), ...scraper];
+  const gateway = gatewayPort === undefined ? [] : [gatewayPort];
+  return [...Object.values(cluster.ports), ...controls, ...Object.values(service), ...scraper, ...gateway];
 }

@@ -45,7 +45,7 @@ export async function openTestSite(options: SiteOptions): Promise<TestSite> {
     cnf: served,
     traffic: served,
     prometheus: options.prometheus ?? false,
-    ...(options.gateway ? { gateway: true as const } : {}),
+    gateway: options.gateway ?? false,
     ...(served ? { subscribers: options.subscribers, calls: options.calls ?? 10 } : {}),
   });
   const env: NodeJS.ProcessEnv = {
