@@ -53,14 +53,14 @@ export async function startDaemons(
       }),
     );
   }
-  if (record.prometheus) {
+  if (record.prometheus && cnf) {
     signal?.throwIfAborted();
     onProgress("Prometheus");
     await table.start(
       prometheusProcess({
         ...record.prometheus,
         dir: cluster.dir,
-        kubeconfigPath: clusterPaths(cluster.dir).kubeconfig,
+        cnf,
         namespace: shape.namespace,
       }),
     );

@@ -342,6 +342,7 @@ function checkedShape(options: LabOptions): LabShape {
     mistakes.push(`calls: got ${shape.calls}, more than there are subscribers (${shape.subscribers})`);
   }
   if (shape.traffic && !shape.cnf) mistakes.push("traffic: needs cnf as well");
+  if (shape.prometheus && !shape.cnf) mistakes.push("prometheus: needs cnf as well");
   if (
     options.port !== undefined &&
     !(Number.isInteger(options.port) && options.port > 0 && options.port < 65_536)
