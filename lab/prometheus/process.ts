@@ -65,7 +65,8 @@ function configuration({ cnf, namespace }: PrometheusProcessConfig): string {
   const found = {
     url: `${cnf.url}/scrape-targets/${namespace}`,
     refresh_interval: every,
-    authorization: { credentials: cnf.token },
+    // The type is said, since older versions send none by default.
+    authorization: { type: "Bearer", credentials: cnf.token },
   };
   return `${JSON.stringify(
     {

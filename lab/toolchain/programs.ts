@@ -270,7 +270,7 @@ export const prometheus: Program = {
       set: { "github.com/prometheus/common/version.Version": "3.13.5" },
       // Clouds and orchestrators to find targets in are most of the build, and none of them is here.
       tags: "remove_all_sd",
-      seconds: 240,
+      seconds: 120,
     },
   ],
 };
