@@ -220,9 +220,13 @@ export class ReplicaWriter {
       this.#sendTo(batch, group);
       this.#settle(batch, group);
     }
-    for (const receiver of missed) group?.missed(receiver);
+    for (const receiver of missed) {
+      // Should it come back, its time begins anew.
+      for (const { sent } of this.#batches.values()) sent.delete(receiver);
+      group?.missed(receiver);
+    }
     for (const waiter of this.#waiters) {
-      if (group?.receivers.includes(waiter.receiver)) continue;
+      if (!missed.has(waiter.receiver) && group?.receivers.includes(waiter.receiver)) continue;
       this.#waiters.delete(waiter);
       waiter.done();
     }
