@@ -270,11 +270,9 @@ describe("components that keep state in step", function () {
         return carried >= SUBSCRIBERS - 20;
       });
       await unharmed("crash");
-      const { packetsLost, longestGapMs } = await traffic.closeWindow("crash");
-      assert.ok(
-        longestGapMs < 1_000,
-        `a call was silent for ${longestGapMs} ms, ${packetsLost} packets lost`,
-      );
+      const { packetsLost } = await traffic.closeWindow("crash");
+      // Those that are sent until a subscriber asks for service by itself would be fifty in each direction.
+      assert.ok(packetsLost <= 20, `${packetsLost} packets of calls were lost`);
     });
 
     it("goes on with the others while the disk of one version is full", async () => {
