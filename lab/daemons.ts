@@ -50,6 +50,9 @@ export async function startDaemons(
         service: { host: SERVICE_HOST, ...service },
         subscribers: shape.subscribers,
         calls: shape.calls,
+        fourG: shape.fourG,
+        testCards: shape.testCards,
+        successRates: shape.successRates,
       }),
     );
   }

@@ -9,7 +9,7 @@ import type { NamedSplit } from "./cluster.ts";
 import type { Instance } from "./instance.ts";
 import { type Member, SplitRule } from "./split-rule.ts";
 import { bindUdp, closeUdp, type RemoteInfo, type Socket } from "./udp.ts";
-import { at, packAddress, ports, sideNumber, type } from "./wire.ts";
+import { at, flag, packAddress, ports, sideNumber, type } from "./wire.ts";
 
 /** Mask of an instance that serves both sides. */
 const SHARED = sideNumber.left | sideNumber.right;
@@ -206,8 +206,8 @@ export class Balancer {
     this.onChange();
   }
 
-  #admit(msin: number, route: Route | undefined): Route | undefined {
-    const member = route?.member ?? this.rule.arrive(msin);
+  #admit(msin: number, route: Route | undefined, fourG = false): Route | undefined {
+    const member = route?.member ?? this.rule.arrive(msin, fourG);
     const side = this.rule.sideOf(member);
     // Service goes before the split: the other side takes those whose own has nobody.
     const backend = side === 0 ? undefined : (this.leastLoaded(side) ?? this.leastLoaded(SHARED));
@@ -236,7 +236,8 @@ export class Balancer {
     }
     const msin = message.readUInt32LE(at.msin);
     const known = this.routes.get(msin);
-    const route = known?.backend ? known : this.#admit(msin, known);
+    const fourG = ((message[at.flags] ?? 0) & flag.fourG) !== 0;
+    const route = known?.backend ? known : this.#admit(msin, known, fourG);
     if (!route?.backend) return;
     this.#stamp(message, from, route);
     this.#signalling.send(message, ports.signalling, route.backend.instance.identity.address);
