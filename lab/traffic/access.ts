@@ -17,19 +17,23 @@ const TO_5G = procedureNumber("handover-4g-to-5g");
 const TO_4G = procedureNumber("handover-5g-to-4g");
 
 /** How long a 5G subscriber stays on 4G after a handover, ms. */
-const EXCURSION = 500;
+const EXCURSION = 300;
+/** How many are there at once, of the number of 4G subscribers: a few, so that they don't bend the split by chance. */
+const SHARE = 0.01;
 
 export class Access {
   /** Slots from here on belong to 4G subscribers. */
   readonly #first4G: number;
-  readonly #handovers: boolean;
+  /** Most who are over on 4G at once. */
+  readonly #most: number;
   /** 5G subscribers who are on 4G at this moment. */
   readonly #away: Uint8Array;
+  #awayNow = 0;
 
   /** @param fourG how many of the slots are 4G subscribers', the last ones; 0: nobody hands over either */
   constructor(slots: number, fourG: number) {
     this.#first4G = slots - fourG;
-    this.#handovers = fourG > 0;
+    this.#most = Math.ceil(fourG * SHARE);
     this.#away = new Uint8Array(slots);
   }
 
@@ -66,10 +70,10 @@ export class Access {
    */
   other(slot: number, draw: number, still: boolean): number {
     if (this.#away[slot] === 1) return TO_5G;
-    if (!this.#handovers || slot >= this.#first4G) {
+    if (this.#most === 0 || slot >= this.#first4G) {
       return draw < 1 / 3 ? this.session(slot) : draw < 2 / 3 ? SERVICE : PAGING;
     }
-    if (draw < 0.3) return still ? PDU_SESSION : TO_4G;
+    if (draw < 0.3) return still || this.#awayNow >= this.#most ? PDU_SESSION : TO_4G;
     return draw < 0.55 ? PDU_SESSION : draw < 0.7 ? SERVICE : PAGING;
   }
 
@@ -79,14 +83,16 @@ export class Access {
    * @returns ms until the subscriber hands over again, if it does so soon
    */
   succeeded(slot: number, procedure: number): number | undefined {
-    if (procedure === TO_5G) this.#away[slot] = 0;
+    if (procedure === TO_5G) this.home(slot);
     if (procedure !== TO_4G) return undefined;
     this.#away[slot] = 1;
+    this.#awayNow++;
     return EXCURSION;
   }
 
   /** It begins anew. */
   home(slot: number): void {
+    if (this.#away[slot] === 1) this.#awayNow--;
     this.#away[slot] = 0;
   }
 }

@@ -60,7 +60,7 @@ export interface WindowFigures extends Tally, Omit<MediaFigures, "bySide" | "byC
   readonly byClass: Record<"standing" | "new", Tally & GapFigures & { readonly subscribers: number }>;
   /** Attached now, on each side. */
   readonly users: Rest["users"];
-  /** Attempts as KPIs count them. */
+  /** Procedures that came to an end, per side; a retry is none of its own. */
   readonly kpis: Kpis;
   readonly byProcedure: Record<string, { readonly attempted: number; readonly failed: number }>;
   /** Who met a version in the window; `outsideRatio` of them were neither within the ratio nor designated. */

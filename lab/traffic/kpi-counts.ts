@@ -1,6 +1,6 @@
 /**
- * Attempts of each procedure and how many of them failed, per side, as subscribers saw it: the KPIs of GRY-11 from the
- * traffic's own record.
+ * How often each procedure was attempted and how often it failed for good, per side, as subscribers saw it: the KPIs of
+ * GRY-11 from the traffic's own record. A retry is no attempt of its own here.
  *
  * @module
  */
@@ -12,7 +12,6 @@ const NAMES = [...procedureNames, INITIAL] as const;
 const REGISTRATION = procedureNames.indexOf("registration");
 
 export interface Attempts {
-  /** Tries, as KPIs count them. */
   readonly attempted: number;
   readonly failed: number;
 }

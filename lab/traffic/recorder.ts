@@ -120,9 +120,13 @@ export class Recorder {
   }
 
   /** One try of a procedure has ended, as KPIs count it. */
-  attempt(procedure: number, side: number, success: boolean, initial: boolean): void {
+  attempt(procedure: number, side: number, success: boolean): void {
+    if (side === sideNumber.left || side === sideNumber.right) this.rules.count(procedure, side, success);
+  }
+
+  /** A procedure has come to its end, after as many tries as it took. */
+  ended(procedure: number, side: number, success: boolean, initial: boolean): void {
     if (side !== sideNumber.left && side !== sideNumber.right) return;
-    this.rules.count(procedure, side, success);
     this.kpis.count(procedure, side, success, initial);
   }
 

@@ -311,7 +311,7 @@ export class Subscribers {
   #due(slot: number, now: number): void {
     const procedure = (this.#procedure[slot] ?? 0) - 1;
     if (procedure >= 0) {
-      if (procedure !== DEREGISTRATION) this.#attempted(slot, procedure, false);
+      if (procedure !== DEREGISTRATION) this.#recorder.attempt(procedure, this.#side[slot] ?? 0, false);
       if ((this.#tries[slot] ?? 0) < this.#options.tries) {
         this.#tries[slot] = (this.#tries[slot] ?? 0) + 1;
         if (procedure !== DEREGISTRATION) this.#count("retries", 1, slot);
@@ -451,7 +451,7 @@ export class Subscribers {
         const procedure = (this.#procedure[slot] ?? 0) - 1;
         if (message[at.procedure] !== procedure) return;
         const result = message[at.cause] ?? 0;
-        this.#attempted(slot, procedure, result === cause.none);
+        this.#recorder.attempt(procedure, this.#side[slot] ?? 0, result === cause.none);
         this.#compare(slot, procedure, result, message[at.sessions] ?? 0);
         this.#ended(slot, result, message.toString("latin1", end + 1, message.length - 1));
       }
@@ -473,6 +473,9 @@ export class Subscribers {
     const success = result === cause.none;
     this.#procedure[slot] = 0;
     this.#wheel.clear(slot);
+    if (procedure !== DEREGISTRATION) {
+      this.#recorder.ended(procedure, this.#side[slot] ?? 0, success, this.#initial[slot] === 1);
+    }
     if (!success && procedure !== DEREGISTRATION) {
       this.#count("proceduresFailed", 1, slot);
       this.#recorder.procedure(procedure, "failed");
@@ -553,11 +556,6 @@ export class Subscribers {
 
   #watched(slot: number): boolean {
     return slot < this.#firstFree;
-  }
-
-  /** A try has ended, as KPIs count it. */
-  #attempted(slot: number, procedure: number, success: boolean): void {
-    this.#recorder.attempt(procedure, this.#side[slot] ?? 0, success, this.#initial[slot] === 1);
   }
 
   #count(key: Parameters<Recorder["count"]>[0], by: number, slot: number): void {
