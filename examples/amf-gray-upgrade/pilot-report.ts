@@ -68,7 +68,7 @@ export function campaignLines(name: string, { rests, comparisons }: PilotCampaig
   const users = (counts: AccessCounts) => `${counts["4g"]} 4G, ${counts["5g"]} 5G`;
   const at = (ratio: 50 | 100, { users: { left, right }, splitError, durationMs }: Measured) =>
     `  at ${`${ratio} %`.padEnd(5)} ${(durationMs / 1_000).toFixed(0)} s: left ${users(left)}; right ${users(right)}; ` +
-    `off by at most ${splitError["4g"].toFixed(2)}, ${splitError["5g"].toFixed(2)} points`;
+    `off by ${splitError["4g"].toFixed(2)}, ${splitError["5g"].toFixed(2)} points`;
   const worse = comparisons.filter((one) => one.worse);
   return [
     name,
@@ -76,6 +76,7 @@ export function campaignLines(name: string, { rests, comparisons }: PilotCampaig
     at(100, rests[100]),
     worse.length === 0
       ? `  all ${comparisons.length} comparisons of the right with the left are within the quiet spell's spread`
-      : `  beyond the quiet spell's spread: ${worse.map(({ procedure, ratio }) => `${procedure} at ${ratio} %`).join(", ")}`,
+      : "  lower on the right by more than the quiet spell's spread:",
+    ...worse.map(({ procedure, ratio }) => `    ${procedure} at ${ratio} %`),
   ].join("\n");
 }

@@ -161,7 +161,9 @@ export const scenario: Scenario = {
           ? "memory of all lab processes: not told by this kernel"
           : `memory of all lab processes, at most: ${(peak / 1e6).toFixed(0)} MB for ${subscribers} subscribers` +
             ` (${peak < MEMORY_LIMIT ? "below" : "above"} ${MEMORY_LIMIT / 1e9} GB)`,
-        `time scale: ${TIME_SCALE}; ${SCALED.join("; ")}`,
+        `time: 1 s stands for ${TIME_SCALE} s of the pilot, in these and nowhere else:`,
+        ...SCALED.map((line) => `  ${line}`),
+        "  the week before the way back is left out",
       ].join("\n");
       return {
         report: {
