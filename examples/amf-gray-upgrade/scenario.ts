@@ -84,7 +84,7 @@ export const scenario: Scenario = {
       if (installed.code !== 0) throw new Error(`the install ended with ${installed.code}`);
       const install: CampaignReport = { ...(await campaign()), impact: null };
       expect(install.outcome === "completed", `the install ended ${install.outcome}`);
-      progress.line(`${await traffic.allRegistered(180_000)} subscribers are registered`);
+      progress.line(`${await traffic.allRegistered(180_000, true)} subscribers are registered`);
 
       progress.next();
       const quiet = await quietSpell(traffic, minutes(QUIET_MIN), async () => {

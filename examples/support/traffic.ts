@@ -76,8 +76,12 @@ export class Traffic {
     }[];
   }
 
-  /** Waits until all subscribers have been registered. */
-  async allRegistered(deadlineMs: number): Promise<number> {
+  /**
+   * Waits until all subscribers are registered.
+   *
+   * @param once that they all have been is enough: where some are always about to leave or to come
+   */
+  async allRegistered(deadlineMs: number, once = false): Promise<number> {
     const giveUp = Date.now() + deadlineMs;
     for (;;) {
       const state = (await control(this.endpoint, "GET", "/state")) as {
@@ -85,8 +89,8 @@ export class Traffic {
         subscribers: number;
         attachSeconds?: number;
       };
-      // From then on some are always about to leave or to come.
-      if (state.attachSeconds !== undefined) return state.attached;
+      if (state.attached >= state.subscribers || (once && state.attachSeconds !== undefined))
+        return state.attached;
       if (Date.now() > giveUp) {
         throw new Error(
           `${state.attached} of ${state.subscribers} subscribers were registered after ${deadlineMs / 1000} s`,
