@@ -53,6 +53,7 @@ export async function startDaemons(
         fourG: shape.fourG,
         testCards: shape.testCards,
         successRates: shape.successRates,
+        churnPerSecond: shape.churn,
       }),
     );
   }

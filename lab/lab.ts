@@ -50,6 +50,7 @@ const defaultShape: LabShape = {
   subscribers: 10_000,
   calls: 50,
   fourG: 0,
+  churn: 25,
   testCards: false,
   successRates: {},
   namespace: "core",
@@ -328,6 +329,7 @@ function checkedShape(options: LabOptions): LabShape {
     subscribers: options.subscribers ?? defaultShape.subscribers,
     calls: options.calls ?? defaultShape.calls,
     fourG: options.fourG ?? defaultShape.fourG,
+    churn: options.churn ?? defaultShape.churn,
     testCards: options.testCards ?? defaultShape.testCards,
     successRates: options.successRates ?? defaultShape.successRates,
     namespace: options.namespace ?? defaultShape.namespace,
@@ -336,7 +338,7 @@ function checkedShape(options: LabOptions): LabShape {
     ...(options.prometheus ? { prometheus: true } : {}),
   };
   const mistakes: string[] = [];
-  const whole = (key: "nodes" | "subscribers" | "calls" | "fourG", least: number, most: number) => {
+  const whole = (key: "nodes" | "subscribers" | "calls" | "fourG" | "churn", least: number, most: number) => {
     const value = shape[key];
     if (!Number.isInteger(value) || value < least || value > most) {
       mistakes.push(`${key}: got ${value}, expected a whole number from ${least} to ${most}`);
@@ -346,6 +348,7 @@ function checkedShape(options: LabOptions): LabShape {
   whole("subscribers", 1, 1_000_000);
   whole("calls", 0, 2_000);
   whole("fourG", 0, shape.subscribers);
+  whole("churn", 0, 1_000);
   if (shape.calls > shape.subscribers) {
     mistakes.push(`calls: got ${shape.calls}, more than there are subscribers (${shape.subscribers})`);
   }

@@ -31,6 +31,8 @@ export interface LabShape {
   readonly testCards: boolean;
   /** Success in percent that procedures have without any fault of the network; 100 for those left out. */
   readonly successRates: Readonly<Record<string, number>>;
+  /** Subscribers who leave in a second, each with another one coming. */
+  readonly churn: number;
   /** Where network functions live. */
   readonly namespace: string;
   /** Whether instances stand behind the pods. */
