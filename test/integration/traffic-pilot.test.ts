@@ -11,15 +11,17 @@ import { TrafficDaemon } from "../../lab/traffic/daemon.ts";
 import type { Rest } from "../../lab/traffic/rests.ts";
 import type { Served } from "../../lab/traffic/served-log.ts";
 import { StubCluster } from "../support/stub-cluster.ts";
-import { until } from "../support/until.ts";
+import { until as untilWithin } from "../support/until.ts";
 
-const SUBSCRIBERS = 3_000;
-const FOUR_G = 600;
+const SUBSCRIBERS = 600;
+const FOUR_G = 150;
 const OLD = { version: "1.0.0", workloads: ["amf-gsu-1-0-0"] };
 const NEW = { version: "1.1.0", workloads: ["amf-gsu-1-1-0"] };
 
+const until: typeof untilWithin = (what, met) => untilWithin(what, met, 60_000);
+
 describe("traffic of a site with 4G and 5G", function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
 
   const token = randomBytes(16).toString("hex");
   let cluster: StubCluster;
@@ -41,11 +43,13 @@ describe("traffic of a site with 4G and 5G", function () {
       cnfControl: { port: cnf.controlPort, token },
       service: cnf.balancer.address,
       subscribers: SUBSCRIBERS,
-      calls: 4,
-      registrationsPerSecond: 300,
-      otherProceduresPerSecond: 400,
-      churnPerSecond: 40,
+      calls: 2,
+      registrationsPerSecond: 100,
+      otherProceduresPerSecond: 150,
+      churnPerSecond: 10,
       backOffMs: 300,
+      // What is slow here is the machine, and a try that is given up is no sign of anything.
+      timeoutMs: 4_000,
       fourG: FOUR_G,
       testCards: true,
       successRates: { "handover-5g-to-4g": 80, attach: 90 },
@@ -73,9 +77,9 @@ describe("traffic of a site with 4G and 5G", function () {
     await traffic.openWindow("quiet");
     const enough = async () => {
       const { left } = (await traffic.readWindow("quiet")).kpis;
-      return Object.values(left).every(({ attempted }) => attempted >= 30);
+      return Object.values(left).every(({ attempted }) => attempted >= 20);
     };
-    await until("30 attempts of each procedure", enough);
+    await until("20 attempts of each procedure", enough);
     const { kpis, users, ...figures } = await traffic.closeWindow("quiet");
     const { left, right } = kpis;
     assert.deepEqual(Object.keys(left).slice(4), [
@@ -97,8 +101,8 @@ describe("traffic of a site with 4G and 5G", function () {
     assert.deepEqual([figures.sessionsLost, figures.reRegistrations, figures.packetsLost], [0, 0, 0]);
     assert.equal(users.right["4g"] + users.right["5g"], 0);
     // Some are over on 4G for a moment, some are just leaving.
-    assert.ok(Math.abs(users.left["4g"] - FOUR_G) <= 0.15 * FOUR_G, `${users.left["4g"]} on 4G`);
-    assert.ok(Math.abs(users.left["5g"] - (SUBSCRIBERS - FOUR_G)) <= 100, `${users.left["5g"]} on 5G`);
+    assert.ok(Math.abs(users.left["4g"] - FOUR_G) <= 20, `${users.left["4g"]} on 4G`);
+    assert.ok(Math.abs(users.left["5g"] - (SUBSCRIBERS - FOUR_G)) <= 40, `${users.left["5g"]} on 5G`);
   });
 
   it("splits 4G and 5G each by the ratio, and keeps the cards' calls and data going while they move", async () => {
@@ -119,9 +123,9 @@ describe("traffic of a site with 4G and 5G", function () {
     const rests = await ask<Rest[]>("/rests");
     for (const rest of rests) {
       assert.deepEqual([rest.left, rest.right], ["1.0.0", "1.1.0"]);
-      // One subscriber in 600 is a sixth of a point; those who are over on 4G are on either side as chance has it.
-      assert.ok(rest.splitError["5g"] <= 0.5, `5G ${rest.splitError["5g"]} at ${rest.ratio} %`);
-      assert.ok(rest.splitError["4g"] <= 3, `4G ${rest.splitError["4g"]} at ${rest.ratio} %`);
+      // In subscribers: of the standing and the new one each, and those few who are over on 4G as chance has it.
+      assert.ok(rest.splitError["5g"] <= (100 * 5) / 450, `5G ${rest.splitError["5g"]} at ${rest.ratio} %`);
+      assert.ok(rest.splitError["4g"] <= (100 * 5) / 150, `4G ${rest.splitError["4g"]} at ${rest.ratio} %`);
     }
     const at = (ratio: number) => rests.filter((rest) => rest.ratio === ratio).at(-1) ?? assert.fail();
     assert.deepEqual(at(100).users.left, { "4g": 0, "5g": 0 });
