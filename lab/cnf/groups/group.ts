@@ -269,7 +269,9 @@ export abstract class Group implements Receivers {
       (error: Error) => {
         place.starting = false;
         place.notBefore = performance.now() + RETRY;
+        place.trouble = `does not start: ${error.message}`;
         this.around.log(`group ${this.name}: ${pod.name}: ${error.message}`);
+        this.around.changed();
       },
     );
   }
