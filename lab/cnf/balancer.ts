@@ -9,10 +9,7 @@ import type { NamedSplit } from "./cluster.ts";
 import type { Instance } from "./instance.ts";
 import { type Member, SplitRule } from "./split-rule.ts";
 import { bindUdp, closeUdp, type RemoteInfo, type Socket } from "./udp.ts";
-import { at, packAddress, ports, sideNumber, type } from "./wire.ts";
-
-/** Mask of an instance that serves both sides. */
-const SHARED = sideNumber.left | sideNumber.right;
+import { at, bothSides, packAddress, ports, sideNumber, type } from "./wire.ts";
 
 /** An instance as the load balancer sees it. */
 export interface Backend {
@@ -123,7 +120,7 @@ export class Balancer {
 
   /** On an instance that both sides share a subscriber changes sides without moving, so it is told. */
   tell(route: Route): void {
-    if (route.backend?.sides !== SHARED) {
+    if (route.backend?.sides !== bothSides) {
       route.told = undefined;
       return;
     }
@@ -192,7 +189,7 @@ export class Balancer {
 
   #place(backend: Backend): void {
     backend.sides = this.rule.sidesOf(backend.instance.identity.workload);
-    backend.instance.side = backend.sides === SHARED ? 0 : backend.sides;
+    backend.instance.side = backend.sides === bothSides ? 0 : backend.sides;
   }
 
   /** Arrivals and departures may shift the thresholds. */
@@ -206,7 +203,7 @@ export class Balancer {
     const member = route?.member ?? this.rule.arrive(msin);
     const side = this.rule.sideOf(member);
     // Service goes before the split: the other side takes those whose own has nobody.
-    const backend = side === 0 ? undefined : (this.leastLoaded(side) ?? this.leastLoaded(SHARED));
+    const backend = side === 0 ? undefined : (this.leastLoaded(side) ?? this.leastLoaded(bothSides));
     if (!backend) {
       this.rule.depart(member);
       return undefined;
@@ -250,11 +247,11 @@ export class Balancer {
     message.writeUInt32LE(node, at.address);
     message.writeUInt16LE(from.port, at.port);
     const sides = route.backend?.sides ?? 0;
-    message[at.side] = sides === SHARED ? this.rule.sideOf(route.member) : sides;
+    message[at.side] = sides === bothSides ? this.rule.sideOf(route.member) : sides;
   }
 
   #setup(message: Buffer, from: RemoteInfo): void {
-    if (!this.leastLoaded(3)) return;
+    if (!this.leastLoaded(bothSides)) return;
     message[at.type] = type.setupAnswer;
     this.#signalling.send(message, from.port, from.address);
   }
