@@ -105,6 +105,11 @@ export class Stack {
     return this.command(this.upArgs(more));
   }
 
+  /** A preview without the difference in full, for those who start it themselves. */
+  previewCommand(...more: string[]): CommandLine {
+    return this.command(["preview", "--non-interactive", ...this.stackArgs, ...more]);
+  }
+
   /** Takes the backend's lock away that a killed run left behind. */
   async cancel(): Promise<void> {
     await this.quietly(["cancel", "--yes", ...this.stackArgs]);

@@ -9,10 +9,7 @@ import type { NamedSplit } from "./cluster.ts";
 import type { Instance } from "./instance.ts";
 import { type Member, SplitRule } from "./split-rule.ts";
 import { bindUdp, closeUdp, type RemoteInfo, type Socket } from "./udp.ts";
-import { at, flag, packAddress, ports, sideNumber, type } from "./wire.ts";
-
-/** Mask of an instance that serves both sides. */
-const SHARED = sideNumber.left | sideNumber.right;
+import { at, bothSides, packAddress, ports, sideNumber, type } from "./wire.ts";
 
 /** An instance as the load balancer sees it. */
 export interface Backend {
@@ -127,7 +124,7 @@ export class Balancer {
 
   /** On an instance that both sides share a subscriber changes sides without moving, so it is told. */
   tell(route: Route): void {
-    if (route.backend?.sides !== SHARED) {
+    if (route.backend?.sides !== bothSides) {
       route.told = undefined;
       return;
     }
@@ -196,7 +193,7 @@ export class Balancer {
 
   #place(backend: Backend): void {
     backend.sides = this.rule.sidesOf(backend.instance.identity.workload);
-    backend.instance.side = backend.sides === SHARED ? 0 : backend.sides;
+    backend.instance.side = backend.sides === bothSides ? 0 : backend.sides;
   }
 
   /** Arrivals and departures may shift the thresholds. */
@@ -210,7 +207,7 @@ export class Balancer {
     const member = route?.member ?? this.rule.arrive(msin, fourG);
     const side = this.rule.sideOf(member);
     // Service goes before the split: the other side takes those whose own has nobody.
-    const backend = side === 0 ? undefined : (this.leastLoaded(side) ?? this.leastLoaded(SHARED));
+    const backend = side === 0 ? undefined : (this.leastLoaded(side) ?? this.leastLoaded(bothSides));
     if (!backend) {
       this.rule.depart(member);
       return undefined;
@@ -256,7 +253,7 @@ export class Balancer {
   #stamp(message: Buffer, from: RemoteInfo, route: Route): void {
     this.#sign(message, from);
     const sides = route.backend?.sides ?? 0;
-    message[at.side] = sides === SHARED ? this.rule.sideOf(route.member) : sides;
+    message[at.side] = sides === bothSides ? this.rule.sideOf(route.member) : sides;
   }
 
   /** Who asks. */
@@ -271,7 +268,7 @@ export class Balancer {
   }
 
   #setup(message: Buffer, from: RemoteInfo): void {
-    if (!this.leastLoaded(3)) return;
+    if (!this.leastLoaded(bothSides)) return;
     message[at.type] = type.setupAnswer;
     this.#signalling.send(message, from.port, from.address);
   }

@@ -109,6 +109,9 @@ export function procedureNumber(procedure: KpiProcedure): number {
 
 export const sideNumber = { left: 1, right: 2 } as const;
 
+/** Mask of both: of an instance that serves either side, and of a search on either. */
+export const bothSides = sideNumber.left | sideNumber.right;
+
 export function sideOf(number: number): Side | undefined {
   return number === 1 ? "left" : number === 2 ? "right" : undefined;
 }
