@@ -9,7 +9,7 @@ import type { NamedSplit } from "./cluster.ts";
 import type { Instance } from "./instance.ts";
 import { type Member, SplitRule } from "./split-rule.ts";
 import { bindUdp, closeUdp, type RemoteInfo, type Socket } from "./udp.ts";
-import { at, bothSides, packAddress, ports, sideNumber, type } from "./wire.ts";
+import { at, bothSides, flag, packAddress, ports, sideNumber, type } from "./wire.ts";
 
 /** An instance as the load balancer sees it. */
 export interface Backend {
