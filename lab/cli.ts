@@ -182,9 +182,10 @@ function printGroup({
   restarts,
   selfHealing,
 }: GroupView): void {
-  const inStep = members.filter((member) => member.inStep).length;
+  const staying = members.filter(({ role }) => role !== "leaving");
+  const inStep = staying.filter((member) => member.inStep).length;
   const more = [
-    `${inStep} of ${members.length} in step (${quorum} needed)`,
+    `${inStep} of ${staying.length} in step (${quorum} needed)`,
     ...(kind === "active-standby" ? [active ? `${active} is active` : "nobody is active"] : []),
     ...(records === undefined ? [] : [`${records} records`]),
     ...(selfHealing === "suspended" ? ["self-healing suspended"] : []),
@@ -192,7 +193,8 @@ function printGroup({
   ];
   out(`  group        ${name}, ${kind}: ${more.join(", ")}`);
   for (const { name: pod, version, role, behind, trouble } of members.filter((member) => !member.inStep)) {
-    out(`               ${pod} (${version}) ${role}, ${behind} behind${trouble ? `: ${trouble}` : ""}`);
+    const how = role === "leaving" ? "has left" : `${behind} behind${trouble ? `: ${trouble}` : ""}`;
+    out(`               ${pod} (${version}) ${how}`);
   }
 }
 

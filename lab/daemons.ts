@@ -64,17 +64,21 @@ export async function startDaemons(
         service: { host: SERVICE_HOST, ...service },
         subscribers: shape.subscribers,
         calls: shape.calls,
+        fourG: shape.fourG,
+        testCards: shape.testCards,
+        successRates: shape.successRates,
+        churnPerSecond: shape.churn,
       }),
     );
   }
-  if (record.prometheus) {
+  if (record.prometheus && cnf) {
     signal?.throwIfAborted();
     onProgress("Prometheus");
     await table.start(
       prometheusProcess({
         ...record.prometheus,
         dir: cluster.dir,
-        kubeconfigPath: clusterPaths(cluster.dir).kubeconfig,
+        cnf,
         namespace: shape.namespace,
       }),
     );

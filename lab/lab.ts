@@ -29,6 +29,7 @@ import {
 } from "./record.ts";
 import { wipe } from "./reset.ts";
 import { type LabStatus, statusOf } from "./status.ts";
+import { UserCauses } from "./traffic/user-causes.ts";
 
 export interface LabOptions extends Partial<Omit<LabShape, "prometheus" | "gateway">> {
   /** Default `default`. */
@@ -51,6 +52,10 @@ const defaultShape: LabShape = {
   nodes: 6,
   subscribers: 10_000,
   calls: 50,
+  fourG: 0,
+  churn: 25,
+  testCards: false,
+  successRates: {},
   namespace: "core",
   cnf: true,
   traffic: true,
@@ -330,6 +335,10 @@ function checkedShape(options: LabOptions): LabShape {
     nodes: options.nodes ?? defaultShape.nodes,
     subscribers: options.subscribers ?? defaultShape.subscribers,
     calls: options.calls ?? defaultShape.calls,
+    fourG: options.fourG ?? defaultShape.fourG,
+    churn: options.churn ?? defaultShape.churn,
+    testCards: options.testCards ?? defaultShape.testCards,
+    successRates: options.successRates ?? defaultShape.successRates,
     namespace: options.namespace ?? defaultShape.namespace,
     cnf: options.cnf ?? defaultShape.cnf,
     traffic: options.traffic ?? options.cnf ?? defaultShape.traffic,
@@ -337,7 +346,7 @@ function checkedShape(options: LabOptions): LabShape {
     ...(options.gateway ? { gateway: true } : {}),
   };
   const mistakes: string[] = [];
-  const whole = (key: "nodes" | "subscribers" | "calls", least: number, most: number) => {
+  const whole = (key: "nodes" | "subscribers" | "calls" | "fourG" | "churn", least: number, most: number) => {
     const value = shape[key];
     if (!Number.isInteger(value) || value < least || value > most) {
       mistakes.push(`${key}: got ${value}, expected a whole number from ${least} to ${most}`);
@@ -346,12 +355,24 @@ function checkedShape(options: LabOptions): LabShape {
   whole("nodes", 1, 1_000);
   whole("subscribers", 1, 1_000_000);
   whole("calls", 0, 2_000);
+  whole("fourG", 0, shape.subscribers);
+  whole("churn", 0, 1_000);
   if (shape.calls > shape.subscribers) {
     mistakes.push(`calls: got ${shape.calls}, more than there are subscribers (${shape.subscribers})`);
+  }
+  const busy = Math.max(2, 2 * shape.calls);
+  if (shape.fourG > 0 && shape.fourG > shape.subscribers - busy) {
+    mistakes.push(`fourG: got ${shape.fourG}, expected room for ${busy} 5G subscribers who hold calls`);
+  }
+  try {
+    new UserCauses(shape.successRates);
+  } catch (error) {
+    mistakes.push((error as Error).message);
   }
   if (shape.traffic && !shape.cnf) mistakes.push("traffic: needs cnf as well");
   if (shape.gateway && shape.cnf)
     mistakes.push("gateway: has instances of its own behind the pods, so cnf must be false");
+  if (shape.prometheus && !shape.cnf) mistakes.push("prometheus: needs cnf as well");
   if (
     options.port !== undefined &&
     !(Number.isInteger(options.port) && options.port > 0 && options.port < 65_536)
@@ -369,8 +390,8 @@ function isHealthy(record: LabRecord, table: ProcessTable): boolean {
 
 function checkSame(record: LabRecord, shape: LabShape, port: number | undefined): void {
   const differing = (Object.keys(shape) as (keyof LabShape)[])
-    .filter((key) => record.shape[key] !== shape[key])
-    .map((key) => `${key} ${record.shape[key]}, not ${shape[key]}`);
+    .filter((key) => JSON.stringify(record.shape[key]) !== JSON.stringify(shape[key]))
+    .map((key) => `${key} ${JSON.stringify(record.shape[key])}, not ${JSON.stringify(shape[key])}`);
   if (port !== undefined && port !== record.cluster.ports.apiserver) {
     differing.push(`port ${record.cluster.ports.apiserver}, not ${port}`);
   }

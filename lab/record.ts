@@ -25,6 +25,14 @@ export interface LabShape {
   readonly subscribers: number;
   /** Of them, calls that are held all the time, with a packet every 20 ms each way. */
   readonly calls: number;
+  /** Of them, those who come by 4G. */
+  readonly fourG: number;
+  /** Whether the first four are test cards. */
+  readonly testCards: boolean;
+  /** Success in percent that procedures have without any fault of the network; 100 for those left out. */
+  readonly successRates: Readonly<Record<string, number>>;
+  /** Subscribers who leave in a second, each with another one coming. */
+  readonly churn: number;
   /** Where network functions live. */
   readonly namespace: string;
   /** Whether instances stand behind the pods. */

@@ -9,10 +9,7 @@ import type { NamedSplit } from "./cluster.ts";
 import type { Instance } from "./instance.ts";
 import { type Member, SplitRule } from "./split-rule.ts";
 import { bindUdp, closeUdp, type RemoteInfo, type Socket } from "./udp.ts";
-import { at, packAddress, ports, sideNumber, type } from "./wire.ts";
-
-/** Mask of an instance that serves both sides. */
-const SHARED = sideNumber.left | sideNumber.right;
+import { at, bothSides, flag, packAddress, ports, sideNumber, type } from "./wire.ts";
 
 /** An instance as the load balancer sees it. */
 export interface Backend {
@@ -127,7 +124,7 @@ export class Balancer {
 
   /** On an instance that both sides share a subscriber changes sides without moving, so it is told. */
   tell(route: Route): void {
-    if (route.backend?.sides !== SHARED) {
+    if (route.backend?.sides !== bothSides) {
       route.told = undefined;
       return;
     }
@@ -196,7 +193,7 @@ export class Balancer {
 
   #place(backend: Backend): void {
     backend.sides = this.rule.sidesOf(backend.instance.identity.workload);
-    backend.instance.side = backend.sides === SHARED ? 0 : backend.sides;
+    backend.instance.side = backend.sides === bothSides ? 0 : backend.sides;
   }
 
   /** Arrivals and departures may shift the thresholds. */
@@ -206,11 +203,11 @@ export class Balancer {
     this.onChange();
   }
 
-  #admit(msin: number, route: Route | undefined): Route | undefined {
-    const member = route?.member ?? this.rule.arrive(msin);
+  #admit(msin: number, route: Route | undefined, fourG = false): Route | undefined {
+    const member = route?.member ?? this.rule.arrive(msin, fourG);
     const side = this.rule.sideOf(member);
     // Service goes before the split: the other side takes those whose own has nobody.
-    const backend = side === 0 ? undefined : (this.leastLoaded(side) ?? this.leastLoaded(SHARED));
+    const backend = side === 0 ? undefined : (this.leastLoaded(side) ?? this.leastLoaded(bothSides));
     if (!backend) {
       this.rule.depart(member);
       return undefined;
@@ -236,7 +233,8 @@ export class Balancer {
     }
     const msin = message.readUInt32LE(at.msin);
     const known = this.routes.get(msin);
-    const route = known?.backend ? known : this.#admit(msin, known);
+    const fourG = ((message[at.flags] ?? 0) & flag.fourG) !== 0;
+    const route = known?.backend ? known : this.#admit(msin, known, fourG);
     if (!route?.backend) return;
     this.#stamp(message, from, route);
     this.#signalling.send(message, ports.signalling, route.backend.instance.identity.address);
@@ -255,7 +253,7 @@ export class Balancer {
   #stamp(message: Buffer, from: RemoteInfo, route: Route): void {
     this.#sign(message, from);
     const sides = route.backend?.sides ?? 0;
-    message[at.side] = sides === SHARED ? this.rule.sideOf(route.member) : sides;
+    message[at.side] = sides === bothSides ? this.rule.sideOf(route.member) : sides;
   }
 
   /** Who asks. */
@@ -270,7 +268,7 @@ export class Balancer {
   }
 
   #setup(message: Buffer, from: RemoteInfo): void {
-    if (!this.leastLoaded(3)) return;
+    if (!this.leastLoaded(bothSides)) return;
     message[at.type] = type.setupAnswer;
     this.#signalling.send(message, from.port, from.address);
   }

@@ -239,6 +239,8 @@ export class CnfDaemon {
         const everRight = this.balancer.rule.everRight.get(name ?? "");
         return { msins: everRight ? [...everRight] : null };
       }
+      case "GET /scrape-targets":
+        return this.#host.scrapeTargets(name ?? "");
       case "GET /groups":
         return this.groups.views();
       case "GET /faults":
@@ -251,7 +253,7 @@ export class CnfDaemon {
       default:
         throw new ControlError(
           404,
-          `no ${call}; there are /state, /split, /groups, /ever-right/VERSION and /faults`,
+          `no ${call}; there are /state, /split, /groups, /ever-right/VERSION, /scrape-targets/NAMESPACE and /faults`,
         );
     }
   }

@@ -52,6 +52,15 @@ export const faultCatalogue: Readonly<Record<string, FaultDescription>> = {
     params: { component: "csdb (optional)" },
     effect: "all records of a data-storage component vanish from all of its members, which stay",
   },
+  "link-down": {
+    params: { version: "1.2.0" },
+    effect:
+      "members of the version can't reach those of their group and can't be reached by them; what is asked of them from outside still arrives",
+  },
+  "disk-full": {
+    params: { version: "1.2.0" },
+    effect: "members of the version have no space left, and take no record in any more",
+  },
   "switchover-refused": {
     params: { version: "1.2.0" },
     effect: "standbys of the version refuse to become active",
@@ -136,6 +145,16 @@ export class Faults {
     if (this.neverInStep(version)) return 0;
     const fault = this.#active.find((f) => f.name === "sync-slow" && f.params.version === version);
     return fault ? Number(fault.params.recordsPerSecond) : undefined;
+  }
+
+  /** Whether members of that version are cut off from the others. */
+  cutOff(version: string): boolean {
+    return this.#has("link-down", version);
+  }
+
+  /** Whether members of that version can take no record in. */
+  diskFull(version: string): boolean {
+    return this.#has("disk-full", version);
   }
 
   refusesSwitchover(version: string): boolean {

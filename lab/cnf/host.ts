@@ -100,6 +100,16 @@ export class Host {
     return victims.map(({ pod }) => pod.name);
   }
 
+  /** Instances whose pods are Ready, as Prometheus' HTTP service discovery wants them told. */
+  scrapeTargets(namespace: string): readonly object[] {
+    return [...this.#tenants.values()]
+      .filter(({ pod, backend }) => backend && pod.ready && !pod.deleting)
+      .map(({ pod }) => ({
+        targets: [`${pod.address}:${pod.metricsPort}`],
+        labels: { __metrics_path__: pod.metricsPath, namespace, pod: pod.name },
+      }));
+  }
+
   close(): void {
     this.#closed = true;
     for (const tenant of this.#tenants.values()) this.#end(tenant, "the lab ends");

@@ -46,7 +46,10 @@ export interface InstanceHost {
 }
 
 const REGISTRATION = procedureNumber("registration");
+/** Procedures by which a subscriber comes, and by which it gets a session; of 5G and of 4G. */
+const ATTACH = procedureNumber("attach");
 const PDU_SESSION = procedureNumber("pdu-session-establishment");
+const PDN_CONNECTION = procedureNumber("pdn-connection");
 const PAGING = procedureNumber("paging");
 
 /** Address of a node that subscribers are connected through; there are few. */
@@ -213,7 +216,7 @@ export class Instance {
 
   #request(message: Buffer, msin: number, known: Context | undefined): void {
     const procedure = message[at.procedure] ?? 0;
-    const initial = procedure === REGISTRATION && ((message[at.flags] ?? 0) & flag.initial) !== 0;
+    const initial = isInitial(message);
     const transaction = message.readUInt32LE(at.transaction);
     if (initial && known?.registered && known.transaction === transaction) {
       // Sent again before the answer came; the subscriber has it by now, and has gone on.
@@ -229,6 +232,10 @@ export class Instance {
       this.#finish(message, procedure, known?.sessions ?? 0, cause.congestion);
       return;
     }
+    if (hasUserCause(message)) {
+      this.#finish(message, procedure, known?.sessions ?? 0, cause.notSubscribed);
+      return;
+    }
     const address = message.readUInt32LE(at.address);
     const port = message.readUInt16LE(at.port);
     const context = known ?? newContext(msin, address, port);
@@ -240,13 +247,15 @@ export class Instance {
       if (known) this.#setSessions(known, 0);
       else this.contexts.set(msin, context);
       context.registered = false;
-      context.pending = REGISTRATION + 1;
+      context.pending = procedure + 1;
       context.transaction = transaction;
       this.#reply(message, type.challenge, 0, cause.none);
       return;
     }
     const before = context.sessions;
-    if (procedure === PDU_SESSION) this.#setSessions(context, before | (message[at.sessions] ?? 0));
+    if (procedure === PDU_SESSION || procedure === PDN_CONNECTION) {
+      this.#setSessions(context, before | (message[at.sessions] ?? 0));
+    }
     const { sessions } = context;
     const finish = () => this.#finish(message, procedure, sessions, cause.none);
     // What was promised must be kept before anybody relies on it.
@@ -255,12 +264,13 @@ export class Instance {
   }
 
   #challengeAnswer(message: Buffer, context: Context | undefined): void {
-    if (context?.pending !== REGISTRATION + 1) return;
+    const procedure = (context?.pending ?? 0) - 1;
+    if (!context || (procedure !== REGISTRATION && procedure !== ATTACH)) return;
     if (context.transaction !== message.readUInt32LE(at.transaction)) return;
     context.pending = 0;
     context.registered = true;
     const { sessions } = context;
-    this.#store.put(context, () => this.#finish(message, REGISTRATION, sessions, cause.none));
+    this.#store.put(context, () => this.#finish(message, procedure, sessions, cause.none));
   }
 
   #reach(message: Buffer, msin: number, context: Context | undefined): void {
@@ -271,6 +281,10 @@ export class Instance {
     this.#abandon(context);
     if (this.#host.faults.rejects(this.identity.version, PAGING, msin)) {
       this.#finish(message, PAGING, context.sessions, cause.congestion);
+      return;
+    }
+    if (hasUserCause(message)) {
+      this.#finish(message, PAGING, context.sessions, cause.notSubscribed);
       return;
     }
     const transaction = message.readUInt32LE(at.transaction);
@@ -435,11 +449,20 @@ export class Instance {
   }
 }
 
+/** Whether a request is a first registration or attach. */
+function isInitial(message: Buffer): boolean {
+  const procedure = message[at.procedure] ?? 0;
+  if (procedure !== REGISTRATION && procedure !== ATTACH) return false;
+  return ((message[at.flags] ?? 0) & flag.initial) !== 0;
+}
+
+const hasUserCause = (message: Buffer): boolean => ((message[at.flags] ?? 0) & flag.userCause) !== 0;
+
 /** Whether a message can't be answered for a subscriber that nobody knows, as a first registration can. */
 function needsContext(message: Buffer): boolean {
   switch (message[at.type]) {
     case type.request:
-      return (message[at.procedure] ?? 0) !== REGISTRATION || ((message[at.flags] ?? 0) & flag.initial) === 0;
+      return !isInitial(message);
     case type.reach:
     case type.releaseSession:
       return true;

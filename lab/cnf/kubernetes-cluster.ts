@@ -215,8 +215,8 @@ export class KubernetesCluster implements CnfCluster {
 
 /**
  * Annotation on a pod: told to end, its instance hands its subscribers over to others by itself, as network functions with
- * a hook of their own do (TEF-9). Without it an instance serves until its grace period is over, and then what it holds is
- * lost.
+ * a hook of their own do (TEF-9) and the contract asks. Without it an instance serves until its grace period is over, and
+ * then what it holds is lost: a campaign that relied on the hand-over, instead of draining first, would show its losses here.
  */
 export const HAND_OVER_ANNOTATION = "lab.pulumi-issu.dev/hand-over";
 

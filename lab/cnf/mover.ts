@@ -9,11 +9,10 @@
  */
 import type { Backend, Balancer, Route } from "./balancer.ts";
 import { BATCH } from "./transfer.ts";
-import { sideNumber } from "./wire.ts";
+import { bothSides } from "./wire.ts";
 
 /** Routes looked at without a break; well below a millisecond. */
 const SLICE = 1_500;
-const BOTH = sideNumber.left | sideNumber.right;
 /** Time between two rounds, ms, and subscribers moved in one. */
 const ROUND = 4;
 const PER_ROUND = 40;
@@ -200,7 +199,7 @@ export class Mover {
   #move(from: Backend, side: number, batch: readonly Route[]): void {
     // An instance that comes to its end must not wait for one of its own side: service goes before the split.
     const target =
-      this.#balancer.leastLoaded(side) ?? (from.serving ? undefined : this.#balancer.leastLoaded(BOTH));
+      this.#balancer.leastLoaded(side) ?? (from.serving ? undefined : this.#balancer.leastLoaded(bothSides));
     if (!target || target === from) {
       for (const route of batch) {
         route.moving = false;

@@ -27,7 +27,7 @@
  *
  * @module
  */
-import { type Procedure, procedures, type Side } from "pulumi-issu/contract";
+import { type KpiProcedure, kpiProcedures, type Side } from "pulumi-issu/contract";
 
 export const type = {
   /** Subscriber's node to network: is there service? The answer is `setupAnswer`. */
@@ -52,6 +52,8 @@ export const type = {
   probe: 14,
   probeAnswer: 15,
   media: 20,
+  /** Between a subscriber and the internet, by the same way as media. */
+  data: 21,
 } as const;
 
 export const at = {
@@ -79,8 +81,12 @@ export const PROBE_TRAILER = 44;
 export const MEDIA_LENGTH = 204;
 
 export const flag = {
-  /** Registration: the subscriber has no context that it knows of. */
+  /** Registration and attach: the subscriber has no context that it knows of. */
   initial: 1,
+  /** The subscriber comes by 4G. */
+  fourG: 2,
+  /** What is asked for can't be had for a reason of the subscriber's own: no subscription, out of reach, a wrong name. */
+  userCause: 4,
 } as const;
 
 /** Causes as 3GPP TS 24.501 numbers them; 0 is success. */
@@ -88,18 +94,23 @@ export const cause = {
   none: 0,
   implicitlyDeregistered: 10,
   congestion: 22,
+  /** Stands for all causes of the subscriber's own. */
+  notSubscribed: 33,
   insufficientResources: 26,
   protocolError: 111,
 } as const;
 
 /** In the order of their number on the wire. */
-export const procedureNames = procedures;
+export const procedureNames = kpiProcedures;
 
-export function procedureNumber(procedure: Procedure): number {
+export function procedureNumber(procedure: KpiProcedure): number {
   return procedureNames.indexOf(procedure);
 }
 
 export const sideNumber = { left: 1, right: 2 } as const;
+
+/** Mask of both: of an instance that serves either side, and of a search on either. */
+export const bothSides = sideNumber.left | sideNumber.right;
 
 export function sideOf(number: number): Side | undefined {
   return number === 1 ? "left" : number === 2 ? "right" : undefined;

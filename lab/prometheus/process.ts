@@ -1,14 +1,15 @@
 /**
- * A real Prometheus beside the lab, that finds the instances in the cluster as a site's own does and scrapes them. On
- * loopback, without a token: Prometheus knows none.
+ * A real Prometheus beside the lab, that is told of the instances by what runs them and scrapes them. Not by its Kubernetes
+ * service discovery: that is most of a build, and distributions leave it out. On loopback, without a token: Prometheus
+ * knows none.
  *
  * @module
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { annotations } from "pulumi-issu/contract";
 import type { ProcessSpec } from "../processes.ts";
+import type { Endpoint } from "../record.ts";
 
 /** How often it scrapes; campaigns of a lab take seconds. */
 export const SCRAPE_SECONDS = 1;
@@ -19,8 +20,8 @@ export interface PrometheusProcessConfig {
   /** Path of the program. */
   readonly program: string;
   readonly port: number;
-  /** With the right to watch pods. */
-  readonly kubeconfigPath: string;
+  /** Control of what runs the instances. */
+  readonly cnf: Endpoint;
   /** Namespace of the network functions. */
   readonly namespace: string;
 }
@@ -58,39 +59,19 @@ async function served(url: string, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** As Prometheus names a pod's annotation. */
-const metaOf = (annotation: string): string =>
-  `__meta_kubernetes_pod_annotation_${annotation.replace(/[^a-zA-Z0-9_]/g, "_")}`;
-
 /** JSON is YAML, and needs no library. */
-function configuration({ kubeconfigPath, namespace }: PrometheusProcessConfig): string {
-  const [port, path] = [metaOf(annotations.metricsPort), metaOf(annotations.metricsPath)];
-  const copy = (from: string, to: string) => ({ source_labels: [from], target_label: to });
+function configuration({ cnf, namespace }: PrometheusProcessConfig): string {
+  const every = `${SCRAPE_SECONDS}s`;
+  const found = {
+    url: `${cnf.url}/scrape-targets/${namespace}`,
+    refresh_interval: every,
+    // The type is said, since older versions send none by default.
+    authorization: { type: "Bearer", credentials: cnf.token },
+  };
   return `${JSON.stringify(
     {
-      global: { scrape_interval: `${SCRAPE_SECONDS}s`, scrape_timeout: `${SCRAPE_SECONDS}s` },
-      scrape_configs: [
-        {
-          job_name: "network-functions",
-          kubernetes_sd_configs: [
-            { role: "pod", kubeconfig_file: kubeconfigPath, namespaces: { names: [namespace] } },
-          ],
-          relabel_configs: [
-            { source_labels: [port], regex: "\\d+", action: "keep" },
-            { source_labels: ["__meta_kubernetes_pod_ready"], regex: "true", action: "keep" },
-            {
-              source_labels: ["__meta_kubernetes_pod_ip", port],
-              separator: ";",
-              regex: "(.+);(\\d+)",
-              replacement: "$1:$2",
-              target_label: "__address__",
-            },
-            { source_labels: [path], regex: "(.+)", target_label: "__metrics_path__" },
-            copy("__meta_kubernetes_namespace", "namespace"),
-            copy("__meta_kubernetes_pod_name", "pod"),
-          ],
-        },
-      ],
+      global: { scrape_interval: every, scrape_timeout: every },
+      scrape_configs: [{ job_name: "network-functions", http_sd_configs: [found] }],
     },
     undefined,
     2,

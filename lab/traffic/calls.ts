@@ -15,6 +15,8 @@ export interface CallsData {
   readonly probePort: number;
   /** MSINs; those at 2k and 2k+1 talk to each other all the time. */
   readonly callers: readonly number[];
+  /** The first so many of them are test cards, who use the internet as well. */
+  readonly cards: number;
   /** Further calls, between subscribers who come and go. */
   readonly passing: number;
 }

@@ -171,7 +171,7 @@ function gateProblems({ policy, inventory, from, stages }: CheckArgs): Problem[]
   const exported = Object.keys(inventory.kpis).sort();
   return policy.gates.flatMap((gate, i): Problem[] => {
     if (isAlertGate(gate)) return [];
-    if (isQueryGate(gate)) return readingProblems(gate, i, stages);
+    if (isQueryGate(gate)) return [...besideProblems(gate, i, policy), ...readingProblems(gate, i, stages)];
     const rate = inventory.kpis[gate.kpi];
     // What is counted elsewhere need not be had from the instances; whoever counts is asked by the campaign.
     if (rate === undefined && gate.source !== undefined) return [];
@@ -206,6 +206,23 @@ function gateProblems({ policy, inventory, from, stages }: CheckArgs): Problem[]
       ];
     });
   });
+}
+
+/** Values of two versions are compared while both serve. */
+function besideProblems(
+  { compare }: ResolvedQueryGate,
+  i: number,
+  { mode, gray }: ResolvedPolicy,
+): Problem[] {
+  const beside = mode === "gray" && (gray.ratios[0] ?? 100) < 100;
+  if (compare === undefined || beside) return [];
+  return [
+    {
+      path: `upgrade.gates[${i}].compare`,
+      message:
+        "it compares readings of two versions that serve side by side, and there is no stage in which they do. Expected a ratio below 100 in gray mode. Add one to gray.ratios, or give the gate a bound (atMost, atLeast) instead.",
+    },
+  ];
 }
 
 /** A soak that is too short for the readings that a gate needs would hold every time. */

@@ -14,7 +14,7 @@ export interface MonitorPolicy {
   readonly token?: Input<string>;
   /** Certificate authority that signed its certificate, PEM; the system's own if left out. */
   readonly ca?: Input<string>;
-  /** Sent as well, e.g. `{ "X-Scope-OrgID": "core" }`. */
+  /** Sent as well, e.g. `{ "X-Scope-OrgID": "core" }`, or `Authorization` in place of a token. */
   readonly headers?: { readonly [name: string]: Input<string> };
   /**
    * Plain `http` over the network, where whoever is on it can read and forge what gates are judged by; never with a token or

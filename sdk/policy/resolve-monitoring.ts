@@ -85,6 +85,15 @@ function readMonitor(reader: Reader, given: Fields, path: string): ResolvedMonit
   const token = readSecret(reader, given.token, at("token"), "a token");
   const ca = readCa(reader, given.ca, at("ca"));
   const headers = isOutput(given.headers) ? {} : readTexts(reader, given.headers, at("headers"), false);
+  if (
+    given.token !== undefined &&
+    Object.keys(headers).some((one) => one.toLowerCase() === "authorization")
+  ) {
+    reader.problems.push({
+      path: at("token"),
+      message: `Got ${HIDDEN}, and a header for authorization. Expected one of them. Remove the other.`,
+    });
+  }
   const credential = given.token !== undefined || given.headers !== undefined;
   const url = readUrl(reader, given.url, at("url"), allowHttp, credential);
   if (url === undefined || isOutput(given.token) || isOutput(given.ca) || isOutput(given.headers))
@@ -159,11 +168,6 @@ function readTexts(
         `the name of a ${label ? "label" : "header"}`,
         label ? `Write e.g. namespace: "core"` : `Write e.g. "X-Scope-OrgID"`,
       );
-    } else if (!label && name.toLowerCase() === "authorization") {
-      reader.problems.push({
-        path: here,
-        message: "Got a header for authorization. Expected it as token. Write token instead.",
-      });
     } else if (typeof value !== "string" || (!label && !/^[\x20-\x7e]+$/.test(value))) {
       reader.problems.push({
         path: here,

@@ -23,7 +23,7 @@ interface Role extends KubeObject {
 }
 
 describe("rights and secrets of a whole campaign", function () {
-  this.timeout(240_000);
+  this.timeout(400_000);
   let site: TestSite;
   let stack: TestStack;
   let seen: Observed;

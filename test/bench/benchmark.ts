@@ -37,11 +37,8 @@ export function openStack(bench: Bench, name: string, program: string): Promise<
 
 /** @throws Error with all that `pulumi` said if it failed. */
 export async function measure(stack: Stack, verb: "preview" | "up"): Promise<Measured> {
-  const { command, args, options } = stack.upCommand();
-  const own = ["--yes", "--skip-preview"];
-  const all =
-    verb === "up" ? args : args.filter((one) => !own.includes(one)).map((one) => (one === "up" ? verb : one));
-  const running = new Running(command, all, options);
+  const { command, args, options } = verb === "up" ? stack.upCommand() : stack.previewCommand();
+  const running = new Running(command, args, options);
   const watch = new UseWatch(running.pid);
   const { code, output, durationMs } = await running.ended;
   const uses = await watch.stop();

@@ -5,6 +5,7 @@
  * @module
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 
 /** `slow` takes the connection and never answers. */
@@ -43,20 +44,23 @@ export class MonitoringStub {
     readonly headers: IncomingMessage["headers"];
   }[] = [];
   readonly #server: Server;
+  readonly #scheme: "http" | "https";
 
-  private constructor(server: Server) {
+  private constructor(server: Server, scheme: "http" | "https") {
     this.#server = server;
+    this.#scheme = scheme;
     server.on("request", (request, response) => this.#take(request, response));
   }
 
-  static async start(): Promise<MonitoringStub> {
-    const server = createServer();
+  /** @param tls certificate and key, PEM; plain http without. */
+  static async start(tls?: { readonly cert: string; readonly key: string }): Promise<MonitoringStub> {
+    const server = tls ? createSecureServer(tls) : createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    return new MonitoringStub(server);
+    return new MonitoringStub(server, tls ? "https" : "http");
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `${this.#scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   async close(): Promise<void> {

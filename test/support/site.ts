@@ -30,6 +30,8 @@ export interface SiteOptions {
   /** Left out: a control plane alone. */
   readonly subscribers?: number;
   readonly calls?: number;
+  /** Subscribers who leave and come in a second; the lab's default if left out. */
+  readonly churn?: number;
   /** Whether a Prometheus scrapes the instances. */
   readonly prometheus?: boolean;
   /** A Gateway with HTTP instances instead of subscribers. */
@@ -47,6 +49,7 @@ export async function openTestSite(options: SiteOptions): Promise<TestSite> {
     prometheus: options.prometheus ?? false,
     gateway: options.gateway ?? false,
     ...(served ? { subscribers: options.subscribers, calls: options.calls ?? 10 } : {}),
+    ...(options.churn === undefined ? {} : { churn: options.churn }),
   });
   const env: NodeJS.ProcessEnv = {
     ...process.env,

@@ -62,10 +62,14 @@ describe("the callback (ESC-19)", () => {
   });
 
   it("bounds the rate, for strangers too", async () => {
-    const answers = await Promise.all(Array.from({ length: 90 }, () => send({}, { token: "guess" })));
+    const begun = performance.now();
+    const answers = await Promise.all(Array.from({ length: 300 }, () => send({}, { token: "guess" })));
     const statuses = answers.map(({ status }) => status);
     assert.ok(statuses.includes(429), "nobody was held back");
-    assert.ok(statuses.filter((one) => one === 401).length < 85);
+    // 60 in one go, and 20 a second for as long as it took.
+    const most = 60 + (20 * (performance.now() - begun)) / 1000;
+    const through = statuses.filter((one) => one === 401).length;
+    assert.ok(through <= most + 1, `${through} came through, at most ${most} may`);
   });
 
   it("takes up the port of an earlier run, and its token stays good", async () => {

@@ -44,7 +44,7 @@ describe("monitoring in a policy", () => {
           url: "http://user:hunter2@prometheus.example",
           token: "hunter2 with spaces",
           ca: "no pem",
-          headers: { Authorization: "Bearer hunter2", "bad header": "x", "X-Ok": 5 },
+          headers: { "bad header": "hunter2", "X-Ok": 5 },
           interval: "0s",
           selector: { "a-b": "c", d: 1 },
           labels: { worklaod: "x", side: "1st" },
@@ -62,7 +62,6 @@ describe("monitoring in a policy", () => {
         "grafana",
         "prometheus.allowHttp",
         "prometheus.ca",
-        "prometheus.headers.Authorization",
         "prometheus.headers.X-Ok",
         "prometheus.headers.bad header",
         "prometheus.interval",
@@ -79,6 +78,14 @@ describe("monitoring in a policy", () => {
       assert.doesNotMatch(message, /hunter2/);
     }
     assert.match(found.get(at("prometheus.labels.worklaod")) ?? "", /Write workload if that is meant/);
+  });
+
+  it("a credential is a token or a header, not both", () => {
+    const headers = { Authorization: "Basic aHVudGVyMg==" };
+    const said = (more: object) =>
+      problemsOf({ monitoring: { alertmanager: { url: "https://alerts.example", headers, ...more } } });
+    assert.equal(said({}).size, 0);
+    assert.match(said({ token: "t" }).get("upgrade.monitoring.alertmanager.token") ?? "", /Remove the other/);
   });
 
   it("plain http over a network has to be wanted, and never carries a credential", () => {

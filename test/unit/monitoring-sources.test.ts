@@ -1,10 +1,14 @@
 /** Prometheus and Alertmanager as sources of what gates judge, against stubs that answer and fail as they do. */
 import assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import * as os from "node:os";
+import * as path from "node:path";
 import type { MeasuredSides, SourceError } from "pulumi-issu/contract";
 import { KpiWindow } from "#sdk/campaign/kpi-window.js";
 import { AlertmanagerSource } from "#sdk/drivers/alertmanager/index.js";
 import { PrometheusSource } from "#sdk/drivers/prometheus/index.js";
 import type { ResolvedPrometheus } from "#sdk/policy/gate-policy.js";
+import { createPki } from "../../lab/cluster/pki.ts";
 import { MonitoringStub, type Mood, type StubSeries } from "../support/monitoring-stub.ts";
 
 const SIDES: MeasuredSides = {
@@ -73,6 +77,25 @@ describe("monitoring as a source", () => {
     const asked = prometheus().value("up", SIDES.left, stop.signal);
     stop.abort();
     await fails(asked, "UNREACHABLE", /can't be reached/);
+  });
+
+  it("verifies certificates, by the authority that it is given", async () => {
+    const dir = await fs.mkdtemp(path.join(os.tmpdir(), "issu-monitoring-"));
+    const { server, ca } = await createPki(dir);
+    const secure = await MonitoringStub.start({ cert: server.cert, key: server.key });
+    try {
+      secure.answer = () => ({ scalar: "7" });
+      const url = secure.url.replace("127.0.0.1", "localhost");
+      assert.equal(await prometheus({ url, ca }).value("x", SIDES.left), 7);
+      await fails(
+        prometheus({ url }).value("x", SIDES.left),
+        "UNREACHABLE",
+        /certificate that is not trusted/,
+      );
+    } finally {
+      await secure.close();
+      await fs.rm(dir, { recursive: true });
+    }
   });
 
   it("asks with token, headers and path prefix", async () => {

@@ -550,6 +550,33 @@ describe("plan of a network function", () => {
     assert.match(message("kubernetes"), />=1\.35.*1\.34\.2/);
   });
 
+  it("finds gates on queries that no stage could judge", () => {
+    const query = { kpi: "latency", query: 'avg(x{side="$' + '{side}"})' };
+    const monitoring = { prometheus: { url: "https://prometheus.example" } };
+    const { two, world } = setUp({
+      monitoring,
+      gray: { ratios: [100], soak: "30s" },
+      gates: [
+        { ...query, atMost: 5 },
+        { ...query, kpi: "load", compare: { effect: 1 } },
+        { kpi: "no-such-success", source: "prometheus", atLeast: 99 },
+        { ...query, kpi: "often", atMost: 5, every: "20s" },
+      ],
+    });
+    const { problems, stages } = cnfRule.plan(two, world.inventory());
+    const found = new Map(problems.map(({ path, message }) => [path, message]));
+    assert.deepEqual(
+      [...found.keys()],
+      ["upgrade.gates[1].compare", "upgrade.gates[1].minSamples", "upgrade.gates[3].minSamples"],
+    );
+    assert.match(found.get("upgrade.gates[1].compare") ?? "", /Add one to gray\.ratios/);
+    assert.match(
+      found.get("upgrade.gates[3].minSamples") ?? "",
+      /gray-100: .* a soak of 30 s brings 2 readings of often; 3 are needed\. Set gray\.soak to at least 40s/,
+    );
+    assert.equal(stages.find(({ name }) => name === "gray-100")?.alone, true);
+  });
+
   describe("protection of what serves", () => {
     const protectedBy = (by: "campaign" | "administrator" | "nobody", mayInstall = true) => ({
       by,

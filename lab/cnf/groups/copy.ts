@@ -122,6 +122,7 @@ export class Copy {
     this.#there = message.readUInt32LE(10);
     let convert: Conversion | undefined;
     try {
+      if (this.#replica.full) throw new Error("no space left for records");
       convert = this.#terms.conversion(schema);
     } catch (error) {
       this.cancel();

@@ -162,8 +162,10 @@ export abstract class Group implements Receivers {
   missed(receiver: Receiver): void {
     const place = this.running.find(({ member }) => member === receiver);
     if (!place) return;
-    this.around.log(`group ${this.name}: ${place.pod.name} does not take writes; out of step`);
+    place.trouble = place.member.replica.full ? "no space left for records" : "it does not answer";
+    this.around.log(`group ${this.name}: ${place.pod.name} is out of step: ${place.trouble}`);
     this.outOfStep(place);
+    place.notBefore = performance.now() + RETRY;
     this.review();
   }
 
@@ -267,7 +269,9 @@ export abstract class Group implements Receivers {
       (error: Error) => {
         place.starting = false;
         place.notBefore = performance.now() + RETRY;
+        place.trouble = `does not start: ${error.message}`;
         this.around.log(`group ${this.name}: ${pod.name}: ${error.message}`);
+        this.around.changed();
       },
     );
   }

@@ -23,10 +23,13 @@ export class Member implements Receiver {
   readonly #started = Date.now() / 1_000;
   #server: Server | undefined;
 
-  private constructor(pod: CnfPod, form: Form, restarts: () => number) {
+  private constructor(pod: CnfPod, form: Form, faults: Faults, restarts: () => number) {
     this.pod = pod;
     this.#restarts = restarts;
-    this.replica = new Replica(pod.address, form);
+    this.replica = new Replica(pod.address, form, {
+      cutOff: () => faults.cutOff(pod.version),
+      full: () => faults.diskFull(pod.version),
+    });
   }
 
   /**
@@ -35,7 +38,7 @@ export class Member implements Receiver {
    * @throws {Error} if one of its sockets can't be bound
    */
   static async start(pod: CnfPod, form: Form, faults: Faults, restarts: () => number): Promise<Member> {
-    const member = new Member(pod, form, restarts);
+    const member = new Member(pod, form, faults, restarts);
     try {
       await member.replica.open();
       const server = createServer((request, response) => {

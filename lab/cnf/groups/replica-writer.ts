@@ -60,6 +60,7 @@ export class ReplicaWriter {
   #next = 1;
   #flushing: NodeJS.Timeout | undefined;
   #retrying: NodeJS.Timeout | undefined;
+  #retriedAt = 0;
   #paused = false;
   /** Writes that were answered for without a majority having them. */
   unacknowledged = 0;
@@ -143,7 +144,9 @@ export class ReplicaWriter {
       this.#begin({ id: this.#next, message, since, sent: new Map(), acked: new Set(), told });
       this.#next = (this.#next + 1) >>> 0;
     }
-    this.#retrying ??= setInterval(() => this.#retry(), RETRY_AFTER);
+    if (this.#retrying) return;
+    this.#retriedAt = performance.now();
+    this.#retrying = setInterval(() => this.#retry(), RETRY_AFTER);
   }
 
   #begin(batch: Batch): void {
@@ -205,6 +208,12 @@ export class ReplicaWriter {
     const group = this.#group();
     const now = performance.now();
     const missed = new Set<Receiver>();
+    // While this process stood still nobody could answer, and what came since has not been read yet.
+    const stood = now - this.#retriedAt - RETRY_AFTER;
+    this.#retriedAt = now;
+    if (stood > RETRY_AFTER)
+      for (const { sent } of this.#batches.values())
+        for (const [receiver, at] of sent) sent.set(receiver, at + stood);
     for (const batch of this.#batches.values()) {
       // The group itself has gone.
       if (!group) {
@@ -220,9 +229,13 @@ export class ReplicaWriter {
       this.#sendTo(batch, group);
       this.#settle(batch, group);
     }
-    for (const receiver of missed) group?.missed(receiver);
+    for (const receiver of missed) {
+      // Should it come back, its time begins anew.
+      for (const { sent } of this.#batches.values()) sent.delete(receiver);
+      group?.missed(receiver);
+    }
     for (const waiter of this.#waiters) {
-      if (group?.receivers.includes(waiter.receiver)) continue;
+      if (!missed.has(waiter.receiver) && group?.receivers.includes(waiter.receiver)) continue;
       this.#waiters.delete(waiter);
       waiter.done();
     }

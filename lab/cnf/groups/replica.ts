@@ -11,6 +11,13 @@ import type { Form } from "./form.ts";
 import { RECORD_LENGTH, RecordTable } from "./record.ts";
 import { COPY_HEADER, kind, WRITE_HEADER } from "./replica-wire.ts";
 
+export interface Ailments {
+  /** The others can't be reached. */
+  cutOff(): boolean;
+  /** There is no space left. */
+  full(): boolean;
+}
+
 export class Replica {
   readonly address: string;
   /** Of the records in its table. */
@@ -18,6 +25,8 @@ export class Replica {
   table = new RecordTable();
   /** Told of answers to writes that were sent from here. */
   onWritten: (message: Buffer, from: string) => void = () => {};
+  /** What ails it, by faults. */
+  readonly #ailments: Ailments;
   /** Told of messages from outside. */
   onProbe: (message: Buffer) => void = () => {};
 
@@ -25,7 +34,8 @@ export class Replica {
   #socket!: Socket;
   #copy: Copy | undefined;
 
-  constructor(address: string, form: Form) {
+  constructor(address: string, form: Form, ailments: Ailments) {
+    this.#ailments = ailments;
     this.address = address;
     this.form = form;
   }
@@ -43,6 +53,7 @@ export class Replica {
   }
 
   send(message: Buffer, address: string, port: number = ports.replica): void {
+    if (address !== this.address && this.#ailments.cutOff()) return;
     this.#socket.send(message, port, address);
   }
 
@@ -53,9 +64,16 @@ export class Replica {
     return this.#copy;
   }
 
+  /** Whether it can take records in. */
+  get full(): boolean {
+    return this.#ailments.full();
+  }
+
   #receive(message: Buffer, from: RemoteInfo): void {
+    if (from.address !== this.address && this.#ailments.cutOff()) return;
     switch (message[0]) {
       case kind.write: {
+        if (this.full) return;
         for (let i = 0; i < (message[1] ?? 0); i++) {
           const offset = WRITE_HEADER + i * RECORD_LENGTH;
           this.form.turn(message, offset);

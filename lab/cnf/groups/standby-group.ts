@@ -15,6 +15,12 @@ import { OmLog } from "./om-log.ts";
 import { kind } from "./replica-wire.ts";
 import { ReplicaWriter } from "./replica-writer.ts";
 
+/** Longest time for which nobody is active in a switchover; then it is given up, ms. */
+const HANDOVER_WITHIN = 500;
+
+/** Entry of the log. */
+const HANDOVER = 0xffffffff;
+
 interface Active {
   readonly place: Place & { readonly member: Member };
   readonly member: Member;
@@ -182,14 +188,17 @@ export class StandbyGroup extends Group {
     this.#report({ phase: "running", ...begun });
     const { member } = to;
     try {
-      // Most of it while the old one still serves; the rest while nobody does.
+      // Most of it while the old one still serves; the rest while nobody does. Each time there is an entry that only one
+      // who can be reached acknowledges, though nothing else may be going on.
+      this.#log(from, HANDOVER);
       await from.writer.caughtUp(member);
       const still = () => this.#active === from && to.member === member && member.inStep;
       if (!still()) return;
       from.closing = true;
       const stopped = performance.now();
-      await from.writer.caughtUp(member);
-      if (!still()) {
+      this.#log(from, HANDOVER);
+      const caughtUp = await within(from.writer.caughtUp(member), HANDOVER_WITHIN);
+      if (!caughtUp || !still()) {
         from.closing = false;
         return;
       }
@@ -233,8 +242,7 @@ export class StandbyGroup extends Group {
   #answer(active: Active, probe: Buffer): void {
     // One that was active once answers nobody, whatever still reaches it.
     if (this.#active !== active || active.closing) return;
-    const record = active.log.append(probe.readUInt32LE(at.sequence));
-    active.writer.write(record.key, record.bytes);
+    this.#log(active, probe.readUInt32LE(at.sequence));
     const { pod } = active.place;
     const answer = Buffer.concat([
       probe.subarray(0, PROBE_TRAILER),
@@ -246,8 +254,24 @@ export class StandbyGroup extends Group {
     this.around.sendSignalling(answer, probe.readUInt16LE(at.port), address);
   }
 
+  #log({ log, writer }: Active, event: number): void {
+    const { key, bytes } = log.append(event);
+    writer.write(key, bytes);
+  }
+
   #report(switchover: Switchover | undefined): void {
     this.#switchover = switchover;
     this.around.changed();
   }
+}
+
+/** @returns whether it came about in time */
+function within(what: Promise<void>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms);
+    void what.then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
 }
