@@ -27,7 +27,8 @@ import { inParallel } from "../parallel";
 import { checkAborted, retrying } from "../retry";
 import { onceEach, waitUntil } from "../wait";
 import { Watched } from "../watched";
-import { askToDrain, isDraining, surplus, takeBackDrain } from "./drain";
+import { surplus } from "./drain";
+import { DrainRequests } from "./drain-requests";
 import { noLoadBalancer } from "./load-balancer";
 import { refuseLoss, refuseWhileInService } from "./loss";
 import { carriedByMembers, noGroup, refuseActive, tallyOf } from "./members";
@@ -54,6 +55,7 @@ class Scaling {
   private readonly mayLose: boolean;
   private readonly path: string;
   private readonly say: (line: string) => void;
+  private readonly requests: DrainRequests;
   private readonly watches: { stop(): void }[] = [];
   private readonly deployments: Watched<Deployment>;
   private readonly splits: Watched<SubscriberSplit>;
@@ -72,6 +74,7 @@ class Scaling {
     this.mayLose = action.args.mayLose === true;
     this.path = paths.deployments(cnf.namespace, this.name);
     this.say = onceEach(context.progress);
+    this.requests = new DrainRequests(cnf, context);
     this.deployments = this.watch(paths.deployments(cnf.namespace), {
       fieldSelector: `metadata.name=${this.name}`,
     });
@@ -111,9 +114,7 @@ class Scaling {
 
   private async up(before: number): Promise<undefined> {
     // What an earlier scaling down asked for and did not come to finish.
-    await inParallel(this.alive().filter(isDraining), (pod) =>
-      takeBackDrain(this.cnf, pod, this.context.epoch, this.context),
-    );
+    await inParallel(this.alive(), (pod) => this.requests.takeBack(pod));
     if (before !== this.wanted) await this.set(this.wanted);
     const trouble = new PodTrouble(this.cnf.patience.unschedulableMs);
     let readySince: number | undefined;
@@ -150,21 +151,30 @@ class Scaling {
     if (this.mayLose) refuseWhileInService(this.name, split);
     else if (this.wanted === 0 && !this.groups) await refuseLoss(this.cnf, this.name, this.context, split);
     const chosen = this.mayLose ? [] : await this.emptied();
+    const serving = new Set(this.alive().map(({ metadata }) => metadata.uid));
     await this.set(this.wanted);
+    const surprised: string[] = [];
     await this.until(
       () => `the ${before - this.wanted} drained instances of ${this.name} to end: ${this.tally()}`,
       () => {
         this.say(this.tally());
         this.checkUnchanged();
+        const ours = [...this.pods.items.values()].filter(({ metadata }) => serving.has(metadata.uid));
+        if (!this.mayLose) surprised.push(...this.requests.askEnding(ours));
         return this.alive().length <= this.wanted && this.leaving() === 0 ? true : undefined;
       },
     );
+    await this.requests.settled();
     // The ReplicaSet chooses; a pod that stopped being Ready in the last instant goes before the one we asked.
-    const left = this.alive().filter(isDraining);
-    for (const pod of left) await takeBackDrain(this.cnf, pod, this.context.epoch, this.context);
+    const left = this.alive().filter(this.requests.has);
+    for (const pod of left) await this.requests.takeBack(pod);
     if (left.length === 0) return undefined;
     const names = left.map((pod) => pod.metadata.name).join(", ");
-    return `of the drained instances ${chosen.join(", ")}, ${names} stayed, since another had stopped serving; it takes work again`;
+    const others =
+      surprised.length > 0
+        ? `the ReplicaSet took ${surprised.join(", ")}, asked to hand over while ending`
+        : "another had ended";
+    return `of the drained instances ${chosen.join(", ")}, ${names} stayed and takes work again: ${others}`;
   }
 
   /** Drains the surplus and waits until it carries nobody. @returns names of those pods. */
@@ -174,15 +184,12 @@ class Scaling {
     for (;;) {
       checkAborted(context.signal, `draining ${this.name}`);
       const count = Math.max(0, this.alive().length - this.wanted);
-      const chosen = surplus(this.alive(), count, this.carrying());
+      const chosen = surplus(this.alive(), count, this.carrying(), this.requests.has);
       const names = new Set(chosen.map((pod) => pod.metadata.name));
       if (this.groups) refuseActive(this.name, [...names], this.groups.items.get(this.group));
-      const { cnf } = this;
-      await inParallel(this.alive(), async (pod) => {
-        const goes = names.has(pod.metadata.name);
-        if (goes && !isDraining(pod)) await askToDrain(cnf, pod, context.epoch, context);
-        if (!goes && isDraining(pod)) await takeBackDrain(cnf, pod, context.epoch, context);
-      });
+      await inParallel(this.alive(), (pod) =>
+        names.has(pod.metadata.name) ? this.requests.ask(pod) : this.requests.takeBack(pod),
+      );
       const loads = () => {
         const carrying = this.carrying();
         return [...names]
@@ -198,7 +205,9 @@ class Scaling {
       const done = await this.until(line, () => {
         this.say(line());
         this.checkUnchanged();
-        const now = surplus(this.alive(), Math.max(0, this.alive().length - this.wanted), this.carrying());
+        const alive = this.alive();
+        const more = Math.max(0, alive.length - this.wanted);
+        const now = surplus(alive, more, this.carrying(), this.requests.has);
         const same = now.length === names.size && now.every((pod) => names.has(pod.metadata.name));
         if (!same) return "choose again";
         // Without a split, or a group, nobody was ever sent here.
@@ -213,16 +222,10 @@ class Scaling {
         }
         // An instance that the load balancer doesn't know carries nothing; when it learns of it, it sees the request too.
         const empty = loads().every((of) => of.draining && of.subscribers === 0 && of.sessions === 0);
-        return empty && chosen.every((pod) => this.annotated(pod)) ? "empty" : undefined;
+        return empty && this.requests.shownBy(alive) ? "empty" : undefined;
       });
       if (done === "empty") return [...names];
     }
-  }
-
-  /** Our own request has come back to us by the watch, so what the load balancer says is not older than it. */
-  private annotated(pod: Pod): boolean {
-    const now = this.pods.items.get(pod.metadata.name);
-    return now === undefined || isDraining(now);
   }
 
   /** Sets the number, on condition that nobody has written the Deployment since we put our epoch on it. */
