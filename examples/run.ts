@@ -45,7 +45,7 @@ process.once("SIGTERM", () => interrupted.abort(new Error("terminated")));
 const out = path.join(root, "out", name);
 let failed = false;
 try {
-  const { report, mistakes } = await scenario.run({
+  const { report, mistakes, shown } = await scenario.run({
     root,
     out,
     progress,
@@ -56,6 +56,7 @@ try {
     ...(options.calls === undefined ? {} : { calls: options.calls }),
   });
   const file = await writeReport(out, report);
+  if (shown !== undefined) console.log(`\n${shown}`);
   console.log(`\n${table(report)}\n\nReport: ${path.relative(process.cwd(), file)}`);
   for (const mistake of mistakes) console.error(`not as it should be: ${mistake}`);
   failed = mistakes.length > 0;

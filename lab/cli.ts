@@ -5,6 +5,7 @@
  */
 import { Command, InvalidArgumentError } from "commander";
 import { faultCatalogue } from "./cnf/faults.ts";
+import type { GroupView } from "./cnf/groups/groups.ts";
 import { type FaultParams, labFaults } from "./faults.ts";
 import { type Lab, type LabOptions, openLab, startLab, stopLab } from "./lab.ts";
 import { isRunning, ProcessTable } from "./processes.ts";
@@ -34,6 +35,7 @@ named(program.command("up"))
   .option("--port <port>", "of the API server (default: a free one)", whole)
   .option("--no-cnf", "without network functions behind the pods, and so without subscribers")
   .option("--no-traffic", "without subscribers")
+  .option("--prometheus", "with a Prometheus that scrapes the instances (got or built when first asked for)")
   .action(async (given: Record<string, unknown>) => {
     const interrupted = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -44,6 +46,7 @@ named(program.command("up"))
       name: String(given.name),
       cnf: given.cnf !== false,
       traffic: given.cnf !== false && given.traffic !== false,
+      prometheus: given.prometheus === true,
       onProgress: (message) => note(`${elapsed()}  ${message}`),
       signal: interrupted.signal,
     });
@@ -154,12 +157,40 @@ function printSummary(status: LabStatus): void {
     ? `${status.shape.subscribers} subscribers, ${status.shape.calls} calls`
     : "no subscribers";
   out(`  traffic      ${load}`);
+  const { groups = [] } = (status.cnf ?? {}) as { groups?: readonly GroupView[] };
+  for (const group of groups) printGroup(group);
   out(`  processes    ${status.processes.map((p) => `${p.name} ${p.running ? p.pid : "gone"}`).join(", ")}`);
   for (const { name, params, since } of status.faults)
     out(`  fault        ${name} ${inline(params)} since ${since}`);
   out(`  kubeconfig   ${status.operatorKubeconfig} (pulumi's own rights)`);
   out(`               ${status.proxiedKubeconfig} (the same, where api-… faults and watch-drop act)`);
   out(`               ${status.kubeconfig} (all rights)`);
+}
+
+function printGroup({
+  name,
+  kind,
+  members,
+  active,
+  quorum,
+  records,
+  restarts,
+  selfHealing,
+}: GroupView): void {
+  const staying = members.filter(({ role }) => role !== "leaving");
+  const inStep = staying.filter((member) => member.inStep).length;
+  const more = [
+    `${inStep} of ${staying.length} in step (${quorum} needed)`,
+    ...(kind === "active-standby" ? [active ? `${active} is active` : "nobody is active"] : []),
+    ...(records === undefined ? [] : [`${records} records`]),
+    ...(selfHealing === "suspended" ? ["self-healing suspended"] : []),
+    ...(restarts > 0 ? [`${restarts} restarts`] : []),
+  ];
+  out(`  group        ${name}, ${kind}: ${more.join(", ")}`);
+  for (const { name: pod, version, role, behind, trouble } of members.filter((member) => !member.inStep)) {
+    const how = role === "leaving" ? "has left" : `${behind} behind${trouble ? `: ${trouble}` : ""}`;
+    out(`               ${pod} (${version}) ${how}`);
+  }
 }
 
 function printFaults(): void {

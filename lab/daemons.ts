@@ -3,6 +3,7 @@ import { clusterPaths } from "./cluster/index.ts";
 import { cnfProcess } from "./cnf/process.ts";
 import type { ControlAddress } from "./control.ts";
 import type { ProcessTable } from "./processes.ts";
+import { prometheusProcess } from "./prometheus/process.ts";
 import type { LabRecord } from "./record.ts";
 import { trafficProcess } from "./traffic/process.ts";
 
@@ -49,6 +50,22 @@ export async function startDaemons(
         service: { host: SERVICE_HOST, ...service },
         subscribers: shape.subscribers,
         calls: shape.calls,
+        fourG: shape.fourG,
+        testCards: shape.testCards,
+        successRates: shape.successRates,
+        churnPerSecond: shape.churn,
+      }),
+    );
+  }
+  if (record.prometheus && cnf) {
+    signal?.throwIfAborted();
+    onProgress("Prometheus");
+    await table.start(
+      prometheusProcess({
+        ...record.prometheus,
+        dir: cluster.dir,
+        cnf,
+        namespace: shape.namespace,
       }),
     );
   }

@@ -16,7 +16,7 @@ import { readJson, writeJson } from "./files.ts";
 import { withLock } from "./lock.ts";
 import { claimPodCidr, freePorts, isPortFree, releasePodCidr } from "./network.ts";
 import { ProcessTable } from "./processes.ts";
-import { findPrograms } from "./programs.ts";
+import { findPrograms, findPrometheus } from "./programs.ts";
 import {
   defaultRoot,
   type Endpoint,
@@ -28,12 +28,15 @@ import {
 } from "./record.ts";
 import { wipe } from "./reset.ts";
 import { type LabStatus, statusOf } from "./status.ts";
+import { UserCauses } from "./traffic/user-causes.ts";
 
-export interface LabOptions extends Partial<LabShape> {
+export interface LabOptions extends Partial<Omit<LabShape, "prometheus">> {
   /** Default `default`. */
   readonly name?: string;
   /** Port of the API server. Default: a free one. */
   readonly port?: number;
+  /** Whether a Prometheus scrapes the instances. Default: none. */
+  readonly prometheus?: boolean;
   /** Folder that labs are kept in. Default: `.lab` of this checkout. */
   readonly root?: string;
   /** Called when something begins; never more often, so it may print. */
@@ -46,6 +49,10 @@ const defaultShape: LabShape = {
   nodes: 6,
   subscribers: 10_000,
   calls: 50,
+  fourG: 0,
+  churn: 25,
+  testCards: false,
+  successRates: {},
   namespace: "core",
   cnf: true,
   traffic: true,
@@ -88,10 +95,11 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     rmSync(dir, { recursive: true, force: true });
     onProgress("looking for the programs");
     const programs = await findPrograms(signal);
+    const prometheus = shape.prometheus ? await findPrometheus(signal) : undefined;
     signal?.throwIfAborted();
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     try {
-      const record = await layOut(dir, name, shape, programs, options.port);
+      const record = await layOut(dir, name, shape, programs, options.port, prometheus);
       writeRecord(record);
       await startCluster(table, record.cluster, {
         nodes: shape.nodes,
@@ -152,6 +160,8 @@ export class Lab {
   readonly podCidr: string;
   /** Control endpoints of the daemons, where the lab has them. */
   readonly endpoints: LabRecord["endpoints"];
+  /** Address of its Prometheus, where it has one. */
+  readonly prometheusUrl: string | undefined;
   readonly #record: LabRecord;
   readonly #table: ProcessTable;
 
@@ -166,6 +176,7 @@ export class Lab {
     this.auditLogPath = paths.auditLog;
     this.podCidr = record.podCidr;
     this.endpoints = record.endpoints;
+    this.prometheusUrl = record.prometheus && `http://127.0.0.1:${record.prometheus.port}`;
     this.#record = record;
     this.#table = new ProcessTable(this.dir);
   }
@@ -317,12 +328,17 @@ function checkedShape(options: LabOptions): LabShape {
     nodes: options.nodes ?? defaultShape.nodes,
     subscribers: options.subscribers ?? defaultShape.subscribers,
     calls: options.calls ?? defaultShape.calls,
+    fourG: options.fourG ?? defaultShape.fourG,
+    churn: options.churn ?? defaultShape.churn,
+    testCards: options.testCards ?? defaultShape.testCards,
+    successRates: options.successRates ?? defaultShape.successRates,
     namespace: options.namespace ?? defaultShape.namespace,
     cnf: options.cnf ?? defaultShape.cnf,
     traffic: options.traffic ?? options.cnf ?? defaultShape.traffic,
+    ...(options.prometheus ? { prometheus: true } : {}),
   };
   const mistakes: string[] = [];
-  const whole = (key: "nodes" | "subscribers" | "calls", least: number, most: number) => {
+  const whole = (key: "nodes" | "subscribers" | "calls" | "fourG" | "churn", least: number, most: number) => {
     const value = shape[key];
     if (!Number.isInteger(value) || value < least || value > most) {
       mistakes.push(`${key}: got ${value}, expected a whole number from ${least} to ${most}`);
@@ -331,10 +347,22 @@ function checkedShape(options: LabOptions): LabShape {
   whole("nodes", 1, 1_000);
   whole("subscribers", 1, 1_000_000);
   whole("calls", 0, 2_000);
+  whole("fourG", 0, shape.subscribers);
+  whole("churn", 0, 1_000);
   if (shape.calls > shape.subscribers) {
     mistakes.push(`calls: got ${shape.calls}, more than there are subscribers (${shape.subscribers})`);
   }
+  const busy = Math.max(2, 2 * shape.calls);
+  if (shape.fourG > 0 && shape.fourG > shape.subscribers - busy) {
+    mistakes.push(`fourG: got ${shape.fourG}, expected room for ${busy} 5G subscribers who hold calls`);
+  }
+  try {
+    new UserCauses(shape.successRates);
+  } catch (error) {
+    mistakes.push((error as Error).message);
+  }
   if (shape.traffic && !shape.cnf) mistakes.push("traffic: needs cnf as well");
+  if (shape.prometheus && !shape.cnf) mistakes.push("prometheus: needs cnf as well");
   if (
     options.port !== undefined &&
     !(Number.isInteger(options.port) && options.port > 0 && options.port < 65_536)
@@ -352,8 +380,8 @@ function isHealthy(record: LabRecord, table: ProcessTable): boolean {
 
 function checkSame(record: LabRecord, shape: LabShape, port: number | undefined): void {
   const differing = (Object.keys(shape) as (keyof LabShape)[])
-    .filter((key) => record.shape[key] !== shape[key])
-    .map((key) => `${key} ${record.shape[key]}, not ${shape[key]}`);
+    .filter((key) => JSON.stringify(record.shape[key]) !== JSON.stringify(shape[key]))
+    .map((key) => `${key} ${JSON.stringify(record.shape[key])}, not ${JSON.stringify(shape[key])}`);
   if (port !== undefined && port !== record.cluster.ports.apiserver) {
     differing.push(`port ${record.cluster.ports.apiserver}, not ${port}`);
   }
@@ -370,11 +398,12 @@ async function layOut(
   shape: LabShape,
   programs: LabRecord["cluster"]["programs"],
   port: number | undefined,
+  prometheus: string | undefined,
 ): Promise<LabRecord> {
   if (port !== undefined && !(await isPortFree(port))) {
     throw new Error(`port ${port} is in use; choose another or leave --port away`);
   }
-  const free = (await freePorts(12)).filter((p) => p !== port);
+  const free = (await freePorts(13)).filter((p) => p !== port);
   const take = () => free.shift() as number;
   const podCidr = claimPodCidr(dir);
   const endpoint = (): Endpoint => {
@@ -412,6 +441,7 @@ async function layOut(
       ...(shape.traffic ? { traffic: endpoint() } : {}),
     },
     service: { signallingPort: take(), mediaPort: take() },
+    ...(prometheus === undefined ? {} : { prometheus: { program: prometheus, port: take() } }),
   };
 }
 
@@ -436,7 +466,8 @@ async function clean(dir: string, table: ProcessTable): Promise<void> {
   releasePodCidr(dir);
 }
 
-function portsOf({ cluster, endpoints, service }: LabRecord): readonly number[] {
+function portsOf({ cluster, endpoints, service, prometheus }: LabRecord): readonly number[] {
   const controls = [endpoints.apiProxy, endpoints.cnf, endpoints.traffic].flatMap((e) => (e ? [e.port] : []));
-  return [...Object.values(cluster.ports), ...controls, ...Object.values(service)];
+  const scraper = prometheus ? [prometheus.port] : [];
+  return [...Object.values(cluster.ports), ...controls, ...Object.values(service), ...scraper];
 }

@@ -25,12 +25,22 @@ export interface LabShape {
   readonly subscribers: number;
   /** Of them, calls that are held all the time, with a packet every 20 ms each way. */
   readonly calls: number;
+  /** Of them, those who come by 4G. */
+  readonly fourG: number;
+  /** Whether the first four are test cards. */
+  readonly testCards: boolean;
+  /** Success in percent that procedures have without any fault of the network; 100 for those left out. */
+  readonly successRates: Readonly<Record<string, number>>;
+  /** Subscribers who leave in a second, each with another one coming. */
+  readonly churn: number;
   /** Where network functions live. */
   readonly namespace: string;
   /** Whether instances stand behind the pods. */
   readonly cnf: boolean;
   /** Whether subscribers use them; needs `cnf`. */
   readonly traffic: boolean;
+  /** Whether a Prometheus scrapes the instances; absent where it does not. */
+  readonly prometheus?: true;
 }
 
 export interface LabRecord {
@@ -44,6 +54,8 @@ export interface LabRecord {
   readonly podCidr: string;
   readonly cluster: ClusterRecord;
   readonly endpoints: { readonly apiProxy: Endpoint; readonly cnf?: Endpoint; readonly traffic?: Endpoint };
+  /** Where the lab has one: the program, and its port on loopback. */
+  readonly prometheus?: { readonly program: string; readonly port: number };
   /** Of the network functions' service address on 127.0.0.1 (UDP). */
   readonly service: { readonly signallingPort: number; readonly mediaPort: number };
 }

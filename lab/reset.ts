@@ -11,6 +11,8 @@ const COLLECTIONS = [
   "/apis/apps/v1/%/replicasets",
   "/apis/pulumi-issu.dev/v1alpha1/%/dialtests",
   "/apis/pulumi-issu.dev/v1alpha1/%/subscribersplits",
+  "/apis/pulumi-issu.dev/v1alpha1/%/redundancygroups",
+  "/apis/pulumi-issu.dev/v1alpha1/%/datatransfers",
   "/apis/coordination.k8s.io/v1/%/leases",
   "/api/v1/%/secrets",
   "/api/v1/%/events",

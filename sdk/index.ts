@@ -7,7 +7,19 @@ export { Cnf } from "./components/cnf";
 export type { CnfArgs, CnfComponent, Quantities } from "./components/cnf-args";
 export type { Hook, HookContext, Hooks } from "./components/hooks";
 export type { AlarmPolicy, CallbackPolicy, EndpointPolicy } from "./policy/alarm-policy";
-export type { ServiceType } from "./policy/cnf-spec";
+export type { CheckExpectation, CheckPolicy } from "./policy/check-policy";
+export type { CataloguedRelease, InService, ServiceType } from "./policy/cnf-spec";
+export type {
+  AlertGatePolicy,
+  AnyGatePolicy,
+  MetricLabelsPolicy,
+  MonitoringPolicy,
+  MonitorPolicy,
+  PrometheusPolicy,
+  QueryGatePolicy,
+  ShiftPolicy,
+} from "./policy/gate-policy";
+export type { SnapshotKeep, SnapshotPolicy, SnapshotWhen } from "./policy/snapshot-policy";
 export type {
   DialTestPolicy,
   DisruptionBudget,

@@ -4,8 +4,10 @@
  *
  * @module
  */
+
+import { harm, impactOf } from "../support/impact.ts";
 import { lastCampaign } from "../support/issu.ts";
-import { type CampaignReport, type Figures, type Impact, REPORT_VERSION } from "../support/report.ts";
+import { type CampaignReport, REPORT_VERSION } from "../support/report.ts";
 import type { Scenario } from "../support/scenario.ts";
 import { openSite, quietSpell } from "../support/site.ts";
 
@@ -81,10 +83,10 @@ export const scenario: Scenario = {
       expect(upgraded.code === 0, `the upgrade ended with ${upgraded.code}`);
       const upgrade: CampaignReport = {
         ...(await campaign()).report,
-        impact: { ...impactOf(upgradeFigures), quiet: feltOf(quiet) },
+        impact: impactOf(upgradeFigures, quiet),
       };
       expect(upgrade.outcome === "completed", `the upgrade ended ${upgrade.outcome}`);
-      mistakes.push(...harm("upgrade", upgrade.impact));
+      mistakes.push(...harm("upgrade", upgrade.impact, SPLIT_TOLERANCE));
       expect(
         upgradeFigures.proceduresFailed === 0,
         `upgrade: ${upgradeFigures.proceduresFailed} procedures failed`,
@@ -103,9 +105,9 @@ export const scenario: Scenario = {
       const badFigures = await traffic.closeWindow("rollback");
       expect(refused.code !== 0, "the bad version's up ended with success");
       const { report: badReport, rollbackStartedAt } = await campaign();
-      const bad: CampaignReport = { ...badReport, impact: { ...impactOf(badFigures), quiet: feltOf(quiet) } };
+      const bad: CampaignReport = { ...badReport, impact: impactOf(badFigures, quiet) };
       expect(bad.outcome === "rolled-back", `the bad version ended ${bad.outcome}`);
-      mistakes.push(...harm("rollback", bad.impact));
+      mistakes.push(...harm("rollback", bad.impact, SPLIT_TOLERANCE));
       const met = badFigures.metVersions["1.2.0"];
       expect((met?.subscribers ?? 0) > 0, "nobody met the bad version: the gate was not what stopped it");
       expect(
@@ -138,28 +140,3 @@ export const scenario: Scenario = {
     }
   },
 };
-
-/** The figures that go into the report, out of all that the traffic recorded. */
-function feltOf(figures: Figures): Figures {
-  const { proceduresAttempted, proceduresFailed, sessionsLost, reRegistrations, longestGapMs, gapP999Ms } =
-    figures;
-  return { proceduresAttempted, proceduresFailed, sessionsLost, reRegistrations, longestGapMs, gapP999Ms };
-}
-
-const impactOf = (figures: Omit<Impact, "quiet">): Omit<Impact, "quiet"> => ({
-  subscribers: figures.subscribers,
-  ...feltOf(figures),
-  splitErrorPercentMax: figures.splitErrorPercentMax,
-});
-
-/** What no campaign may do to subscribers, whether it completes or is taken back. */
-function harm(name: string, impact: Impact | null): string[] {
-  if (!impact) return [`${name}: no figures`];
-  const found: string[] = [];
-  if (impact.sessionsLost > 0) found.push(`${name}: ${impact.sessionsLost} sessions lost`);
-  if (impact.reRegistrations > 0) found.push(`${name}: ${impact.reRegistrations} re-registrations`);
-  if (impact.splitErrorPercentMax > SPLIT_TOLERANCE) {
-    found.push(`${name}: the split missed its ratio by ${impact.splitErrorPercentMax} points`);
-  }
-  return found;
-}

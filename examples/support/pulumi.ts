@@ -68,6 +68,14 @@ export class Stack {
     return stack;
   }
 
+  /** Begins with the lines of a stack's own file. */
+  async takeConfig(yaml: string): Promise<void> {
+    // The engine has written the salt of its secrets there.
+    const file = path.join(this.args.dir, `Pulumi.${this.args.stack}.yaml`);
+    const salt = await fs.readFile(file, "utf8").catch(() => "");
+    await fs.writeFile(file, `${salt.trimEnd()}\n${yaml}`.trimStart());
+  }
+
   async setConfig(values: { readonly [key: string]: string | number | readonly number[] }): Promise<void> {
     for (const [key, value] of Object.entries(values)) {
       if (typeof value === "object") await this.setJson(key, value);

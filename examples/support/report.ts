@@ -13,6 +13,8 @@ export const REPORT_VERSION = 1;
 export interface Figures {
   readonly proceduresAttempted: number;
   readonly proceduresFailed: number;
+  /** Of them, for causes of the subscribers' own, which a site has anyway; left out where there are none. */
+  readonly userCauses?: number;
   readonly sessionsLost: number;
   readonly reRegistrations: number;
   /** Longest pause between two packets of a call, ms, beyond what the sender's own lateness explains. */
@@ -54,6 +56,8 @@ export interface Report {
   readonly schemaVersion: number;
   readonly example: string;
   readonly campaigns: readonly CampaignReport[];
+  /** Of `amf-gray-upgrade` only. */
+  readonly pilot?: unknown;
 }
 
 /** @returns path of the file. */

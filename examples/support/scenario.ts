@@ -23,6 +23,10 @@ export interface ScenarioContext {
 export interface Scenario {
   /** Headings of its steps, in order; shown with what is left to do. */
   readonly steps: readonly string[];
-  /** @returns the report, and what did not end as it should, in words. */
-  run(context: ScenarioContext): Promise<{ readonly report: Report; readonly mistakes: readonly string[] }>;
+  /** @returns the report, what did not end as it should, in words, and what is shown before the table. */
+  run(context: ScenarioContext): Promise<{
+    readonly report: Report;
+    readonly mistakes: readonly string[];
+    readonly shown?: string;
+  }>;
 }

@@ -6,13 +6,12 @@
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Lab, startLab } from "../../lab/lab.ts";
+import { type Lab, type LabOptions, startLab } from "../../lab/lab.ts";
 import { consoleProgress, ensureToolchain } from "../../lab/toolchain/index.ts";
 import { compact } from "./engine-lines.ts";
 import { Stack } from "./pulumi.ts";
-import type { Figures } from "./report.ts";
 import type { ScenarioContext } from "./scenario.ts";
-import { Traffic } from "./traffic.ts";
+import { Traffic, type WindowFigures } from "./traffic.ts";
 
 export interface Site {
   readonly lab: Lab;
@@ -27,6 +26,8 @@ export interface SiteShape {
   readonly nodes: number;
   readonly subscribers: number;
   readonly calls: number;
+  /** What else the lab is to be like. */
+  readonly lab?: Pick<LabOptions, "fourG" | "testCards" | "successRates">;
   /** Program, relative to the root. */
   readonly program: string;
   /** Name of the stack. */
@@ -43,6 +44,7 @@ export async function openSite(context: ScenarioContext, shape: SiteShape): Prom
     nodes: shape.nodes,
     subscribers: context.subscribers ?? shape.subscribers,
     calls: context.calls ?? shape.calls,
+    ...shape.lab,
     cnf: true,
     traffic: true,
     onProgress: (line) => progress.line(line),
@@ -90,7 +92,7 @@ export async function quietSpell(
   traffic: Traffic,
   atLeastMs: number,
   work: () => Promise<unknown>,
-): Promise<Figures> {
+): Promise<WindowFigures> {
   await traffic.openWindow("quiet");
   await Promise.all([work(), delay(atLeastMs)]);
   return traffic.closeWindow("quiet");

@@ -19,6 +19,14 @@ export function table({ campaigns }: Report): string {
     ["subscribers", ({ impact }) => String(impact?.subscribers ?? "-")],
     ["procedures attempted", ({ impact }) => String(impact?.proceduresAttempted ?? "-")],
     ["procedures failed", ({ impact }) => String(impact?.proceduresFailed ?? "-")],
+    ...(campaigns.some(({ impact }) => impact?.userCauses !== undefined)
+      ? [
+          ["of these, user's own causes", ({ impact }) => String(impact?.userCauses ?? "-")] as [
+            string,
+            (campaign: CampaignReport) => string,
+          ],
+        ]
+      : []),
     ["sessions lost", ({ impact }) => String(impact?.sessionsLost ?? "-")],
     ["re-registrations", ({ impact }) => String(impact?.reRegistrations ?? "-")],
     [

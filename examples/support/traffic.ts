@@ -7,10 +7,18 @@ import { setTimeout as delay } from "node:timers/promises";
 import { control } from "../../lab/control.ts";
 import type { Lab } from "../../lab/lab.ts";
 import type { Endpoint } from "../../lab/record.ts";
+import type { CardMedia } from "../../lab/traffic/card-media.ts";
+import type { Kpis } from "../../lab/traffic/kpi-counts.ts";
+import type { Rest } from "../../lab/traffic/rests.ts";
+import type { Served } from "../../lab/traffic/served-log.ts";
 import type { Figures } from "./report.ts";
 
 /** Figures of a window, with what only some checks need. */
 export interface WindowFigures extends Figures {
+  readonly userCauses: number;
+  readonly users: Rest["users"];
+  readonly kpis: Kpis;
+  readonly cards: readonly CardMedia[];
   readonly subscribers: number;
   readonly splitErrorPercentMax: number;
   /** Subscribers who met each version, and those of them whom the ratio did not ask for. */
@@ -55,15 +63,34 @@ export class Traffic {
     return metAt ?? undefined;
   }
 
-  /** Waits until all subscribers are registered. */
-  async allRegistered(deadlineMs: number): Promise<number> {
+  /** What was the case at each ratio at which the split rested. */
+  async rests(): Promise<readonly Rest[]> {
+    return (await control(this.endpoint, "GET", "/rests")) as readonly Rest[];
+  }
+
+  /** Who served each test card, over time. */
+  async cards(): Promise<readonly { readonly subscriber: string; readonly served: readonly Served[] }[]> {
+    return (await control(this.endpoint, "GET", "/cards")) as {
+      subscriber: string;
+      served: readonly Served[];
+    }[];
+  }
+
+  /**
+   * Waits until all subscribers are registered.
+   *
+   * @param once that they all have been is enough: where some are always about to leave or to come
+   */
+  async allRegistered(deadlineMs: number, once = false): Promise<number> {
     const giveUp = Date.now() + deadlineMs;
     for (;;) {
       const state = (await control(this.endpoint, "GET", "/state")) as {
         attached: number;
         subscribers: number;
+        attachSeconds?: number;
       };
-      if (state.attached >= state.subscribers) return state.attached;
+      if (state.attached >= state.subscribers || (once && state.attachSeconds !== undefined))
+        return state.attached;
       if (Date.now() > giveUp) {
         throw new Error(
           `${state.attached} of ${state.subscribers} subscribers were registered after ${deadlineMs / 1000} s`,

@@ -9,7 +9,7 @@ import type { NamedSplit } from "./cluster.ts";
 import type { Instance } from "./instance.ts";
 import { type Member, SplitRule } from "./split-rule.ts";
 import { bindUdp, closeUdp, type RemoteInfo, type Socket } from "./udp.ts";
-import { at, bothSides, packAddress, ports, sideNumber, type } from "./wire.ts";
+import { at, bothSides, flag, packAddress, ports, sideNumber, type } from "./wire.ts";
 
 /** An instance as the load balancer sees it. */
 export interface Backend {
@@ -42,6 +42,10 @@ export class Balancer {
   generation = 0;
   /** Something has changed by which subscribers may have to move. */
   onChange: () => void = () => {};
+  /** Told of what is meant for an active-standby component; who asks is on the message. */
+  onProbe: (message: Buffer) => void = () => {};
+  /** Whether an instance can take contexts up that another one died with. */
+  recovers: () => boolean = () => false;
 
   #signalling!: Socket;
   #media!: Socket;
@@ -199,8 +203,8 @@ export class Balancer {
     this.onChange();
   }
 
-  #admit(msin: number, route: Route | undefined): Route | undefined {
-    const member = route?.member ?? this.rule.arrive(msin);
+  #admit(msin: number, route: Route | undefined, fourG = false): Route | undefined {
+    const member = route?.member ?? this.rule.arrive(msin, fourG);
     const side = this.rule.sideOf(member);
     // Service goes before the split: the other side takes those whose own has nobody.
     const backend = side === 0 ? undefined : (this.leastLoaded(side) ?? this.leastLoaded(bothSides));
@@ -222,16 +226,24 @@ export class Balancer {
       this.#setup(message, from);
       return;
     }
+    if (message[at.type] === type.probe) {
+      this.#sign(message, from);
+      this.onProbe(message);
+      return;
+    }
     const msin = message.readUInt32LE(at.msin);
     const known = this.routes.get(msin);
-    const route = known?.backend ? known : this.#admit(msin, known);
+    const fourG = ((message[at.flags] ?? 0) & flag.fourG) !== 0;
+    const route = known?.backend ? known : this.#admit(msin, known, fourG);
     if (!route?.backend) return;
     this.#stamp(message, from, route);
     this.#signalling.send(message, ports.signalling, route.backend.instance.identity.address);
   }
 
   #onMedia(message: Buffer, from: RemoteInfo): void {
-    const route = this.routes.get(message.readUInt32LE(at.msin));
+    const msin = message.readUInt32LE(at.msin);
+    const known = this.routes.get(msin);
+    const route = known && !known.backend && this.recovers() ? this.#admit(msin, known) : known;
     if (!route?.backend) return;
     this.#stamp(message, from, route);
     this.#media.send(message, ports.media, route.backend.instance.identity.address);
@@ -239,6 +251,13 @@ export class Balancer {
 
   /** Who asks, and the side on which the subscriber is served, for instances that both sides share. */
   #stamp(message: Buffer, from: RemoteInfo, route: Route): void {
+    this.#sign(message, from);
+    const sides = route.backend?.sides ?? 0;
+    message[at.side] = sides === bothSides ? this.rule.sideOf(route.member) : sides;
+  }
+
+  /** Who asks. */
+  #sign(message: Buffer, from: RemoteInfo): void {
     let node = this.#nodes.get(from.address);
     if (node === undefined) {
       node = packAddress(from.address);
@@ -246,8 +265,6 @@ export class Balancer {
     }
     message.writeUInt32LE(node, at.address);
     message.writeUInt16LE(from.port, at.port);
-    const sides = route.backend?.sides ?? 0;
-    message[at.side] = sides === bothSides ? this.rule.sideOf(route.member) : sides;
   }
 
   #setup(message: Buffer, from: RemoteInfo): void {

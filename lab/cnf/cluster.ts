@@ -4,13 +4,17 @@
  * @module
  */
 import type {
+  DataTransferSpec,
+  DataTransferStatus,
   DialTestSpec,
   DialTestStatus,
+  RedundancyGroupSpec,
+  RedundancyGroupStatus,
   SubscriberSplitSpec,
   SubscriberSplitStatus,
 } from "pulumi-issu/contract";
 
-/** A pod of a load-sharing component. */
+/** A pod of the network function. */
 export interface CnfPod {
   readonly uid: string;
   readonly name: string;
@@ -26,6 +30,10 @@ export interface CnfPod {
   readonly draining: boolean;
   readonly metricsPort: number;
   readonly metricsPath: string;
+  /** As its annotation says; undefined without one. What a `RedundancyGroup` says of its workload goes before it. */
+  readonly serviceType?: string;
+  /** Form of the records that it reads and writes, as its annotation says; undefined without one. */
+  readonly schema?: string;
 }
 
 export interface NamedSplit {
@@ -42,12 +50,29 @@ export interface NamedDialTest {
   readonly status?: DialTestStatus;
 }
 
+export interface NamedGroup {
+  readonly name: string;
+  readonly generation: number;
+  readonly spec: RedundancyGroupSpec;
+}
+
+export interface NamedTransfer {
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly spec: DataTransferSpec;
+}
+
 export interface ClusterEvents {
   /** All running pods there are now. */
   pods(pods: readonly CnfPod[]): void;
   /** Undefined if there is none (any more). */
   split(split: NamedSplit | undefined): void;
   dialTests(tests: readonly NamedDialTest[]): void;
+  /** All there are now. */
+  groups(groups: readonly NamedGroup[]): void;
+  /** All there are now. */
+  transfers(transfers: readonly NamedTransfer[]): void;
 }
 
 export interface CnfCluster {
@@ -58,4 +83,8 @@ export interface CnfCluster {
   writeSplitStatus(name: string, status: SubscriberSplitStatus): Promise<void>;
   /** @throws {Error} as above */
   writeDialTestStatus(name: string, status: DialTestStatus): Promise<void>;
+  /** @throws {Error} as above */
+  writeGroupStatus(name: string, status: RedundancyGroupStatus): Promise<void>;
+  /** @throws {Error} as above */
+  writeTransferStatus(name: string, status: DataTransferStatus): Promise<void>;
 }

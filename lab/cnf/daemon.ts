@@ -4,12 +4,14 @@
  * @module
  */
 import type { Server } from "node:http";
-import type { DialTestResult, Domain } from "pulumi-issu/contract";
+import type { DialTestResult, Domain, SubscriberSplitStatus } from "pulumi-issu/contract";
 import { type ControlAddress, ControlError, control, portOf, serveControl } from "../control.ts";
 import { Balancer } from "./balancer.ts";
-import type { CnfCluster, NamedSplit } from "./cluster.ts";
+import type { CnfCluster, CnfPod, NamedSplit } from "./cluster.ts";
 import { DialTests } from "./dial-tests.ts";
 import { FaultError, type FaultParams, Faults } from "./faults.ts";
+import { Groups } from "./groups/groups.ts";
+import { Transfers } from "./groups/transfers.ts";
 import { Host } from "./host.ts";
 import { msinOf } from "./identity.ts";
 import { Mover } from "./mover.ts";
@@ -43,17 +45,22 @@ export interface SplitView {
   readonly left?: Domain;
   readonly right?: Domain;
   readonly pinned: readonly string[];
+  /** Groups of active-standby components, which a neighbour can ask who is active. */
+  readonly standby: readonly string[];
 }
 
 export class CnfDaemon {
   readonly balancer = new Balancer();
   readonly faults = new Faults();
+  readonly groups: Groups;
   readonly #cluster: CnfCluster;
   readonly #options: CnfOptions;
   readonly #mover: Mover;
   readonly #host: Host;
-  readonly #writer: StatusWriter;
+  readonly #writer: StatusWriter<SubscriberSplitStatus>;
   readonly #dialTests: DialTests;
+  readonly #transfers: Transfers;
+  #pods: readonly CnfPod[] = [];
   #split: NamedSplit | undefined;
   #settledSince: number | undefined;
   #server: Server | undefined;
@@ -63,10 +70,36 @@ export class CnfDaemon {
     this.#cluster = cluster;
     this.#options = options;
     this.#mover = new Mover(this.balancer, () => this.faults.movesPerSecond);
-    this.#host = new Host(this.balancer, this.faults, options.ratedSubscribers, log);
-    this.#writer = new StatusWriter({
+    this.groups = new Groups({
+      faults: this.faults,
+      log,
+      sendSignalling: (message, port, address) => this.balancer.sendSignalling(message, port, address),
+      writers: () => this.#host.instances.map(({ writer }) => writer),
+      seed: () => {
+        for (const instance of this.#host.instances) instance.seed();
+      },
+      writeStatus: (name, status) => cluster.writeGroupStatus(name, status),
+    });
+    this.#transfers = new Transfers(options.serviceAddress, {
+      faults: this.faults,
+      group: (cnf, component) => this.groups.storage(cnf, component),
+      write: (name, status) => cluster.writeTransferStatus(name, status),
+      log,
+    });
+    this.balancer.onProbe = (message) => this.groups.probe(message);
+    this.balancer.recovers = () => this.groups.store?.table !== undefined;
+    const store = () => this.groups.store;
+    this.#host = new Host(this.balancer, this.faults, options.ratedSubscribers, store, log);
+    this.#writer = new StatusWriter<SubscriberSplitStatus>({
+      what: "split",
       name: () => this.#split?.name,
       status: () => this.balancer.status(this.#mover.moving),
+      shape: ({ observedGeneration, moving, instances }) => [
+        observedGeneration,
+        moving === 0,
+        instances.map((i) => [i.name, i.serving, i.draining, i.subscribers === 0]),
+      ],
+      moving: ({ moving }) => moving > 0,
       write: (name, status) => cluster.writeSplitStatus(name, status),
       log,
     });
@@ -98,7 +131,16 @@ export class CnfDaemon {
       daemon.#control(method, path, body),
     );
     cluster.start({
-      pods: (pods) => daemon.#host.sync(pods),
+      pods: (pods) => {
+        daemon.#pods = pods;
+        daemon.groups.syncPods(pods);
+        daemon.#syncHost();
+      },
+      groups: (groups) => {
+        daemon.groups.syncGroups(groups);
+        daemon.#syncHost();
+      },
+      transfers: (transfers) => daemon.#transfers.sync(transfers),
       split: (split) => daemon.#onSplit(split),
       dialTests: (tests) => {
         daemon.faults.designated = new Set(tests.flatMap((test) => test.spec.subscribers));
@@ -118,7 +160,9 @@ export class CnfDaemon {
     this.#writer.close();
     this.#dialTests.close();
     this.#mover.close();
+    this.#transfers.close();
     this.#host.close();
+    this.groups.close();
     this.balancer.close();
     this.#server?.close();
     this.#server?.closeAllConnections();
@@ -137,7 +181,13 @@ export class CnfDaemon {
       ...(spec?.left ? { left: spec.left } : {}),
       ...(spec?.right ? { right: spec.right } : {}),
       pinned: spec?.pinned.map((p) => p.subscriber) ?? [],
+      standby: this.groups.standby,
     };
+  }
+
+  /** Instances that share load; the other pods are members of groups. */
+  #syncHost(): void {
+    this.#host.sync(this.#pods.filter((pod) => !this.groups.claims(pod)));
   }
 
   #onSplit(split: NamedSplit | undefined): void {
@@ -176,6 +226,8 @@ export class CnfDaemon {
           split: this.view(),
           status: this.balancer.status(this.#mover.moving),
           routes: this.balancer.routes.size,
+          groups: this.groups.views(),
+          store: this.#store(),
           faults: this.faults.list(),
           memory: process.memoryUsage().rss,
           cpu: process.cpuUsage(),
@@ -187,6 +239,10 @@ export class CnfDaemon {
         const everRight = this.balancer.rule.everRight.get(name ?? "");
         return { msins: everRight ? [...everRight] : null };
       }
+      case "GET /scrape-targets":
+        return this.#host.scrapeTargets(name ?? "");
+      case "GET /groups":
+        return this.groups.views();
       case "GET /faults":
         return this.faults.list();
       case "DELETE /faults":
@@ -195,15 +251,34 @@ export class CnfDaemon {
       case "POST /faults":
         return this.#inject(body);
       default:
-        throw new ControlError(404, `no ${call}; there are /state, /split, /ever-right/VERSION and /faults`);
+        throw new ControlError(
+          404,
+          `no ${call}; there are /state, /split, /groups, /ever-right/VERSION, /scrape-targets/NAMESPACE and /faults`,
+        );
     }
   }
 
-  #inject(body: unknown): unknown {
+  /** What load-sharing instances make of the data-storage component; undefined without one. */
+  #store(): unknown {
+    if (!this.groups.store) return undefined;
+    const { instances } = this.#host;
+    return {
+      name: this.groups.store.name,
+      available: this.groups.store.available,
+      /** Contexts taken up after another instance had died with them, by those that run now. */
+      recovered: instances.reduce((sum, { recovered }) => sum + recovered, 0),
+      /** Changes that were answered for without a majority having them, by those that run now. */
+      unacknowledged: instances.reduce((sum, { writer }) => sum + writer.unacknowledged, 0),
+    };
+  }
+
+  async #inject(body: unknown): Promise<unknown> {
     const { name, params = {} } = (body ?? {}) as { name?: string; params?: FaultParams };
     try {
       const fault = this.faults.add(String(name), params);
       this.#options.log(`fault ${fault.name} ${JSON.stringify(params)}`);
+      if (name === "member-crash") return { ...fault, crashed: this.groups.crash(params) };
+      if (name === "data-loss") return { ...fault, lost: await this.groups.loseData(params) };
       if (name !== "instance-crash") return fault;
       const crashed = this.#host.crash(
         {

@@ -31,7 +31,48 @@ export const faultCatalogue: Readonly<Record<string, FaultDescription>> = {
     params: { version: "1.2.0" },
     effect: "the version rejects every procedure of the subscribers that a dial test designates",
   },
+  "sync-never": {
+    params: { version: "1.2.0" },
+    effect: "members of a group that are of the version and not in step yet never come into step",
+  },
+  "sync-slow": {
+    params: { version: "1.2.0", recordsPerSecond: "100" },
+    effect: "members of the version take over at most so many records a second",
+  },
+  "member-crash": {
+    params: {
+      "workload or version": "amf-omu-1-2-0-ab12",
+      count: "1 (default)",
+      role: "active (optional), one of active, standby, member",
+    },
+    effect:
+      "members of groups die at once with all they hold, the active first, and come back empty after restartAfterMs (default 2000)",
+  },
+  "data-loss": {
+    params: { component: "csdb (optional)" },
+    effect: "all records of a data-storage component vanish from all of its members, which stay",
+  },
+  "link-down": {
+    params: { version: "1.2.0" },
+    effect:
+      "members of the version can't reach those of their group and can't be reached by them; what is asked of them from outside still arrives",
+  },
+  "disk-full": {
+    params: { version: "1.2.0" },
+    effect: "members of the version have no space left, and take no record in any more",
+  },
+  "switchover-refused": {
+    params: { version: "1.2.0" },
+    effect: "standbys of the version refuse to become active",
+  },
+  "transfer-damaged": {
+    params: { kind: "save" },
+    effect: "a byte of what a data transfer gives out (save) or takes in (restore) is another one",
+  },
 };
+
+/** Faults that happen and are over, so that there is nothing to take back. */
+const MOMENTARY: readonly string[] = ["instance-crash", "member-crash", "data-loss"];
 
 /** A fault asked for in a way that makes no sense; the message says how to mend it. */
 export class FaultError extends Error {
@@ -54,8 +95,7 @@ export class Faults {
   add(name: string, params: FaultParams): Fault {
     validate(name, params);
     const fault = { name, params, since: new Date().toISOString() };
-    // One that happens and is over leaves nothing to take back.
-    if (name !== "instance-crash") this.#active.push(fault);
+    if (!MOMENTARY.includes(name)) this.#active.push(fault);
     return fault;
   }
 
@@ -95,6 +135,36 @@ export class Faults {
     return fault ? Number(fault.params.perSecond) : undefined;
   }
 
+  /** Whether a member of that version that is not in step yet never gets there. */
+  neverInStep(version: string): boolean {
+    return this.#has("sync-never", version);
+  }
+
+  /** Records that a member of the version may take over in a second; undefined if nothing holds it back. */
+  recordsPerSecond(version: string): number | undefined {
+    if (this.neverInStep(version)) return 0;
+    const fault = this.#active.find((f) => f.name === "sync-slow" && f.params.version === version);
+    return fault ? Number(fault.params.recordsPerSecond) : undefined;
+  }
+
+  /** Whether members of that version are cut off from the others. */
+  cutOff(version: string): boolean {
+    return this.#has("link-down", version);
+  }
+
+  /** Whether members of that version can take no record in. */
+  diskFull(version: string): boolean {
+    return this.#has("disk-full", version);
+  }
+
+  refusesSwitchover(version: string): boolean {
+    return this.#has("switchover-refused", version);
+  }
+
+  damagesTransfers(kind: "save" | "restore"): boolean {
+    return this.#active.some((f) => f.name === "transfer-damaged" && f.params.kind === kind);
+  }
+
   #has(name: string, version: string): boolean {
     return this.#active.some((f) => f.name === name && f.params.version === version);
   }
@@ -113,10 +183,24 @@ function validate(name: string, params: FaultParams): void {
     const value = Number(params[key]);
     if (!(value > 0 && value <= max)) throw wrong(key, `a number above 0, at most ${max}`);
   };
-  if (name === "instance-crash") {
+  const oneOf = (key: string, ...values: readonly string[]) => {
+    if (!values.includes(String(params[key]))) throw wrong(key, values.join(" | "));
+  };
+  if (name === "instance-crash" || name === "member-crash") {
     if (params.version === undefined && params.workload === undefined)
       throw wrong("workload", "a workload, or params.version");
     if (params.count !== undefined) positive("count", 1000);
+    if (name === "member-crash" && params.restartAfterMs !== undefined) positive("restartAfterMs", 3_600_000);
+    if (params.role !== undefined) oneOf("role", "active", "standby", "member");
+    return;
+  }
+  if (name === "data-loss") {
+    if (params.component !== undefined && typeof params.component !== "string")
+      throw wrong("component", "a component such as csdb, or nothing");
+    return;
+  }
+  if (name === "transfer-damaged") {
+    oneOf("kind", "save", "restore");
     return;
   }
   if (name === "slow-move") {
@@ -124,6 +208,7 @@ function validate(name: string, params: FaultParams): void {
     return;
   }
   if (typeof params.version !== "string") throw wrong("version", "a version such as 1.2.0");
+  if (name === "sync-slow") positive("recordsPerSecond", 1e6);
   if (name === "procedure-failures") {
     if (!procedureNames.some((p) => p === params.procedure))
       throw wrong("procedure", procedureNames.join(" | "));

@@ -7,6 +7,7 @@
 import type { Backend, Balancer } from "./balancer.ts";
 import type { CnfPod } from "./cluster.ts";
 import type { Faults } from "./faults.ts";
+import type { StorageGroup } from "./groups/storage-group.ts";
 import { Instance, type InstanceHost } from "./instance.ts";
 
 interface Tenant {
@@ -28,7 +29,14 @@ export class Host {
   #next = 1;
   #closed = false;
 
-  constructor(balancer: Balancer, faults: Faults, ratedSubscribers: number, log: (line: string) => void) {
+  /** @param store where contexts are kept beyond the life of an instance */
+  constructor(
+    balancer: Balancer,
+    faults: Faults,
+    ratedSubscribers: number,
+    store: () => StorageGroup | undefined,
+    log: (line: string) => void,
+  ) {
     this.#balancer = balancer;
     this.#log = log;
     this.#instances = {
@@ -38,7 +46,12 @@ export class Host {
       sendMedia: (message, port, address) => balancer.sendMedia(message, port, address),
       alive: (address) => this.#addresses.has(address),
       departed: (msin) => balancer.depart(msin),
+      store,
     };
+  }
+
+  get instances(): readonly Instance[] {
+    return [...this.#balancer.backends].map(({ instance }) => instance);
   }
 
   /** All running pods there are now. */
@@ -85,6 +98,16 @@ export class Host {
       }, restartAfterMs).unref();
     }
     return victims.map(({ pod }) => pod.name);
+  }
+
+  /** Instances whose pods are Ready, as Prometheus' HTTP service discovery wants them told. */
+  scrapeTargets(namespace: string): readonly object[] {
+    return [...this.#tenants.values()]
+      .filter(({ pod, backend }) => backend && pod.ready && !pod.deleting)
+      .map(({ pod }) => ({
+        targets: [`${pod.address}:${pod.metricsPort}`],
+        labels: { __metrics_path__: pod.metricsPath, namespace, pod: pod.name },
+      }));
   }
 
   close(): void {

@@ -10,6 +10,8 @@
 import { createServer, type Server } from "node:http";
 import { type Context, newContext } from "./context.ts";
 import type { Faults } from "./faults.ts";
+import { ContextStore } from "./groups/context-store.ts";
+import type { StorageGroup } from "./groups/storage-group.ts";
 import { Kpis } from "./kpis.ts";
 import { Transfer } from "./transfer.ts";
 import { bindUdp, closeUdp, type RemoteInfo, type Socket } from "./udp.ts";
@@ -39,10 +41,15 @@ export interface InstanceHost {
   alive(address: string): boolean;
   /** A subscriber has left for good. */
   departed(msin: number): void;
+  /** Where contexts are kept beyond the life of an instance; undefined if nowhere. */
+  store(): StorageGroup | undefined;
 }
 
 const REGISTRATION = procedureNumber("registration");
+/** Procedures by which a subscriber comes, and by which it gets a session; of 5G and of 4G. */
+const ATTACH = procedureNumber("attach");
 const PDU_SESSION = procedureNumber("pdu-session-establishment");
+const PDN_CONNECTION = procedureNumber("pdn-connection");
 const PAGING = procedureNumber("paging");
 
 /** Address of a node that subscribers are connected through; there are few. */
@@ -70,6 +77,9 @@ export class Instance {
   readonly #sockets: Socket[] = [];
   #metrics: Server | undefined;
   #transfer!: Transfer;
+  #store!: ContextStore;
+  /** Messages for subscribers whose contexts are being asked for. */
+  readonly #recalled = new Map<number, { readonly message: Buffer; readonly media: boolean }[]>();
 
   private constructor(identity: InstanceIdentity, host: InstanceHost) {
     this.identity = identity;
@@ -96,6 +106,7 @@ export class Instance {
     const internal = await bindUdp(address, ports.internal, (message, from) => this.#internal(message, from));
     this.#sockets.push(internal);
     this.#transfer = new Transfer(this, internal);
+    this.#store = await ContextStore.open(address, () => this.#host.store());
     const server = createServer((request, response) => this.#serveMetrics(request.url ?? "", response));
     this.#metrics = server;
     await new Promise<void>((resolve, reject) => {
@@ -111,6 +122,8 @@ export class Instance {
     this.#metrics?.close();
     this.#metrics?.closeAllConnections();
     this.#transfer?.close();
+    this.#store?.close();
+    this.#recalled.clear();
     this.contexts.clear();
     this.sessions = 0;
   }
@@ -155,6 +168,11 @@ export class Instance {
     const msin = message.readUInt32LE(at.msin);
     const context = this.contexts.get(msin);
     if (!context && this.#transfer.redirect(msin, message, false)) return;
+    if (!context && needsContext(message) && this.#recall(msin, message, false)) return;
+    this.#signal(message, msin, context);
+  }
+
+  #signal(message: Buffer, msin: number, context: Context | undefined): void {
     switch (message[at.type]) {
       case type.request:
         this.#request(message, msin, context);
@@ -169,12 +187,16 @@ export class Instance {
         this.#pageAnswer(message, context);
         return;
       case type.releaseSession:
-        if (context) this.#setSessions(context, context.sessions & ~(message[at.sessions] ?? 0));
+        if (!context) return;
+        this.#setSessions(context, context.sessions & ~(message[at.sessions] ?? 0));
+        this.#store.put(context);
         return;
       case type.deregister:
         if (context) this.#replace(msin, undefined);
-        this.#reply(message, type.deregisterAnswer, 0, cause.none);
-        this.#host.departed(msin);
+        this.#store.remove(msin, () => {
+          this.#reply(message, type.deregisterAnswer, 0, cause.none);
+          this.#host.departed(msin);
+        });
         return;
     }
   }
@@ -183,7 +205,7 @@ export class Instance {
     const msin = message.readUInt32LE(at.msin);
     const context = this.contexts.get(msin);
     if (!context) {
-      this.#transfer.redirect(msin, message, true);
+      if (!this.#transfer.redirect(msin, message, true)) this.#recall(msin, message, true);
       return;
     }
     if ((context.sessions & 1) === 0) return;
@@ -194,7 +216,13 @@ export class Instance {
 
   #request(message: Buffer, msin: number, known: Context | undefined): void {
     const procedure = message[at.procedure] ?? 0;
-    const initial = procedure === REGISTRATION && ((message[at.flags] ?? 0) & flag.initial) !== 0;
+    const initial = isInitial(message);
+    const transaction = message.readUInt32LE(at.transaction);
+    if (initial && known?.registered && known.transaction === transaction) {
+      // Sent again before the answer came; the subscriber has it by now, and has gone on.
+      this.#finish(message, procedure, known.sessions, cause.none);
+      return;
+    }
     if (known) this.#abandon(known);
     if (!known && !initial) {
       this.#finish(message, procedure, 0, cause.implicitlyDeregistered);
@@ -204,9 +232,14 @@ export class Instance {
       this.#finish(message, procedure, known?.sessions ?? 0, cause.congestion);
       return;
     }
+    if (hasUserCause(message)) {
+      this.#finish(message, procedure, known?.sessions ?? 0, cause.notSubscribed);
+      return;
+    }
     const address = message.readUInt32LE(at.address);
     const port = message.readUInt16LE(at.port);
     const context = known ?? newContext(msin, address, port);
+    const elsewhere = context.address !== address || context.port !== port;
     context.address = address;
     context.port = port;
     if (initial) {
@@ -214,21 +247,30 @@ export class Instance {
       if (known) this.#setSessions(known, 0);
       else this.contexts.set(msin, context);
       context.registered = false;
-      context.pending = REGISTRATION + 1;
-      context.transaction = message.readUInt32LE(at.transaction);
+      context.pending = procedure + 1;
+      context.transaction = transaction;
       this.#reply(message, type.challenge, 0, cause.none);
       return;
     }
-    if (procedure === PDU_SESSION) this.#setSessions(context, context.sessions | (message[at.sessions] ?? 0));
-    this.#finish(message, procedure, context.sessions, cause.none);
+    const before = context.sessions;
+    if (procedure === PDU_SESSION || procedure === PDN_CONNECTION) {
+      this.#setSessions(context, before | (message[at.sessions] ?? 0));
+    }
+    const { sessions } = context;
+    const finish = () => this.#finish(message, procedure, sessions, cause.none);
+    // What was promised must be kept before anybody relies on it.
+    if (sessions === before && !elsewhere) finish();
+    else this.#store.put(context, finish);
   }
 
   #challengeAnswer(message: Buffer, context: Context | undefined): void {
-    if (context?.pending !== REGISTRATION + 1) return;
+    const procedure = (context?.pending ?? 0) - 1;
+    if (!context || (procedure !== REGISTRATION && procedure !== ATTACH)) return;
     if (context.transaction !== message.readUInt32LE(at.transaction)) return;
     context.pending = 0;
     context.registered = true;
-    this.#finish(message, REGISTRATION, context.sessions, cause.none);
+    const { sessions } = context;
+    this.#store.put(context, () => this.#finish(message, procedure, sessions, cause.none));
   }
 
   #reach(message: Buffer, msin: number, context: Context | undefined): void {
@@ -239,6 +281,10 @@ export class Instance {
     this.#abandon(context);
     if (this.#host.faults.rejects(this.identity.version, PAGING, msin)) {
       this.#finish(message, PAGING, context.sessions, cause.congestion);
+      return;
+    }
+    if (hasUserCause(message)) {
+      this.#finish(message, PAGING, context.sessions, cause.notSubscribed);
       return;
     }
     const transaction = message.readUInt32LE(at.transaction);
@@ -259,6 +305,56 @@ export class Instance {
     message.writeUInt32LE(context.callerAddress, at.address);
     message.writeUInt16LE(context.callerPort, at.port);
     this.#finish(message, PAGING, context.sessions, cause.none);
+  }
+
+  /**
+   * Asks the data-storage component for a context that is not here: the instance that had it may have died. The message
+   * waits for the answer.
+   *
+   * @returns false if there is nothing to ask
+   */
+  #recall(msin: number, message: Buffer, media: boolean): boolean {
+    const waiting = this.#recalled.get(msin);
+    if (waiting) {
+      waiting.push({ message, media });
+      return true;
+    }
+    if (!this.#store.present) return false;
+    this.#recalled.set(msin, [{ message, media }]);
+    void this.#store.find(msin).then((context) => {
+      const messages = this.#recalled.get(msin) ?? [];
+      this.#recalled.delete(msin);
+      if (this.closed) return;
+      for (const { message, media } of messages) {
+        // It may have registered anew meanwhile, or have been moved on.
+        if (!this.contexts.has(msin) && this.#transfer.redirect(msin, message, media)) continue;
+        if (context && !this.contexts.has(msin)) {
+          this.adopt(context);
+          // Again, since the one that died may not have reached every member with it.
+          this.#store.put(context);
+          this.#store.recovered++;
+        }
+        if (media) {
+          if (this.contexts.has(msin)) this.onMedia(message);
+        } else this.#signal(message, msin, this.contexts.get(msin));
+      }
+    });
+    return true;
+  }
+
+  /** Contexts that were taken up after another instance had died with them. */
+  get recovered(): number {
+    return this.#store.recovered;
+  }
+
+  /** Through which its contexts are written. */
+  get writer(): ContextStore["writer"] {
+    return this.#store.writer;
+  }
+
+  /** A place for contexts has come up while they were here already. */
+  seed(): void {
+    this.#store.seed([...this.contexts.values()]);
   }
 
   /** A new procedure ends one that was waiting for the subscriber. */
@@ -350,6 +446,28 @@ export class Instance {
   /** Whether another instance can be spoken to. */
   hears(address: string): boolean {
     return this.#host.alive(address);
+  }
+}
+
+/** Whether a request is a first registration or attach. */
+function isInitial(message: Buffer): boolean {
+  const procedure = message[at.procedure] ?? 0;
+  if (procedure !== REGISTRATION && procedure !== ATTACH) return false;
+  return ((message[at.flags] ?? 0) & flag.initial) !== 0;
+}
+
+const hasUserCause = (message: Buffer): boolean => ((message[at.flags] ?? 0) & flag.userCause) !== 0;
+
+/** Whether a message can't be answered for a subscriber that nobody knows, as a first registration can. */
+function needsContext(message: Buffer): boolean {
+  switch (message[at.type]) {
+    case type.request:
+      return !isInitial(message);
+    case type.reach:
+    case type.releaseSession:
+      return true;
+    default:
+      return false;
   }
 }
 

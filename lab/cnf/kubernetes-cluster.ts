@@ -19,11 +19,15 @@ import {
 import {
   annotations,
   CONTRACT_VERSION,
+  type DataTransferSpec,
+  type DataTransferStatus,
   type DialTestSpec,
   type DialTestStatus,
   GROUP,
   labels,
   plurals,
+  type RedundancyGroupSpec,
+  type RedundancyGroupStatus,
   type SubscriberSplitSpec,
   type SubscriberSplitStatus,
 } from "pulumi-issu/contract";
@@ -94,6 +98,29 @@ export class KubernetesCluster implements CnfCluster {
         })),
       );
     });
+
+    const groups = this.#customInformer<RedundancyGroupSpec, RedundancyGroupStatus>(plurals.redundancyGroup);
+    this.#run("groups", groups, () => {
+      events.groups(
+        groups.list().map(({ metadata, spec }) => ({
+          name: metadata?.name ?? "",
+          generation: metadata?.generation ?? 0,
+          spec,
+        })),
+      );
+    });
+
+    const transfers = this.#customInformer<DataTransferSpec, DataTransferStatus>(plurals.dataTransfer);
+    this.#run("transfers", transfers, () => {
+      events.transfers(
+        transfers.list().map(({ metadata, spec }) => ({
+          name: metadata?.name ?? "",
+          uid: metadata?.uid ?? "",
+          generation: metadata?.generation ?? 0,
+          spec,
+        })),
+      );
+    });
   }
 
   stop(): void {
@@ -107,6 +134,20 @@ export class KubernetesCluster implements CnfCluster {
 
   writeDialTestStatus(name: string, status: DialTestStatus): Promise<void> {
     return this.#writeStatus(plurals.dialTest, name, status);
+  }
+
+  writeGroupStatus(name: string, status: RedundancyGroupStatus): Promise<void> {
+    // A merge leaves standing what is not named, so what is no more is taken away by name.
+    return this.#writeStatus(plurals.redundancyGroup, name, {
+      active: null,
+      switchover: null,
+      schema: null,
+      ...status,
+    });
+  }
+
+  writeTransferStatus(name: string, status: DataTransferStatus): Promise<void> {
+    return this.#writeStatus(plurals.dataTransfer, name, status);
   }
 
   async #writeStatus(plural: string, name: string, status: unknown): Promise<void> {
@@ -177,13 +218,20 @@ export class KubernetesCluster implements CnfCluster {
  */
 export const HAND_OVER_ANNOTATION = "lab.pulumi-issu.dev/hand-over";
 
-/** Pods that run, of components that share load; others hold no subscribers. */
+/**
+ * Annotation on a pod: the form of the records that it reads and writes, as a member of a group. Without it, that of a
+ * data-storage component is the major of its version, and that of another is 1.
+ */
+export const SCHEMA_ANNOTATION = "lab.pulumi-issu.dev/schema";
+
+/** Pods that run. */
 function toPod(pod: V1Pod): CnfPod[] {
   const address = pod.status?.podIP;
   const uid = pod.metadata?.uid;
   if (!address || !uid || pod.status?.phase !== "Running") return [];
   const notes = pod.metadata?.annotations ?? {};
-  if ((notes[annotations.serviceType] ?? "load-sharing") !== "load-sharing") return [];
+  const schema = notes[SCHEMA_ANNOTATION];
+  const serviceType = notes[annotations.serviceType];
   const tags = pod.metadata?.labels ?? {};
   const deleting = pod.metadata?.deletionTimestamp !== undefined;
   return [
@@ -198,6 +246,8 @@ function toPod(pod: V1Pod): CnfPod[] {
       draining: annotations.drain in notes || (deleting && HAND_OVER_ANNOTATION in notes),
       metricsPort: Number(notes[annotations.metricsPort] ?? 9090),
       metricsPath: notes[annotations.metricsPath] ?? "/metrics",
+      ...(serviceType === undefined ? {} : { serviceType }),
+      ...(schema === undefined ? {} : { schema }),
     },
   ];
 }

@@ -6,9 +6,10 @@
  *
  * @module
  */
-import { Assignment, type SubscriberSplitSpec } from "pulumi-issu/contract";
+import type { Assignment, SubscriberSplitSpec } from "pulumi-issu/contract";
 import { imsiOf, msinOf } from "./identity.ts";
 import { MsinSet } from "./msin-set.ts";
+import { Strata } from "./strata.ts";
 import { sideNumber } from "./wire.ts";
 
 const { left: LEFT, right: RIGHT } = sideNumber;
@@ -18,6 +19,8 @@ export interface Member {
   readonly msin: number;
   /** How many right sides had appeared when it came; whoever came since the last did is new. */
   readonly classed: number;
+  /** Came by 4G. */
+  readonly fourG: boolean;
   /** Undefined for one without a place in an assignment: pinned, or admitted to the right only. */
   assignment: Assignment | undefined;
 }
@@ -28,8 +31,8 @@ export class SplitRule {
   #classed = 0;
   /** The standing are still being given their places; until they have them, all of them are on the left. */
   #placing = false;
-  #standing = new Assignment();
-  #new = new Assignment();
+  #standing = new Strata();
+  #new = new Strata();
   /** Subscribers that the rule ever gave to a version, for versions that began as a right side. */
   readonly everRight = new Map<string, MsinSet>();
   /** Instant (ms since 1970) since which there have been two sides; undefined while there is one. */
@@ -45,7 +48,7 @@ export class SplitRule {
 
   /** Changes whenever subscribers may have to move for another reason than a new spec. */
   get thresholds(): number {
-    return this.#standing.threshold + 1000 * this.#new.threshold;
+    return this.#standing.thresholds + 1_000_000 * this.#new.thresholds;
   }
 
   apply(spec: SubscriberSplitSpec | undefined): void {
@@ -65,8 +68,8 @@ export class SplitRule {
       this.twoSidedSince = Date.now();
       this.#classed++;
       this.#placing = true;
-      this.#standing = new Assignment();
-      this.#new = new Assignment();
+      this.#standing = new Strata();
+      this.#new = new Strata();
       if (!this.everRight.has(spec.right.version)) this.everRight.set(spec.right.version, new MsinSet());
     }
     if (!this.#placing) this.#standing.ratio = spec.ratio;
@@ -82,8 +85,8 @@ export class SplitRule {
   }
 
   /** A subscriber that comes now. */
-  arrive(msin: number): Member {
-    return { msin, classed: this.#classed, assignment: undefined };
+  arrive(msin: number, fourG = false): Member {
+    return { msin, classed: this.#classed, fourG, assignment: undefined };
   }
 
   /**
@@ -127,7 +130,7 @@ export class SplitRule {
       return pinned;
     }
     const isNew = member.classed === this.#classed;
-    const assignment = isNew ? this.#new : this.#standing;
+    const assignment = (isNew ? this.#new : this.#standing).of(member.fourG);
     if (isNew && spec.admission === "right" && member.assignment !== assignment) return RIGHT;
     const imsi = imsiOf(member.msin);
     if (member.assignment !== assignment) {

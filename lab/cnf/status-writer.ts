@@ -1,26 +1,30 @@
 /**
- * Keeps the status of the split current without burdening the API server: at once when everybody has arrived, five times
- * a second while they move, once a second when only numbers wander.
+ * Keeps the status of a resource current without burdening the API server: at once when something has happened that
+ * somebody may be waiting for, five times a second while things move, once a second when only numbers wander.
  *
  * @module
  */
-import type { SubscriberSplitStatus } from "pulumi-issu/contract";
-
 /** Least time between two writes, ms. */
 const WHILE_MOVING = 200;
 const WHILE_SETTLED = 1_000;
 const AFTER_FAILURE = 500;
 
-export interface StatusSource {
-  /** Name of the split; undefined if there is none. */
+export interface StatusSource<Status> {
+  /** For the log, e.g. `split amf`. */
+  readonly what: string;
+  /** Name of the resource; undefined if there is none. */
   name(): string | undefined;
-  status(): SubscriberSplitStatus;
-  write(name: string, status: SubscriberSplitStatus): Promise<void>;
+  status(): Status;
+  /** What somebody may be waiting for. */
+  shape(status: Status): unknown;
+  /** Whether more is about to change. */
+  moving(status: Status): boolean;
+  write(name: string, status: Status): Promise<void>;
   log(line: string): void;
 }
 
-export class StatusWriter {
-  readonly #source: StatusSource;
+export class StatusWriter<Status> {
+  readonly #source: StatusSource<Status>;
   #timer: NodeJS.Timeout | undefined;
   #tick: NodeJS.Timeout;
   #writing = false;
@@ -32,7 +36,7 @@ export class StatusWriter {
   #failing = false;
   #closed = false;
 
-  constructor(source: StatusSource) {
+  constructor(source: StatusSource<Status>) {
     this.#source = source;
     this.#tick = setInterval(() => this.poke(), WHILE_SETTLED);
     this.#tick.unref();
@@ -51,15 +55,10 @@ export class StatusWriter {
     if (name === undefined) return;
     const status = this.#source.status();
     // Numbers may wait; what somebody may be waiting for may not.
-    const shape = JSON.stringify([
-      name,
-      status.observedGeneration,
-      status.moving === 0,
-      status.instances.map((i) => [i.name, i.serving, i.draining, i.subscribers === 0]),
-    ]);
+    const shape = JSON.stringify([name, this.#source.shape(status)]);
     const urgent = shape !== this.#shape;
     const now = performance.now();
-    const interval = status.moving > 0 ? WHILE_MOVING : WHILE_SETTLED;
+    const interval = this.#source.moving(status) ? WHILE_MOVING : WHILE_SETTLED;
     const due = Math.max(urgent ? 0 : this.#at + interval - now, this.#notBefore - now);
     if (due > 0) {
       this.#timer ??= setTimeout(() => {
@@ -75,7 +74,7 @@ export class StatusWriter {
     void this.#write(name, status, text, shape);
   }
 
-  async #write(name: string, status: SubscriberSplitStatus, text: string, shape: string): Promise<void> {
+  async #write(name: string, status: Status, text: string, shape: string): Promise<void> {
     this.#writing = true;
     this.#at = performance.now();
     try {
@@ -86,7 +85,7 @@ export class StatusWriter {
     } catch (error) {
       this.#notBefore = performance.now() + AFTER_FAILURE;
       if (!this.#failing)
-        this.#source.log(`split ${name}: status not written: ${firstLine(error)}; trying on`);
+        this.#source.log(`${this.#source.what}: status not written: ${firstLine(error)}; trying on`);
       this.#failing = true;
     } finally {
       this.#writing = false;

@@ -22,9 +22,12 @@
  * its sequence number, at 28 and 36 the instants at which it was due and at which it was sent (ms, the sender's clock),
  * and is padded to 20 ms of G.711.
  *
+ * A probe of an active-standby component has the same places up to 44, and there the name of its group, NUL. The answer has
+ * the number of the active's term as transaction, and version, NUL, pod, NUL at 44.
+ *
  * @module
  */
-import { type Procedure, procedures, type Side } from "pulumi-issu/contract";
+import { type KpiProcedure, kpiProcedures, type Side } from "pulumi-issu/contract";
 
 export const type = {
   /** Subscriber's node to network: is there service? The answer is `setupAnswer`. */
@@ -45,7 +48,12 @@ export const type = {
   update: 12,
   /** Gives a PDU session back. */
   releaseSession: 13,
+  /** A neighbour asks an active-standby component who is active. */
+  probe: 14,
+  probeAnswer: 15,
   media: 20,
+  /** Between a subscriber and the internet, by the same way as media. */
+  data: 21,
 } as const;
 
 export const at = {
@@ -67,12 +75,18 @@ export const at = {
 } as const;
 
 export const HEADER = 24;
+/** Where the text of a probe begins. */
+export const PROBE_TRAILER = 44;
 /** Bytes of a media packet: 160 of speech and what carries it. */
 export const MEDIA_LENGTH = 204;
 
 export const flag = {
-  /** Registration: the subscriber has no context that it knows of. */
+  /** Registration and attach: the subscriber has no context that it knows of. */
   initial: 1,
+  /** The subscriber comes by 4G. */
+  fourG: 2,
+  /** What is asked for can't be had for a reason of the subscriber's own: no subscription, out of reach, a wrong name. */
+  userCause: 4,
 } as const;
 
 /** Causes as 3GPP TS 24.501 numbers them; 0 is success. */
@@ -80,14 +94,16 @@ export const cause = {
   none: 0,
   implicitlyDeregistered: 10,
   congestion: 22,
+  /** Stands for all causes of the subscriber's own. */
+  notSubscribed: 33,
   insufficientResources: 26,
   protocolError: 111,
 } as const;
 
 /** In the order of their number on the wire. */
-export const procedureNames = procedures;
+export const procedureNames = kpiProcedures;
 
-export function procedureNumber(procedure: Procedure): number {
+export function procedureNumber(procedure: KpiProcedure): number {
   return procedureNames.indexOf(procedure);
 }
 
@@ -108,6 +124,8 @@ export const ports = {
   media: 2152,
   /** Context transfer between instances. */
   internal: 29518,
+  /** Records that members of a group keep in step, and those who write and read them. */
+  replica: 29519,
 } as const;
 
 /** An IPv4 address as the number that the wire carries. */

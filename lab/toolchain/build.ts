@@ -107,8 +107,9 @@ export async function goBuild(build: GoBuild, folder: string, options: BuildOpti
     const set = Object.entries(build.set).map(([name, value]) => `-X ${name}=${value}`);
     const ldflags = ["-s", "-w", ...set].join(" ");
     const output = join(folder, build.output);
+    const tags = build.tags === undefined ? [] : ["-tags", build.tags];
     await runGo(
-      ["build", "-trimpath", "-ldflags", ldflags, "-o", output, build.package],
+      ["build", "-trimpath", ...tags, "-ldflags", ldflags, "-o", output, build.package],
       source,
       build,
       options,

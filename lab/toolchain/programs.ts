@@ -14,7 +14,8 @@ export type ProgramName =
   | "kubernetes"
   | "kwok"
   | "versitygw"
-  | "alertmanager";
+  | "alertmanager"
+  | "prometheus";
 
 /** An executable file. */
 export type Executable =
@@ -28,7 +29,8 @@ export type Executable =
   | "kube-scheduler"
   | "kwok"
   | "versitygw"
-  | "alertmanager";
+  | "alertmanager"
+  | "prometheus";
 
 export interface Download {
   readonly url: string;
@@ -46,6 +48,8 @@ export interface GoBuild {
   readonly package: string;
   /** Values set into the program by the linker, so that it reports its version. */
   readonly set: Readonly<Record<string, string>>;
+  /** Build tags, separated by commas. */
+  readonly tags?: string;
   /** Files taken from the module's own published source into the build, see `build.ts`. */
   readonly embeds?: readonly { readonly module: string; readonly folder: string; readonly version: string }[];
   /** Seconds on two cores with nothing cached. */
@@ -61,6 +65,8 @@ export interface Program {
    * it belongs beside the program's first one.
    */
   readonly ask: Partial<Record<Executable, readonly string[] | "plugin" | "beside">>;
+  /** Versions on the PATH that do as well; the pinned one only, if left out. */
+  readonly fits?: (version: string) => boolean;
   downloads(platform: Platform): readonly Download[];
   readonly builds: readonly GoBuild[];
   /** Ours to take its place when it can't be had: the folder of a Pulumi provider under this one. */
@@ -232,6 +238,39 @@ export const alertmanager: Program = {
       package: "github.com/prometheus/alertmanager/cmd/alertmanager",
       set: { "github.com/prometheus/common/version.Version": "0.28.1" },
       seconds: 90,
+    },
+  ],
+};
+
+/** Scrapes the instances of a lab that asks for it, so it is not among those that setup gets. */
+export const prometheus: Program = {
+  name: "prometheus",
+  version: "3.13.5",
+  executables: ["prometheus"],
+  ask: { prometheus: ["--version"] },
+  // What is used of it is as old as 2.0; distributions have packages.
+  fits: (version) => /^[23]\./.test(version),
+  downloads: ({ os, arch }) => {
+    const release = `${github}/prometheus/prometheus/releases/download/v3.13.5`;
+    const folder = `prometheus-3.13.5.${os}-${arch}`;
+    return [
+      {
+        url: `${release}/${folder}.tar.gz`,
+        checksum: { listUrl: `${release}/sha256sums.txt` },
+        archive: "tar.gz",
+        members: { prometheus: `${folder}/prometheus` },
+      },
+    ];
+  },
+  builds: [
+    {
+      output: "prometheus",
+      module: "prometheus",
+      package: "github.com/prometheus/prometheus/cmd/prometheus",
+      set: { "github.com/prometheus/common/version.Version": "3.13.5" },
+      // Clouds and orchestrators to find targets in are most of the build, and none of them is here.
+      tags: "remove_all_sd",
+      seconds: 120,
     },
   ],
 };

@@ -1,5 +1,5 @@
 /**
- * Programs that are on the PATH already. They are used only at the pinned version; asking a program for it takes up to
+ * Programs that are on the PATH already. They are used only at the pinned version, or at one that does as well; asking a program for it takes up to
  * a second, so the answer is remembered by path, size and time of change.
  *
  * @module
@@ -42,7 +42,7 @@ export class KnownVersions {
   }
 }
 
-/** All executables of a program on the PATH at its pinned version, or undefined if one is missing or another version. */
+/** All executables of a program on the PATH at a version that does, or undefined if one is missing or another version. */
 export async function findOnPath(
   program: Program,
   pathDirs: readonly string[],
@@ -73,7 +73,9 @@ async function findExecutable(
   }
   for (const dir of pathDirs) {
     const path = join(dir, executable);
-    if (isExecutable(path) && (await versions.of(path, ask)) === program.version) return path;
+    if (!isExecutable(path)) continue;
+    const version = await versions.of(path, ask);
+    if (version === program.version || (version !== null && program.fits?.(version))) return path;
   }
   return undefined;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { build, type Histogram } from "hdr-histogram-js";
+import type { CardMedia } from "./card-media.ts";
 
 export interface GapFigures {
   /** Longest time between two packets of a stream, beyond what the sender's own lateness explains, ms. */
@@ -19,6 +20,8 @@ export interface CallFigures extends GapFigures {
   readonly senderLatenessMaxMs: number;
   readonly bySide: { readonly left: GapFigures; readonly right: GapFigures };
   readonly byClass: { readonly standing: GapFigures; readonly new: GapFigures };
+  /** Test cards, one by one. */
+  readonly cards: readonly CardMedia[];
 }
 
 export const noCalls: CallFigures = {
@@ -35,6 +38,7 @@ export const noCalls: CallFigures = {
     standing: { longestGapMs: 0, gapP999Ms: 0, packets: 0 },
     new: { longestGapMs: 0, gapP999Ms: 0, packets: 0 },
   },
+  cards: [],
 };
 
 /** Up to a minute, to the thousandth of a millisecond, with three digits. */
@@ -77,7 +81,7 @@ export class CallWindow {
   }
 
   /** @param waiting longest time for which a stream has been silent now, ms */
-  figures(waiting: number): CallFigures {
+  figures(waiting: number): Omit<CallFigures, "cards"> {
     const standing = merged(this.#standing.left, this.#standing.right);
     const fresh = merged(this.#new.left, this.#new.right);
     const total = summarise(merged(standing, fresh));

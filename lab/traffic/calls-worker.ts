@@ -9,8 +9,10 @@ import { bindUdp } from "../cnf/udp.ts";
 import { at, MEDIA_LENGTH, type } from "../cnf/wire.ts";
 import { CallWindow } from "./call-figures.ts";
 import type { CallsData, CallsReply, CallsRequest } from "./calls.ts";
+import { CardsMedia } from "./card-media.ts";
+import { Prober } from "./prober.ts";
 
-const { host, port, callers, passing } = workerData as CallsData;
+const { host, port, probePort, callers, cards: cardCount, passing } = workerData as CallsData;
 
 /** Time between two packets of a stream, ms. */
 const INTERVAL = 20;
@@ -38,8 +40,18 @@ const windows = new Map<string, CallWindow>();
 const reply = (message: CallsReply) => parentPort?.postMessage(message);
 
 const socket = await bindUdp("127.0.0.1", 0, onPacket);
+const prober = new Prober((message) => socket.send(message, probePort, host));
+const cards = new CardsMedia(callers.slice(0, cardCount), (packet) => socket.send(packet, port, host));
 
 function onPacket(packet: Buffer): void {
+  if (packet[at.type] === type.probeAnswer) {
+    prober.receive(packet);
+    return;
+  }
+  if (packet[at.type] === type.data) {
+    cards.receive(packet);
+    return;
+  }
   const stream = streamOf.get(packet.readUInt32LE(at.msin));
   if (stream === undefined || packet[at.type] !== type.media) return;
   const now = performance.now();
@@ -47,20 +59,23 @@ function onPacket(packet: Buffer): void {
   const late = packet.readDoubleLE(at.sent) - packet.readDoubleLE(at.due);
   const next = expected[stream] ?? 0;
   if (number >= next) {
-    lost(number - next);
+    lost(stream, number - next);
     expected[stream] = number + 1;
-  } else lost(-1); // It had been counted as lost, and was only overtaken.
+  } else lost(stream, -1); // It had been counted as lost, and was only overtaken.
   const before = received[stream] ?? -1;
+  let gap: number | undefined;
   if (before >= 0) {
-    const gap = now - before - Math.max(0, late - (lateness[stream] ?? 0));
+    gap = now - before - Math.max(0, late - (lateness[stream] ?? 0));
     for (const window of windows.values()) window.gap(packet[at.side] ?? 0, arrived[stream] ?? 0, gap);
   }
+  cards.heard(stream, now, gap);
   received[stream] = now;
   lateness[stream] = late;
 }
 
-function lost(count: number): void {
+function lost(stream: number, count: number): void {
   if (count === 0) return;
+  cards.lost(stream, count);
   for (const window of windows.values()) window.packetsLost += count;
 }
 
@@ -80,7 +95,8 @@ function send(): void {
         if (running[stream]) sendOne(stream, instant);
     }
   }
-  const next = due.reduce((least, instant) => Math.min(least, instant));
+  const others = Math.min(prober.send(now), cards.send(now));
+  const next = due.reduce((least, instant) => Math.min(least, instant), others);
   setTimeout(send, Math.max(0, next - performance.now()));
 }
 
@@ -125,10 +141,19 @@ function waiting(): number {
 parentPort?.on("message", (request: CallsRequest) => {
   if ("start" in request) {
     // A sequence goes on where it was, if the subscriber has been away.
-    for (const stream of request.start) running[stream] = 1;
+    for (const stream of request.start) {
+      running[stream] = 1;
+      cards.start(stream);
+    }
+    return;
+  }
+  if ("probe" in request) {
+    prober.groups = request.probe;
     return;
   }
   if ("reset" in request) {
+    prober.reset();
+    cards.reset();
     running.fill(0);
     received.fill(-1);
     // What is under way still must not look like a stream of its own.
@@ -148,10 +173,22 @@ parentPort?.on("message", (request: CallsRequest) => {
     return;
   }
   const { id, window: name } = request;
-  if (request.do === "open") windows.set(name, new CallWindow(request.openedAt));
+  if (request.do === "open") {
+    windows.set(name, new CallWindow(request.openedAt));
+    prober.open(name);
+    cards.open(name);
+  }
   const window = windows.get(name);
-  if (request.do === "close") windows.delete(name);
-  reply({ id, figures: window?.figures(waiting()) });
+  const figures = window && {
+    ...window.figures(waiting()),
+    ...prober.figures(name),
+    cards: cards.figures(name),
+  };
+  reply({ id, figures });
+  if (request.do !== "close") return;
+  windows.delete(name);
+  prober.close(name);
+  cards.close(name);
 });
 
 setInterval(() => {

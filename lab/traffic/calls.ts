@@ -1,22 +1,29 @@
 /**
- * The calls as the rest of the traffic daemon sees them; they are made in a thread of their own.
+ * The calls as the rest of the traffic daemon sees them, and the heartbeat of a neighbour; they are made in a thread of
+ * their own.
  *
  * @module
  */
 import { Worker } from "node:worker_threads";
 import { type CallFigures, noCalls } from "./call-figures.ts";
+import { noProbes, type ProbeFigures } from "./prober.ts";
 
 export interface CallsData {
   readonly host: string;
   readonly port: number;
+  /** Where a neighbour asks who is active. */
+  readonly probePort: number;
   /** MSINs; those at 2k and 2k+1 talk to each other all the time. */
   readonly callers: readonly number[];
+  /** The first so many of them are test cards, who use the internet as well. */
+  readonly cards: number;
   /** Further calls, between subscribers who come and go. */
   readonly passing: number;
 }
 
 export type CallsRequest =
   | { readonly start: readonly number[] }
+  | { readonly probe: readonly string[] }
   | { readonly reset: true }
   | {
       /** Even index of the two streams, behind those of `callers`. */
@@ -33,13 +40,18 @@ export type CallsRequest =
       readonly openedAt: number;
     };
 
+/** What both measure. */
+export type MediaFigures = CallFigures & ProbeFigures;
+
 export type CallsReply =
   | { readonly silent: readonly number[] }
-  | { readonly id: number; readonly figures: CallFigures | undefined };
+  | { readonly id: number; readonly figures: MediaFigures | undefined };
+
+const nothing: MediaFigures = { ...noCalls, ...noProbes };
 
 export class Calls {
   readonly #worker: Worker;
-  readonly #waiting = new Map<number, (figures: CallFigures) => void>();
+  readonly #waiting = new Map<number, (figures: MediaFigures) => void>();
   #next = 1;
   /** Streams, by their index in `callers`, that have heard nothing for a second. */
   onSilent: (streams: readonly number[]) => void = () => {};
@@ -53,7 +65,7 @@ export class Calls {
         this.onSilent(reply.silent);
         return;
       }
-      this.#waiting.get(reply.id)?.(reply.figures ?? noCalls);
+      this.#waiting.get(reply.id)?.(reply.figures ?? nothing);
       this.#waiting.delete(reply.id);
     });
   }
@@ -61,6 +73,11 @@ export class Calls {
   /** Begins streams; those that run already go on. */
   start(streams: readonly number[]): void {
     this.#worker.postMessage({ start: streams } satisfies CallsRequest);
+  }
+
+  /** Groups whose active member is asked for from now on. */
+  probe(groups: readonly string[]): void {
+    this.#worker.postMessage({ probe: groups } satisfies CallsRequest);
   }
 
   /** Ends all streams and closes all windows. */
@@ -78,15 +95,15 @@ export class Calls {
   }
 
   /** @param openedAt ms since 1970 */
-  open(window: string, openedAt: number): Promise<CallFigures> {
+  open(window: string, openedAt: number): Promise<MediaFigures> {
     return this.#ask("open", window, openedAt);
   }
 
-  read(window: string): Promise<CallFigures> {
+  read(window: string): Promise<MediaFigures> {
     return this.#ask("read", window);
   }
 
-  close(window: string): Promise<CallFigures> {
+  close(window: string): Promise<MediaFigures> {
     return this.#ask("close", window);
   }
 
@@ -94,7 +111,7 @@ export class Calls {
     await this.#worker.terminate();
   }
 
-  #ask(what: "open" | "read" | "close", window: string, openedAt = 0): Promise<CallFigures> {
+  #ask(what: "open" | "read" | "close", window: string, openedAt = 0): Promise<MediaFigures> {
     const id = this.#next++;
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);

@@ -8,13 +8,17 @@ import type { Procedure } from "pulumi-issu/contract";
 import type { SplitView } from "../cnf/daemon.ts";
 import { imsiOf, msinOf } from "../cnf/identity.ts";
 import { type ControlAddress, ControlError, control, portOf, serveControl } from "../control.ts";
-import type { CallFigures, GapFigures } from "./call-figures.ts";
-import { Calls } from "./calls.ts";
+import type { GapFigures } from "./call-figures.ts";
+import { Calls, type MediaFigures } from "./calls.ts";
+import type { Kpis } from "./kpi-counts.ts";
 import { PassingCalls } from "./passing-calls.ts";
 import { Recorder, RecordWindow, type SplitError, type Tally } from "./recorder.ts";
+import { type Rest, Rests, usersOf } from "./rests.ts";
 import { type RuleSpec, Rules } from "./rules.ts";
+import { ServedLog } from "./served-log.ts";
 import { SplitCheck } from "./split-check.ts";
 import { Subscribers } from "./subscribers.ts";
+import { type SuccessRates, UserCauses } from "./user-causes.ts";
 
 export interface TrafficOptions {
   readonly control: ControlAddress;
@@ -30,11 +34,19 @@ export interface TrafficOptions {
   readonly timeoutMs?: number;
   readonly tries?: number;
   readonly backOffMs?: number;
+  /** 4G subscribers among them; the others come by 5G, and some hand over and back. Default 0: nobody hands over. */
+  readonly fourG?: number;
+  /** The first four are test cards: two designated ones and two that are not, each pair in a call and on the internet. */
+  readonly testCards?: boolean;
+  /** Success in percent without any fault of the network, by procedure; default 100. */
+  readonly successRates?: SuccessRates;
+  /** Of the draws by those rates. */
+  readonly seed?: number;
   readonly log: (line: string) => void;
 }
 
 /** Figures of a window, or of what has passed of it. */
-export interface WindowFigures extends Tally, Omit<CallFigures, "bySide" | "byClass"> {
+export interface WindowFigures extends Tally, Omit<MediaFigures, "bySide" | "byClass"> {
   readonly name: string;
   readonly open: boolean;
   readonly openedAt: string;
@@ -46,12 +58,17 @@ export interface WindowFigures extends Tally, Omit<CallFigures, "bySide" | "byCl
   readonly splitError: SplitError;
   readonly bySide: Record<"left" | "right", Tally & GapFigures & { readonly subscribers: number }>;
   readonly byClass: Record<"standing" | "new", Tally & GapFigures & { readonly subscribers: number }>;
+  /** Attached now, on each side. */
+  readonly users: Rest["users"];
+  /** Procedures that came to an end, per side; a retry is none of its own. */
+  readonly kpis: Kpis;
   readonly byProcedure: Record<string, { readonly attempted: number; readonly failed: number }>;
   /** Who met a version in the window; `outsideRatio` of them were neither within the ratio nor designated. */
   readonly metVersions: Record<string, { readonly subscribers: number; readonly outsideRatio: number }>;
 }
 
 const POLL = 200;
+const TEST_CARDS = 4;
 
 export class TrafficDaemon {
   readonly rules = new Rules();
@@ -61,6 +78,9 @@ export class TrafficDaemon {
   readonly #calls: Calls;
   readonly #passing: PassingCalls;
   readonly #check: SplitCheck;
+  #probed = "";
+  readonly #rests: Rests;
+  readonly #served = new ServedLog();
   readonly #closed = new Map<string, WindowFigures>();
   /** Callers who can be heard, by their index. */
   readonly #ready: Uint8Array;
@@ -73,13 +93,19 @@ export class TrafficDaemon {
   private constructor(options: TrafficOptions) {
     this.#options = options;
     const { subscribers, calls, service } = options;
-    const callers = Math.min(2 * calls, Math.max(0, subscribers - 2) & ~1);
+    const cards = options.testCards ? TEST_CARDS : 0;
+    // The designated hold no call unless they are test cards.
+    const first = cards > 0 ? 0 : 2;
+    const callers = Math.max(cards, Math.min(2 * calls, Math.max(0, subscribers - 2) & ~1));
     // One in ten calls besides; all of a small population are busy enough.
     const passing = subscribers >= 4 * callers + 100 ? Math.ceil(calls / 10) : 0;
     this.subscribers = new Subscribers(
       {
         subscribers,
-        calling: callers,
+        calling: first + callers - 2,
+        fourG: options.fourG ?? 0,
+        cards,
+        userCauses: new UserCauses(options.successRates, options.seed),
         registrationsPerSecond: options.registrationsPerSecond ?? 500,
         otherProceduresPerSecond: options.otherProceduresPerSecond ?? 300,
         churnPerSecond: options.churnPerSecond ?? 25,
@@ -93,16 +119,20 @@ export class TrafficDaemon {
     );
     this.#ready = new Uint8Array(callers);
     this.#check = new SplitCheck(this.subscribers, this.recorder);
+    this.#rests = new Rests(this.subscribers);
+    this.subscribers.onServed = (...served) => this.#served.note(...served);
     this.#calls = new Calls({
       host: service.host,
       port: service.mediaPort,
-      callers: Array.from({ length: callers }, (_, i) => this.subscribers.msinOf(2 + i)),
+      probePort: service.signallingPort,
+      callers: Array.from({ length: callers }, (_, i) => this.subscribers.msinOf(first + i)),
+      cards,
       passing,
     });
     this.#passing = new PassingCalls(this.subscribers, this.#calls, callers, passing);
     const ready = this.#ready;
     this.subscribers.onAttached = (slot) => {
-      const stream = slot - 2;
+      const stream = slot - first;
       if (stream >= callers) this.#passing.offer(slot);
       if (stream < 0 || stream >= callers) return;
       ready[stream] = 1;
@@ -111,7 +141,7 @@ export class TrafficDaemon {
     this.#calls.onSilent = (streams) => {
       // Its own way in may be broken as well as its peer's.
       for (const stream of streams.flatMap((one) => [one, one ^ 1])) {
-        const slot = stream < callers ? 2 + stream : this.#passing.slotOf(stream);
+        const slot = stream < callers ? first + stream : this.#passing.slotOf(stream);
         if (slot !== undefined) this.subscribers.askForService(slot);
       }
     };
@@ -156,7 +186,7 @@ export class TrafficDaemon {
   /** @throws {ControlError} 409 if one of that name is open */
   async openWindow(name: string): Promise<{ readonly name: string; readonly openedAt: string }> {
     if (this.recorder.open.has(name)) throw new ControlError(409, `window ${name} is open already`);
-    const window = new RecordWindow(name);
+    const window = new RecordWindow(name, this.recorder.kpis.copy());
     this.#closed.delete(name);
     this.recorder.open.set(name, window);
     await this.#calls.open(name, window.openedAt);
@@ -195,11 +225,14 @@ export class TrafficDaemon {
     this.subscribers.reset();
     this.recorder.reset();
     this.#closed.clear();
+    this.#probed = "";
+    this.#rests.reset();
+    this.#served.reset();
     this.#last = { at: performance.now(), attempted: 0, perSecond: 0 };
     await this.#calls.open("total", this.recorder.total.openedAt);
   }
 
-  async #figures(window: RecordWindow, calls: CallFigures): Promise<WindowFigures> {
+  async #figures(window: RecordWindow, calls: MediaFigures): Promise<WindowFigures> {
     const { openedAt, split } = window;
     const bySide = { left: 0, right: 0 };
     const byClass = { standing: 0, new: 0 };
@@ -227,6 +260,8 @@ export class TrafficDaemon {
         standing: { subscribers: byClass.standing, ...window.byClass.standing, ...callsByClass.standing },
         new: { subscribers: byClass.new, ...window.byClass.new, ...callsByClass.new },
       },
+      users: usersOf(this.subscribers),
+      kpis: this.recorder.kpis.since(window.kpisBefore),
       byProcedure: structuredClone(window.byProcedure),
       metVersions: await this.#met(window),
     };
@@ -260,7 +295,12 @@ export class TrafficDaemon {
   async #follow(): Promise<void> {
     if (this.#stopped || !this.#options.cnfControl) return;
     try {
-      this.#check.look(await control<SplitView>(this.#options.cnfControl, "GET", "/split"));
+      const view = await control<SplitView>(this.#options.cnfControl, "GET", "/split");
+      this.#rests.look(view, this.#check.look(view), this.recorder.kpis);
+      if (this.#probed !== view.standby.join()) {
+        this.#probed = view.standby.join();
+        this.#calls.probe(view.standby);
+      }
     } catch {
       // It is away, or not there yet.
     }
@@ -282,6 +322,13 @@ export class TrafficDaemon {
         };
       case "GET /figures":
         return { ...(await this.readWindow("total")), proceduresPerSecond: this.#last.perSecond };
+      case "GET /rests":
+        return this.#rests.list;
+      case "GET /cards":
+        return Array.from({ length: this.#options.testCards ? TEST_CARDS : 0 }, (_, i) => ({
+          subscriber: imsiOf(i + 1),
+          served: this.#served.of(i + 1),
+        }));
       case "POST /reset":
         return this.reset();
       case "POST /windows":
@@ -323,7 +370,7 @@ export class TrafficDaemon {
       default:
         throw new ControlError(
           404,
-          `no ${method} /${path.join("/")}; there are /state, /figures, /windows, /windows/NAME/close, /rules, /dial and /reset`,
+          `no ${method} /${path.join("/")}; there are /state, /figures, /windows, /windows/NAME/close, /rests, /cards, /rules, /dial and /reset`,
         );
     }
   }

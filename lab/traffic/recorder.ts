@@ -5,6 +5,7 @@
  */
 import { MsinSet } from "../cnf/msin-set.ts";
 import { procedureNames, sideNumber, sideOf } from "../cnf/wire.ts";
+import { KpiCounts } from "./kpi-counts.ts";
 import type { Rules } from "./rules.ts";
 
 /** Counts of one side or class. */
@@ -18,6 +19,8 @@ export interface Tally {
   /** Initial registrations forced by a lost context. */
   reRegistrations: number;
   retries: number;
+  /** Of the failed ones, those for a cause of the subscriber's own. */
+  userCauses: number;
 }
 
 export type TallyKey = keyof Tally;
@@ -28,6 +31,7 @@ const emptyTally = (): Tally => ({
   sessionsLost: 0,
   reRegistrations: 0,
   retries: 0,
+  userCauses: 0,
 });
 
 /** Largest deviation from the set ratio while the split was settled, in percentage points. */
@@ -61,8 +65,12 @@ export class RecordWindow {
   readonly met = new Map<string, MsinSet>();
   readonly split: SplitError = { all: 0, standing: 0, new: 0, samples: 0, newSamples: 0 };
 
-  constructor(name: string) {
+  /** As they were at the beginning. */
+  readonly kpisBefore: KpiCounts;
+
+  constructor(name: string, kpisBefore: KpiCounts) {
     this.name = name;
+    this.kpisBefore = kpisBefore;
   }
 }
 
@@ -70,8 +78,10 @@ export class Recorder {
   readonly rules: Rules;
   /** Open ones, by name. */
   readonly open = new Map<string, RecordWindow>();
+  /** Since the start. */
+  readonly kpis = new KpiCounts();
   /** Since the start, or the last reset. */
-  total = new RecordWindow("total");
+  total = new RecordWindow("total", new KpiCounts());
 
   constructor(rules: Rules) {
     this.rules = rules;
@@ -82,7 +92,7 @@ export class Recorder {
   reset(): void {
     this.rules.clear();
     this.open.clear();
-    this.total = new RecordWindow("total");
+    this.total = new RecordWindow("total", this.kpis.copy());
     this.open.set(this.total.name, this.total);
   }
 
@@ -112,6 +122,12 @@ export class Recorder {
   /** One try of a procedure has ended, as KPIs count it. */
   attempt(procedure: number, side: number, success: boolean): void {
     if (side === sideNumber.left || side === sideNumber.right) this.rules.count(procedure, side, success);
+  }
+
+  /** A procedure has come to its end, after as many tries as it took. */
+  ended(procedure: number, side: number, success: boolean, initial: boolean): void {
+    if (side !== sideNumber.left && side !== sideNumber.right) return;
+    this.kpis.count(procedure, side, success, initial);
   }
 
   met(version: string, msin: number): void {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { procedures, type Side } from "pulumi-issu/contract";
+import type { Side } from "pulumi-issu/contract";
 import { procedureNames, sideNumber } from "../cnf/wire.ts";
 
 export interface RuleSpec {
@@ -69,10 +69,10 @@ export class Rules {
    * @throws {RangeError} if a part of it makes no sense
    */
   add(name: string, spec: RuleSpec): RuleState {
-    const procedure = (procedures as readonly string[]).indexOf(spec.procedure);
+    const procedure = (procedureNames as readonly string[]).indexOf(spec.procedure);
     const wrong = (key: keyof RuleSpec, expected: string) =>
       new RangeError(`rule ${name}: ${key}: got ${JSON.stringify(spec[key])}, expected ${expected}`);
-    if (procedure < 0) throw wrong("procedure", procedures.join(" | "));
+    if (procedure < 0) throw wrong("procedure", procedureNames.join(" | "));
     if (spec.side !== "left" && spec.side !== "right") throw wrong("side", "left | right");
     if (!(spec.atLeast >= 0 && spec.atLeast <= 100)) throw wrong("atLeast", "percent, 0 to 100");
     if (!(spec.minSamples >= 1)) throw wrong("minSamples", "1 or more");

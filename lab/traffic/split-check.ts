@@ -32,8 +32,12 @@ export class SplitCheck {
     return this.#last;
   }
 
-  /** The network function's present word on the split. */
-  look(view: SplitView): void {
+  /**
+   * The network function's present word on the split.
+   *
+   * @returns whether everybody has been where it wants them since the last look
+   */
+  look(view: SplitView): boolean {
     const before = this.#last;
     const beforeAt = this.#lastAt;
     this.#last = view;
@@ -41,10 +45,10 @@ export class SplitCheck {
     if (before && before.generation !== view.generation) this.#rename(before, view);
     if (before?.ratio !== view.ratio) this.#recorder.rules.ratioChanged();
     const { ratio, settledSince, twoSidedSince } = view;
-    if (ratio === undefined || twoSidedSince === undefined || settledSince === undefined) return;
+    if (ratio === undefined || twoSidedSince === undefined || settledSince === undefined) return false;
     // Settled all the time since the last look, and some time before it.
-    if (before?.settledSince !== settledSince || before.generation !== view.generation) return;
-    if (settledSince > beforeAt - SETTLING) return;
+    if (before?.settledSince !== settledSince || before.generation !== view.generation) return false;
+    if (settledSince > beforeAt - SETTLING) return false;
     const pinned = new Set(view.pinned.map((subscriber) => msinOf(subscriber)));
     const counts = { standing: [0, 0], new: [0, 0] };
     this.#subscribers.each((msin, side, arrived) => {
@@ -58,11 +62,13 @@ export class SplitCheck {
     // The new go by the ratio only where admission does.
     if (view.admission !== "by-ratio") {
       this.#recorder.splitError({ all: undefined, standing, new: undefined });
-      return;
+      return true;
     }
     const both = counts.standing.map((count, side) => count + (counts.new[side] ?? 0));
     this.#recorder.splitError({ all: error(both), standing, new: error(counts.new) });
+    return true;
   }
+
   /**
    * A promotion makes the right side the left one, and going back after it the reverse. Nobody moves and nobody is told,
    * so what subscribers remember is put in the new terms here.

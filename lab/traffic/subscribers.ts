@@ -19,14 +19,22 @@ import {
   sideOf,
   type,
 } from "../cnf/wire.ts";
+import { Access } from "./access.ts";
 import type { Recorder } from "./recorder.ts";
 import { TimerWheel } from "./timer-wheel.ts";
+import type { UserCauses } from "./user-causes.ts";
 
 export interface SubscriberOptions {
   /** How many there are at any time. The first two are the designated ones of dial tests. */
   readonly subscribers: number;
   /** Slots from 2 on that neither leave nor arrive, since they hold calls. */
   readonly calling: number;
+  /** 4G subscribers among them. */
+  readonly fourG: number;
+  /** Those who came first, so many of them, are test cards: told about in `onServed`. */
+  readonly cards: number;
+  /** Failures that nobody but the subscriber is to blame for. Who is designated or holds a call has none. */
+  readonly userCauses: UserCauses;
   /** Per second, of all subscribers together. */
   readonly registrationsPerSecond: number;
   readonly otherProceduresPerSecond: number;
@@ -46,12 +54,16 @@ const REGISTRATION = procedureNumber("registration");
 const PDU_SESSION = procedureNumber("pdu-session-establishment");
 const SERVICE = procedureNumber("service-request");
 const PAGING = procedureNumber("paging");
+const TRACKING_AREA_UPDATE = procedureNumber("tracking-area-update");
+const PDN_CONNECTION = procedureNumber("pdn-connection");
 /** Not one of those that are counted. */
 const DEREGISTRATION = procedureNames.length;
 
 /** Session that every attached subscriber holds, and one that comes and goes. */
 const DEFAULT_SESSION = 1;
 const EXTRA_SESSION = 2;
+
+const isSession = (procedure: number): boolean => procedure === PDU_SESSION || procedure === PDN_CONNECTION;
 
 const state = { detached: 0, attaching: 1, attached: 2 } as const;
 
@@ -83,6 +95,9 @@ export class Subscribers {
   /** Procedure in hand: number plus one, 0 for none. */
   readonly #procedure: Uint8Array;
   readonly #initial: Uint8Array;
+  /** What it asks for now can't be had, for a cause of its own. */
+  readonly #userCause: Uint8Array;
+  readonly #access: Access;
   readonly #tries: Uint8Array;
   readonly #transaction: Uint32Array;
   readonly #nextRegistration: Float64Array;
@@ -106,6 +121,8 @@ export class Subscribers {
   #setup: NodeJS.Timeout | undefined;
   /** Told when a slot has its default session for the first time, or again. */
   onAttached: (slot: number) => void = () => {};
+  /** Told whenever an instance speaks to a test card. */
+  onServed: (msin: number, version: string, pod: string, side: number) => void = () => {};
 
   constructor(options: SubscriberOptions, recorder: Recorder) {
     const n = options.subscribers;
@@ -120,6 +137,8 @@ export class Subscribers {
     this.#arrived = new Float64Array(n);
     this.#procedure = new Uint8Array(n);
     this.#initial = new Uint8Array(n);
+    this.#userCause = new Uint8Array(n);
+    this.#access = new Access(n, options.fourG);
     this.#tries = new Uint8Array(n);
     this.#transaction = new Uint32Array(n);
     this.#nextRegistration = new Float64Array(n);
@@ -206,10 +225,11 @@ export class Subscribers {
   }
 
   /** What every attached subscriber last knew: calls back with MSIN, number of its side and instant of its arrival. */
-  each(visit: (msin: number, side: number, arrived: number) => void): void {
+  each(visit: (msin: number, side: number, arrived: number, on4G: boolean) => void): void {
     for (let slot = 0; slot < this.count; slot++) {
       if (this.#state[slot] !== state.attached) continue;
-      visit(this.#msin[slot] ?? 0, this.#side[slot] ?? 0, this.#arrived[slot] ?? 0);
+      const on4G = this.#access.on4G(slot);
+      visit(this.#msin[slot] ?? 0, this.#side[slot] ?? 0, this.#arrived[slot] ?? 0, on4G);
     }
   }
 
@@ -304,10 +324,9 @@ export class Subscribers {
       return;
     }
     if (this.#dialling[slot]) return;
-    if ((this.#nextRegistration[slot] ?? 0) <= now) this.#beginNamed(slot, REGISTRATION);
+    if ((this.#nextRegistration[slot] ?? 0) <= now) this.#beginNamed(slot, this.#access.periodic(slot));
     else if ((this.#nextOther[slot] ?? 0) <= now) {
-      const choice = Math.random() * 3;
-      this.#beginNamed(slot, choice < 1 ? PDU_SESSION : choice < 2 ? SERVICE : PAGING);
+      this.#beginNamed(slot, this.#access.other(slot, Math.random(), this.#watched(slot)));
     } else this.#idle(slot);
   }
 
@@ -316,12 +335,15 @@ export class Subscribers {
     this.#state[slot] = state.attaching;
     if (this.#arrived[slot] === 0) this.#arrived[slot] = Date.now();
     this.#sessions[slot] = 0;
-    this.#begin(slot, REGISTRATION, true);
+    this.#access.home(slot);
+    this.#begin(slot, this.#access.initial(slot), true);
   }
 
   /** One that holds no call leaves; its successor comes in its place. */
   #leave(): void {
-    const first = 2 + this.#options.calling;
+    // The few of 4G come and go as often as the many of 5G, for there to be attempts enough to judge by.
+    const only4G = this.#options.fourG > 0 && Math.random() < 0.5;
+    const first = Math.max(this.#firstFree, only4G ? this.#access.first4G : 0);
     for (let tries = 0; tries < 50 && first < this.count; tries++) {
       const slot = first + Math.floor(Math.random() * (this.count - first));
       if (this.#state[slot] !== state.attached || this.#procedure[slot] !== 0 || this.#held[slot]) continue;
@@ -344,7 +366,7 @@ export class Subscribers {
 
   /** A procedure of an attached subscriber. */
   #beginNamed(slot: number, procedure: number): void {
-    if (procedure === PDU_SESSION && ((this.#sessions[slot] ?? 0) & EXTRA_SESSION) !== 0) {
+    if (isSession(procedure) && ((this.#sessions[slot] ?? 0) & EXTRA_SESSION) !== 0) {
       this.#sessions[slot] = (this.#sessions[slot] ?? 0) & ~EXTRA_SESSION;
       this.#message(slot, type.releaseSession, 0, EXTRA_SESSION);
     }
@@ -354,6 +376,7 @@ export class Subscribers {
   #begin(slot: number, procedure: number, initial: boolean): void {
     this.#procedure[slot] = procedure + 1;
     this.#initial[slot] = initial ? 1 : 0;
+    this.#userCause[slot] = !this.#watched(slot) && this.#options.userCauses.draw(procedure) ? 1 : 0;
     this.#tries[slot] = 1;
     this.#transactions = (this.#transactions + 1) >>> 0;
     this.#transaction[slot] = this.#transactions;
@@ -368,8 +391,11 @@ export class Subscribers {
     const procedure = (this.#procedure[slot] ?? 0) - 1;
     const kind =
       procedure === DEREGISTRATION ? type.deregister : procedure === PAGING ? type.reach : type.request;
-    const wanted =
-      procedure !== PDU_SESSION ? 0 : this.#state[slot] === state.attaching ? DEFAULT_SESSION : EXTRA_SESSION;
+    const wanted = !isSession(procedure)
+      ? 0
+      : this.#state[slot] === state.attaching
+        ? DEFAULT_SESSION
+        : EXTRA_SESSION;
     this.#message(slot, kind, procedure, wanted);
     const wait = this.#options.timeout * 2 ** ((this.#tries[slot] ?? 1) - 1);
     this.#wheel.set(slot, performance.now() + wait);
@@ -379,7 +405,10 @@ export class Subscribers {
     const message = Buffer.allocUnsafe(HEADER);
     message[at.type] = kind;
     message[at.procedure] = procedure;
-    message[at.flags] = this.#initial[slot] ? flag.initial : 0;
+    message[at.flags] =
+      (this.#initial[slot] ? flag.initial : 0) |
+      (this.#access.on4G(slot) ? flag.fourG : 0) |
+      (this.#userCause[slot] ? flag.userCause : 0);
     message[at.side] = 0;
     message.writeUInt32LE(this.#msin[slot] ?? 0, at.msin);
     message.writeUInt32LE(this.#transaction[slot] ?? 0, at.transaction);
@@ -403,12 +432,14 @@ export class Subscribers {
     const side = message[at.side] ?? 0;
     if (side !== 0) this.#side[slot] = side;
     this.#recorder.met(version, msin);
+    if (msin <= this.#options.cards)
+      this.onServed(msin, version, message.toString("latin1", end + 1, message.length - 1), side);
     if (kind === type.update) return;
     const transaction = message.readUInt32LE(at.transaction);
     if (transaction !== this.#transaction[slot] || this.#procedure[slot] === 0) return;
     switch (kind) {
       case type.challenge:
-        this.#message(slot, type.challengeAnswer, REGISTRATION, 0);
+        this.#message(slot, type.challengeAnswer, (this.#procedure[slot] ?? 0) - 1, 0);
         return;
       case type.page:
         this.#message(slot, type.pageAnswer, PAGING, 0);
@@ -433,7 +464,7 @@ export class Subscribers {
     const gone = held & ~(result === cause.implicitlyDeregistered ? 0 : there);
     if (gone !== 0) this.#count("sessionsLost", (gone & 1) + ((gone >> 1) & 1), slot);
     this.#sessions[slot] = held & ~gone;
-    if (procedure === PDU_SESSION && result === cause.none) this.#sessions[slot] = there;
+    if (isSession(procedure) && result === cause.none) this.#sessions[slot] = there;
   }
 
   /** @param result undefined if nobody answered */
@@ -442,16 +473,23 @@ export class Subscribers {
     const success = result === cause.none;
     this.#procedure[slot] = 0;
     this.#wheel.clear(slot);
+    if (procedure !== DEREGISTRATION) {
+      this.#recorder.ended(procedure, this.#side[slot] ?? 0, success, this.#initial[slot] === 1);
+    }
     if (!success && procedure !== DEREGISTRATION) {
       this.#count("proceduresFailed", 1, slot);
       this.#recorder.procedure(procedure, "failed");
+      if (result === cause.notSubscribed) this.#count("userCauses", 1, slot);
     }
     const now = performance.now();
     if (procedure === DEREGISTRATION) this.#left(slot);
     else if (result === cause.implicitlyDeregistered) this.#lost(slot);
     else if (this.#state[slot] === state.attaching) this.#attachStep(slot, procedure, success, now);
     else {
-      this.#plan(slot, procedure, success, now);
+      const soon = success ? this.#access.succeeded(slot, procedure) : undefined;
+      // A cause of its own does not go away by trying again at once.
+      this.#plan(slot, procedure, success || result === cause.notSubscribed, now);
+      if (soon !== undefined) this.#nextOther[slot] = now + soon * (0.5 + Math.random());
       this.#idle(slot);
     }
     const tell = this.#outcomes.get(slot);
@@ -470,8 +508,8 @@ export class Subscribers {
   }
 
   #attachStep(slot: number, procedure: number, success: boolean, now: number): void {
-    if (success && procedure === REGISTRATION) {
-      this.#begin(slot, PDU_SESSION, false);
+    if (success && procedure === this.#access.initial(slot)) {
+      this.#begin(slot, this.#access.session(slot), false);
       return;
     }
     this.#attaching--;
@@ -499,8 +537,9 @@ export class Subscribers {
   /** When the next procedure of that kind is due. */
   #plan(slot: number, procedure: number, success: boolean, now: number): void {
     const { subscribers, registrationsPerSecond, otherProceduresPerSecond, backOff } = this.#options;
-    const next = procedure === REGISTRATION ? this.#nextRegistration : this.#nextOther;
-    const rate = procedure === REGISTRATION ? registrationsPerSecond : otherProceduresPerSecond;
+    const periodic = procedure === REGISTRATION || procedure === TRACKING_AREA_UPDATE;
+    const next = periodic ? this.#nextRegistration : this.#nextOther;
+    const rate = periodic ? registrationsPerSecond : otherProceduresPerSecond;
     const interval = success ? (1_000 * subscribers) / rate : backOff;
     next[slot] = now + interval * (0.5 + Math.random());
   }
@@ -508,6 +547,15 @@ export class Subscribers {
   #idle(slot: number): void {
     if (this.#state[slot] !== state.attached || this.#dialling[slot]) return;
     this.#wheel.set(slot, Math.min(this.#nextRegistration[slot] ?? 0, this.#nextOther[slot] ?? 0));
+  }
+
+  /** First slot whose subscriber is neither designated nor in a call all the time. */
+  get #firstFree(): number {
+    return 2 + this.#options.calling;
+  }
+
+  #watched(slot: number): boolean {
+    return slot < this.#firstFree;
   }
 
   #count(key: Parameters<Recorder["count"]>[0], by: number, slot: number): void {

@@ -66,6 +66,10 @@ export const alarmCatalogue = meaning({
   SPLIT_UNANSWERED: { severity: "warning", cause: "application subsystem failure" },
   /** An autoscaler is suspended though no campaign is in hand. */
   ELASTICITY_SUSPENDED: { severity: "warning", cause: "configuration or customization error" },
+  /** Self-healing is suspended though no campaign is in hand. */
+  HEALING_SUSPENDED: { severity: "warning", cause: "configuration or customization error" },
+  /** Members of a redundancy group are not in step though no campaign is in hand. */
+  OUT_OF_STEP: { severity: "major", cause: "underlying resource unavailable" },
   /** Nothing on the target keeps what serves from being deleted, though the policy wants it so. */
   UNPROTECTED: { severity: "warning", cause: "configuration or customization error" },
   /** The journal could be read, the target itself not. */

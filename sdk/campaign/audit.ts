@@ -8,7 +8,7 @@ import * as os from "node:os";
 export interface AuditEntry {
   /** ISO 8601. */
   readonly at: string;
-  readonly action: "unlock" | "journal-rebuild";
+  readonly action: "unlock" | "journal-rebuild" | "snapshot-restore";
   readonly by: Person;
   /** As they gave it. */
   readonly reason: string;

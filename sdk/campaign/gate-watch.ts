@@ -1,37 +1,55 @@
 /**
- * Samples KPIs while a stage acts and soaks, and says at once when a gate fails.
+ * Looks at what gates judge while a stage acts and soaks, and says at once when one fails.
  *
  * @module
  */
 import { setTimeout as delay } from "node:timers/promises";
+import type { AlertSource, MeasuredSides, MetricSource } from "../contract/monitoring";
 import type { Target } from "../contract/target";
-import type { ResolvedGate } from "../policy/upgrade-policy";
-import { judge, type Verdict } from "./gates";
-import { KpiWindow, type Tally } from "./kpi-window";
+import { type AnyGate, isAlertGate, isQueryGate, isRateGate } from "../policy/gate-policy";
+import { AlertFeed, type Baselines, type Feed, InstanceFeed, MonitorFeed, QueryFeed } from "./gate-feeds";
+import type { Verdict } from "./gates";
 
-/** Between two samples. A failure must be acted on within a second of being there to see. */
-const SAMPLE_EVERY_MS = 250;
 /** Failures in a row are counted in looks that lie this far apart. */
 const LOOK_EVERY_MS = 1000;
 
+/** The site's own monitoring, as far as the policy names it. */
+export interface Monitoring {
+  readonly metrics?: MetricSource;
+  readonly alerts?: AlertSource;
+}
+
+export interface Watched {
+  readonly target: Target;
+  readonly gates: readonly AnyGate[];
+  readonly monitoring: Monitoring;
+  readonly sides: MeasuredSides;
+  readonly baselines: Baselines;
+  /** Fingerprints of the alerts that fired when the campaign was opened. */
+  readonly alertsBefore: readonly string[];
+  /** Nobody is left on the old version once the stage's steps are done. */
+  readonly alone: boolean;
+}
+
 export class GateWatch {
-  verdicts: readonly Verdict[] = [];
-  private readonly window = new KpiWindow(Date.now());
+  private readonly gates: readonly AnyGate[];
+  private readonly feeds: readonly Feed[];
+  private readonly found = new Map<AnyGate, Verdict>();
   private readonly stopping = new AbortController();
   private readonly failure = new AbortController();
-  private loop: Promise<void> = Promise.resolve();
-  private readonly target: Target;
-  private readonly gates: readonly ResolvedGate[];
-  private readonly baseline: { [kpi: string]: Tally };
+  private loops: readonly Promise<void>[] = [];
   /** By gate: failures in a row, and when the last was counted. */
-  private readonly streaks = new Map<ResolvedGate, { count: number; at: number }>();
+  private readonly streaks = new Map<AnyGate, { count: number; at: number }>();
   private soaked = false;
 
-  /** @param baseline is read, and kept up to date with what the old version shows. */
-  constructor(target: Target, gates: readonly ResolvedGate[], baseline: { [kpi: string]: Tally }) {
-    this.target = target;
-    this.gates = gates;
-    this.baseline = baseline;
+  constructor(watched: Watched) {
+    this.gates = watched.gates;
+    this.feeds = feedsOf(watched);
+  }
+
+  /** In the order of the gates. */
+  get verdicts(): readonly Verdict[] {
+    return this.gates.flatMap((gate) => this.found.get(gate) ?? []);
   }
 
   /** Aborted, with the failing verdict's message, as soon as a gate fails. */
@@ -44,64 +62,81 @@ export class GateWatch {
     return this.verdicts.filter(({ outcome, advisory }) => outcome !== "pass" && !advisory);
   }
 
-  /** The soak is over: what there is has to do from now on. */
+  /** What there is has to do from now on: the soak is over. */
   conclude(): void {
     if (this.soaked) return;
     this.soaked = true;
-    if (this.gates.length > 0) this.judgeAll();
+    for (const feed of this.feeds) this.judge(feed, false);
   }
 
-  /** Takes the window's zero; attempts before it don't count. */
+  /** Takes the zero of what is counted; attempts before it don't count. */
   async start(): Promise<void> {
-    if (this.gates.length === 0) return;
-    await this.sample();
-    this.loop = this.run();
+    await Promise.all(this.feeds.map((feed) => this.look(feed)));
+    this.loops = this.feeds.map((feed) => this.follow(feed));
   }
 
   async stop(): Promise<void> {
     this.stopping.abort();
-    await this.loop;
+    await Promise.all(this.loops);
   }
 
-  private async run(): Promise<void> {
-    while (!this.stopping.signal.aborted && !this.failure.signal.aborted) {
-      const next = delay(SAMPLE_EVERY_MS, undefined, { signal: this.stopping.signal }).catch(() => undefined);
-      await next;
-      if (this.stopping.signal.aborted) return;
-      await this.sample();
+  /** Each feed at its own pace: one that is slow to answer holds up no other. */
+  private async follow(feed: Feed): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted && !this.failure.signal.aborted) {
+      await delay(feed.everyMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      await this.look(feed);
     }
   }
 
-  private async sample(): Promise<void> {
-    const kpis = [...new Set(this.gates.map((gate) => gate.kpi))];
-    // A source that can't be read adds no samples: the gate then has too few, and holds.
-    const counts = await this.target.sample(kpis, this.stopping.signal).catch(() => []);
-    this.window.add(counts);
-    for (const { kpi, minSamples } of this.gates) {
-      const left = this.window.tally(kpi, "left");
-      if (left.attempts >= minSamples) this.baseline[kpi] = left;
-    }
-    this.judgeAll();
+  private async look(feed: Feed): Promise<void> {
+    const answered = await feed.look(this.stopping.signal);
+    this.judge(feed, answered);
   }
 
-  private judgeAll(): void {
+  /** @param counts whether it is another look, of those that failures in a row are counted in. */
+  private judge(feed: Feed, counts: boolean): void {
     const now = Date.now();
-    this.verdicts = this.gates.map((gate) => {
-      const verdict = judge(gate, this.window, this.baseline[gate.kpi], this.soaked);
-      const failures = this.streak(gate, verdict, now);
+    for (const gate of feed.gates) {
+      const verdict = feed.judge(gate, this.soaked);
+      this.found.set(gate, verdict);
+      const failures = this.streak(gate, verdict, now, counts, feed.everyMs);
       if (failures >= (gate.failures ?? 1) && !gate.advisory) this.failure.abort(verdict);
-      return verdict;
-    });
+    }
   }
 
   /** @returns in how many looks in a row the gate has failed. */
-  private streak(gate: ResolvedGate, { outcome }: Verdict, now: number): number {
+  private streak(gate: AnyGate, { outcome }: Verdict, now: number, counts: boolean, everyMs: number): number {
     if (outcome !== "fail") {
       this.streaks.delete(gate);
       return 0;
     }
     const streak = this.streaks.get(gate) ?? { count: 0, at: Number.NEGATIVE_INFINITY };
-    if (now - streak.at >= LOOK_EVERY_MS) this.streaks.set(gate, { count: streak.count + 1, at: now });
+    const apart = everyMs >= LOOK_EVERY_MS || now - streak.at >= LOOK_EVERY_MS;
+    // The first failure counts whenever it is seen: at the end of a soak nothing more may be read for a while.
+    if (streak.count === 0 || (counts && apart)) this.streaks.set(gate, { count: streak.count + 1, at: now });
     return this.streaks.get(gate)?.count ?? 0;
   }
+}
+
+function feedsOf({
+  target,
+  gates,
+  monitoring,
+  sides,
+  baselines,
+  alertsBefore,
+  alone,
+}: Watched): readonly Feed[] {
+  const rates = gates.filter(isRateGate);
+  const direct = rates.filter(({ source }) => source === undefined);
+  const monitored = rates.filter(({ source }) => source !== undefined);
+  const { metrics, alerts } = monitoring;
+  return [
+    ...(direct.length > 0 ? [new InstanceFeed(target, direct, baselines)] : []),
+    ...(monitored.length > 0 ? [new MonitorFeed(metrics, sides, monitored, baselines)] : []),
+    ...gates.filter(isQueryGate).map((gate) => new QueryFeed(metrics, sides, gate, baselines, alone)),
+    ...gates.filter(isAlertGate).map((gate) => new AlertFeed(alerts, gate, target.id, alertsBefore)),
+  ];
 }

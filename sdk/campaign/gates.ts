@@ -14,14 +14,28 @@ export type Outcome = "pass" | "fail" | "no-data" | "too-few" | "zero-baseline";
 export interface Verdict {
   readonly kpi: string;
   readonly outcome: Outcome;
+  /** On the new version's side; of a query, its readings there; of alerts, all that fire and match. */
   readonly attempts: number;
-  /** Success on the new version's side, in percent; undefined without attempts. */
+  /**
+   * On the new version's side: success in percent, undefined without attempts; of a query, the newest reading, or the
+   * median where it is compared; of alerts, those that count.
+   */
   readonly value?: number;
   /** The same on the old version's side. */
   readonly baseline?: number;
-  /** For a comparison: percentage points by which the new version does worse, and the chance of that if both are the same. */
+  /**
+   * For a comparison: by how much the new version does worse, in percentage points or the query's unit, and the chance of
+   * that if both are the same.
+   */
   readonly worseBy?: number;
   readonly chance?: number;
+  /** Of a compared query: Cliff's delta towards worse, -1 to 1, and what the readings of each side are worth. */
+  readonly delta?: number;
+  readonly independent?: { readonly right: number; readonly left: number };
+  /** Of `value`, `baseline` and `worseBy` of a query. */
+  readonly unit?: string;
+  /** Names of the alerts that count. */
+  readonly alerts?: readonly string[];
   /** Only told, not acted on. */
   readonly advisory?: boolean;
   /** What was measured and what was wanted, in one line. */

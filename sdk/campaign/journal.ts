@@ -87,6 +87,21 @@ export interface CampaignRecord {
   requests?: OperatorRequest[];
   /** What the old version did, by KPI, in the last stage in which it had enough samples. */
   baseline?: { [kpi: string]: Tally };
+  /** Checks of the user's own that passed, by stage and name: each is asked once. */
+  checks?: { readonly [stageAndName: string]: { readonly at: string; readonly detail: string } };
+  /** The same for queries that are compared: its readings, in order. */
+  readings?: { [kpi: string]: readonly number[] };
+  /** Fingerprints of the alerts that fired when it was opened, as far as gates look at them. */
+  alertsBefore?: readonly string[];
+  /** Taken before its steps (ESC-14); none of them is cleared away while it is not closed. */
+  snapshots?: readonly SnapshotNote[];
+}
+
+export interface SnapshotNote {
+  readonly id: string;
+  readonly stage: string;
+  /** ISO 8601. */
+  readonly at: string;
 }
 
 /** A campaign as hooks are told of it. */
@@ -129,8 +144,10 @@ export interface JournalData {
   alarms?: readonly AlarmRecord[];
   quarantine: QuarantineRecord[];
   history: PastCampaign[];
-  /** What people did to lease and journal. */
+  /** What people did to lease and journal, and to the target besides campaigns. */
   audit?: AuditEntry[];
+  /** Where the last snapshot was put: a URL, or `kubernetes`. */
+  snapshotStore?: string;
   /** Campaigns of a journal that was lost may have had numbers up to this one; none is given twice. */
   ids?: number;
 }

@@ -9,7 +9,7 @@ import { failureOf } from "./errors";
 import type { CampaignLog } from "./log";
 
 export interface StepRun {
-  readonly target: Target;
+  readonly target: Pick<Target, "perform">;
   readonly log: CampaignLog;
   readonly campaign: string;
   readonly stage: string;

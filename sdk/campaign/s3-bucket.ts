@@ -100,17 +100,28 @@ export class S3Bucket {
   }
 
   private load() {
-    this.loaded ??= import("@aws-sdk/client-s3").then((s3) => {
-      const client = new s3.S3Client(configOf(this.at));
-      noteDates(client);
-      return { s3, client };
+    this.loaded ??= openS3(this.at, ANSWER_MS).then((opened) => {
+      noteDates(opened.client);
+      return opened;
     });
     return this.loaded;
   }
 }
 
+/** @param answerMs longest wait for one answer. */
+export async function openS3(
+  at: S3Address,
+  answerMs: number,
+): Promise<{ readonly s3: Module; readonly client: S3Client }> {
+  const s3 = await import("@aws-sdk/client-s3");
+  return { s3, client: new s3.S3Client(configOf(at, answerMs)) };
+}
+
 /** Credentials are not among it: the client's own chain finds them (environment, profile, web identity, instance role). */
-function configOf({ region, endpoint, forcePathStyle, profile }: S3Address): S3ClientConfig {
+function configOf(
+  { region, endpoint, forcePathStyle, profile }: S3Address,
+  answerMs: number,
+): S3ClientConfig {
   const asked = region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION;
   // Servers that are not Amazon's mostly have no regions, and take this one.
   const known = asked || (endpoint === undefined ? undefined : "us-east-1");
@@ -120,7 +131,7 @@ function configOf({ region, endpoint, forcePathStyle, profile }: S3Address): S3C
     ...(profile === undefined ? {} : { profile }),
     forcePathStyle,
     maxAttempts: 3,
-    requestHandler: { connectionTimeout: ANSWER_MS, requestTimeout: ANSWER_MS, throwOnRequestTimeout: true },
+    requestHandler: { connectionTimeout: ANSWER_MS, requestTimeout: answerMs, throwOnRequestTimeout: true },
     // What many compatible servers don't know; the signature covers the content anyway.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",

@@ -27,15 +27,18 @@ export const isMissingKey = (error: unknown): boolean =>
 export const isRefusedWrite = (error: unknown): boolean =>
   [409, 412].includes(statusOf(error) ?? 0) || isMissingKey(error);
 
-/** @param doing for messages, e.g. `reading s3://bucket/amf.json`. */
-export function storeError(at: S3Address, doing: string, error: unknown): StoreError {
+/**
+ * @param doing for messages, e.g. `reading s3://bucket/amf.json`.
+ * @param what what is kept there.
+ */
+export function storeError(at: S3Address, doing: string, error: unknown, what = "journal"): StoreError {
   if (error instanceof StoreError) return error;
   const { name = "", message = "", code = "", Region } = error as Thrown;
   const status = statusOf(error);
   const where = at.endpoint ?? "Amazon S3";
   const options = { cause: error };
   const say = (kind: StoreError["code"], text: string) =>
-    new StoreError(kind, `journal: ${doing}: ${text}`, options);
+    new StoreError(kind, `${what}: ${doing}: ${text}`, options);
   if (name === "CredentialsProviderError" || /credential/i.test(name)) {
     return say(
       "STORE_UNAUTHORIZED",
@@ -63,10 +66,13 @@ export function storeError(at: S3Address, doing: string, error: unknown): StoreE
   if (name === "RequestTimeTooSkewed") {
     return say("STORE_UNAUTHORIZED", "the clock of this machine differs too much from the server's. Set it");
   }
+  if (status === 507 || /StorageFull|QuotaExceeded/.test(name)) {
+    return say("STORE_FULL", `${where}: there is no room. Make some, or keep fewer`);
+  }
   if (status === 401 || status === 403) {
     const why =
       name === "AccessDenied" || name === "Forbidden" || name === "403"
-        ? "access is denied. Grant s3:GetObject and s3:PutObject on the prefix and s3:ListBucket on the bucket (without the last a missing object is answered so too)"
+        ? `access is denied. Grant s3:GetObject${what === "journal" ? "" : ", s3:DeleteObject, s3:AbortMultipartUpload"} and s3:PutObject on the prefix and s3:ListBucket on the bucket (without the last a missing object is answered so too)`
         : `the credentials are refused (${name}). Renew them, or choose others`;
     return say("STORE_UNAUTHORIZED", `${where}: ${why}`);
   }

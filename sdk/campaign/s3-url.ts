@@ -34,9 +34,12 @@ const NAMES: { readonly [name: string]: string } = {
   awssdk: "awssdk",
 };
 
-/** @throws Error with every mistake: got, expected. Credentials are not repeated. */
-export function parseS3Url(text: string): S3Address {
-  if (!URL.canParse(text)) throw new Error(`journal: got ${withoutSecrets(text)}, ${EXPECTED}`);
+/**
+ * @param what what is to be kept there, for messages.
+ * @throws Error with every mistake: got, expected. Credentials are not repeated.
+ */
+export function parseS3Url(text: string, what = "journal"): S3Address {
+  if (!URL.canParse(text)) throw new Error(`${what}: got ${withoutSecrets(text)}, ${EXPECTED}`);
   const url = new URL(text);
   const mistakes: string[] = [];
   if (url.username !== "" || url.password !== "") {
@@ -76,7 +79,7 @@ export function parseS3Url(text: string): S3Address {
   for (const name of ["region", "profile"]) {
     if (given.get(name) === "") mistakes.push(`got an empty ${name}, expected a name, or leave it out`);
   }
-  if (mistakes.length > 0) throw new Error(`journal: ${mistakes.join("; ")}`);
+  if (mistakes.length > 0) throw new Error(`${what}: ${mistakes.join("; ")}`);
   const region = given.get("region");
   const profile = given.get("profile");
   return {

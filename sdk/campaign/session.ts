@@ -4,14 +4,25 @@
  *
  * @module
  */
+import { askMonitoring } from "./ask-monitoring";
 import type { CallbackAddress } from "./callback";
 import type { CampaignArgs, Reporter } from "./campaign-args";
 import { CampaignError } from "./errors";
 import { type CampaignRecord, Journal, newStageRecords } from "./journal";
 import { Lease } from "./lease";
 import { wishesFor } from "./request-watch";
+import { sidesOf } from "./sides";
+import { SNAPSHOT } from "./snapshots/keeper";
 import { type StageOutcome, Underway } from "./underway";
-import { type Asked, refuseWhatCannotBe, type View, viewOf, willRest } from "./view";
+import {
+  type Asked,
+  refuseWhatCannotBe,
+  type View,
+  viewOf,
+  willRest,
+  withAnswers,
+  withProblems,
+} from "./view";
 
 export class Session<S, I> {
   private readonly args: CampaignArgs<S, I>;
@@ -99,7 +110,28 @@ export class Session<S, I> {
       Journal.read(store, target.id),
       this.asked(),
     ]);
-    return viewOf(this.args, inventory, journal, asked);
+    const view = await this.seenFrom(inventory, journal, asked);
+    const { snapshots } = this.args;
+    // Asked of the store only where something is to be put there.
+    if (!snapshots || !view.campaign || !savesAnything(view)) return view;
+    return withProblems(view, await snapshots.doubts());
+  }
+
+  /** The view, with what the site's monitoring says where gates will ask it. */
+  private async seenFrom(inventory: I, journal: Journal, asked: Asked): Promise<View> {
+    const view = viewOf(this.args, inventory, journal, asked);
+    const { plan, campaign } = view;
+    const gates = plan.stages.find((stage) => stage.gates.length > 0)?.gates ?? [];
+    if (!campaign || gates.length === 0) return view;
+    const { unfinished, data } = journal;
+    const sides = sidesOf(this.args, {
+      to: plan.to,
+      toSpec: this.args.spec,
+      ...(plan.from ? { from: plan.from } : {}),
+      fromSpec: (unfinished ? unfinished.fromSpec : data.serving?.spec) as S | undefined,
+    });
+    const answers = await askMonitoring(gates, this.args.monitoring ?? {}, sides);
+    return withAnswers(view, answers, unfinished !== undefined);
   }
 
   private async asked(): Promise<Asked> {
@@ -153,7 +185,7 @@ export class Session<S, I> {
     // Who set the version back wants the same, and gets it by the plan.
     if (abort && journal.unfinished && journal.unfinished.from?.release !== goal.release)
       return underway(journal.unfinished).abort(abort, reporter);
-    const view = viewOf(this.args, await target.observe(), journal, asked);
+    const view = await this.seenFrom(await target.observe(), journal, asked);
     this.seen = Promise.resolve(view);
     if (!view.campaign) return undefined;
     refuseWhatCannotBe(view);
@@ -179,6 +211,7 @@ export class Session<S, I> {
           openedAt: new Date().toISOString(),
           stages: newStageRecords(view.plan.stages),
           baseline: {},
+          ...(view.firing && view.firing.length > 0 ? { alertsBefore: view.firing } : {}),
         });
     const entered = underway(campaign);
     await entered.takeUp(this.toldBefore);
@@ -195,6 +228,9 @@ export class Session<S, I> {
     return entered;
   }
 }
+
+const savesAnything = ({ plan }: View): boolean =>
+  plan.stages.some(({ steps }) => steps.some(({ action }) => action === SNAPSHOT));
 
 /** What was opened is closed, and the lease given back, before the error goes on. */
 const leaving =

@@ -10,8 +10,10 @@ export type StoreErrorCode =
   | "STORE_UNAUTHORIZED"
   /** The bucket does not exist. */
   | "STORE_MISSING"
-  /** It can't do what a journal needs. */
-  | "STORE_UNFIT";
+  /** It can't do what is needed of it. */
+  | "STORE_UNFIT"
+  /** No room. */
+  | "STORE_FULL";
 
 export class StoreError extends Error {
   readonly code: StoreErrorCode;

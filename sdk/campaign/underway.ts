@@ -13,9 +13,12 @@ import type { Verdict } from "./gates";
 import type { CampaignRecord, Journal, StageRecord } from "./journal";
 import type { Lease } from "./lease";
 import { OnCall, type StageWatch } from "./on-call";
+import { withChecks } from "./own-checks";
 import { abortReason, RequestWatch, saidBy } from "./request-watch";
 import { rollBack } from "./rollback";
 import { runSteps } from "./run-steps";
+import { type Parties, sidesOf } from "./sides";
+import { SNAPSHOT } from "./snapshots/keeper";
 import { soak } from "./soak";
 
 export interface StageOutcome {
@@ -120,7 +123,16 @@ export class Underway<S, I> {
     if (stage.plan.skipped !== undefined) return this.finish(stage, "skipped", stage.plan.skipped);
     await this.begin(stage);
     campaign.baseline ??= {};
-    const watch = new GateWatch(this.args.target as Target, stage.plan.gates, campaign.baseline);
+    campaign.readings ??= {};
+    const watch = new GateWatch({
+      target: this.args.target as Target,
+      gates: stage.plan.gates,
+      monitoring: this.args.monitoring ?? {},
+      sides: sidesOf(this.args, campaign as Parties<S>),
+      baselines: { tallies: campaign.baseline, readings: campaign.readings },
+      alertsBefore: campaign.alertsBefore ?? [],
+      alone: stage.plan.alone ?? false,
+    });
     const asked = new RequestWatch(this.args.requests, this.args.target.id, campaign.id, (request) =>
       this.note(request, stage.name),
     );
@@ -182,7 +194,7 @@ export class Underway<S, I> {
     { watch, asked, timed }: { watch: GateWatch; asked: RequestWatch; timed: StageWatch },
     reporter: Reporter,
   ): Promise<void> {
-    const { target, log } = this.args;
+    const { log } = this.args;
     const { plan } = stage;
     const signal = AbortSignal.any([
       watch.failed,
@@ -194,7 +206,7 @@ export class Underway<S, I> {
     const paused = () => timed.unclocked(() => asked.whilePaused(signal, (line) => reporter.tick(line)));
     await watch.start();
     const work = runSteps(plan.steps, {
-      target: target as Target,
+      target: this.performing(stage),
       log,
       campaign: this.campaign.id,
       stage: stage.name,
@@ -225,6 +237,30 @@ export class Underway<S, I> {
       paused,
       (what) => timed.holding(what),
     );
+  }
+
+  /** The target, with what the campaign does itself: the user's checks, and snapshots, of which it only gives out the parts. */
+  private performing(stage: StageRecord): Pick<Target, "perform"> {
+    const { snapshots, checks = [] } = this.args;
+    const target = this.args.target as Target;
+    const { campaign, journal } = this;
+    const inner = withChecks(target, checks, campaign, stage.name);
+    if (!snapshots) return inner;
+    return {
+      perform: async (action, context) => {
+        if (action.action !== SNAPSHOT) return inner.perform(action, context);
+        const taken = await snapshots.save(target, action, context, journal.data, campaign, stage.name);
+        const named = (campaign.snapshots ?? []).map(({ id }) => id);
+        const say = (code: string, message: string) =>
+          this.write(stage.name, "snapshot-clear", code, message);
+        // The campaign does not fail for what lies there too long.
+        await snapshots.clear(target.id, named).then(
+          (gone) => gone.length > 0 && say("OK", `removed ${gone.join(", ")}`),
+          (error) => say(failureOf(error).code, failureOf(error).message),
+        );
+        return taken;
+      },
+    };
   }
 
   private async fail(stage: StageRecord, error: unknown, reporter: Reporter): Promise<never> {

@@ -6,6 +6,7 @@
 import type { OperatorRequest } from "../contract/requests";
 import type { InCampaign, Plan, StagePlan } from "../plan/plan";
 import type { Problem } from "../policy/problem";
+import type { Answers } from "./ask-monitoring";
 import type { CampaignArgs } from "./campaign-args";
 import { CampaignError } from "./errors";
 import { heldBack } from "./held-back";
@@ -26,6 +27,8 @@ export interface View {
    * does not get there: held before the next stage, or on its way back.
    */
   readonly occasions: { readonly [stage: string]: Occasion };
+  /** Fingerprints of the alerts that fire now and that gates look at. */
+  readonly firing?: readonly string[];
 }
 
 /** What operators asked for, and why that may not be believed. */
@@ -65,6 +68,30 @@ export function viewOf<S, I>(
     ...(quarantine ? { quarantine } : {}),
   };
 }
+
+/**
+ * Adds what the site's monitoring said. Before a campaign is opened its troubles forbid it; underway, the way out is to go on
+ * or to go back, and they are only told.
+ */
+export function withAnswers(view: View, { problems, warnings, firing }: Answers, underway: boolean): View {
+  const { plan } = view;
+  const told = underway ? problems.map(({ path, message }) => `${path}: ${message}`) : [];
+  return {
+    ...view,
+    firing,
+    plan: {
+      ...plan,
+      warnings: [...plan.warnings, ...warnings, ...told],
+      problems: underway ? plan.problems : [...plan.problems, ...problems],
+    },
+  };
+}
+
+/** What else keeps it from being run, for preview and run alike. */
+export const withProblems = (view: View, problems: readonly Problem[]): View =>
+  problems.length === 0
+    ? view
+    : { ...view, plan: { ...view.plan, problems: [...view.plan.problems, ...problems] } };
 
 /** Whether the campaign is held once this run has ended as planned. */
 export function willRest({ plan, campaign, last }: View): boolean {

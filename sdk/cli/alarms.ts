@@ -172,5 +172,28 @@ function targetAlarms(seen: Observation): Alarm[] {
       ),
     );
   }
+  const unhealed = (inventory.groups ?? []).filter(({ selfHealing }) => selfHealing === "suspended");
+  if (over && unhealed.length > 0) {
+    alarms.push(
+      alarm(
+        "HEALING_SUSPENDED",
+        `Suspended though no campaign is in hand: self-healing of ${unhealed.map(({ component }) => component).join(", ")}.`,
+      ),
+    );
+  }
+  for (const { component, workloads, reported } of over ? (inventory.groups ?? []) : []) {
+    const asked = inventory.workloads
+      .filter(({ name }) => workloads.includes(name))
+      .reduce((sum, { replicas }) => sum + replicas, 0);
+    const inStep = Object.values(reported?.inStep ?? {}).reduce((sum, members) => sum + members, 0);
+    if (!reported || inStep >= asked) continue;
+    const why = reported.troubles.length > 0 ? `: ${reported.troubles.join("; ")}` : "";
+    alarms.push(
+      alarm(
+        "OUT_OF_STEP",
+        `${inStep} of ${asked} members of ${component} are in step, ${reported.quorum} must be${why}.`,
+      ),
+    );
+  }
   return alarms;
 }

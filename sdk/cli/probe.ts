@@ -8,6 +8,7 @@ import { Journal, type JournalData } from "../campaign/journal";
 import type { CnfInventory } from "../contract/cnf-inventory";
 import type { SubscriberSplit } from "../contract/subscriber-split";
 import type { Target } from "../contract/target";
+import { isRateGate } from "../policy/gate-policy";
 import { KpiHistory } from "./kpi-history";
 import type { Observation } from "./observation";
 import { partsOf, type Site } from "./site";
@@ -113,6 +114,7 @@ export class Probe {
 
 /** What the instances export, and what gates ask for though nothing exports it. */
 function kpisOf({ campaign }: JournalData, inventory: CnfInventory): string[] {
-  const gated = campaign?.stages.flatMap(({ plan }) => plan.gates.map(({ kpi }) => kpi)) ?? [];
+  const gated =
+    campaign?.stages.flatMap(({ plan }) => plan.gates.filter(isRateGate).map(({ kpi }) => kpi)) ?? [];
   return [...new Set([...Object.keys(inventory.kpis), ...gated])].sort();
 }

@@ -4,12 +4,15 @@
  * @module
  */
 import { Command, Option } from "commander";
+import { holdAgainstContract } from "./command-conformance";
 import { printCrds } from "./command-crds";
 import { rebuildJournal } from "./command-journal";
 import { showLog } from "./command-log";
 import { printProtection } from "./command-protection";
 import { showReport } from "./command-report";
 import { makeRequest } from "./command-request";
+import { restoreSnapshot } from "./command-restore";
+import { listSnapshots, showSnapshot, verifySnapshot } from "./command-snapshot";
 import { showStatus } from "./command-status";
 import { endLease } from "./command-unlock";
 import { exitCodes } from "./exit-code";
@@ -82,6 +85,23 @@ export function program(version: string, exit: (code: number) => void): Command 
     .requiredOption("--reason <text>", "why, for whoever reads the journal later")
     .action((target: string, options) => rebuildJournal(target, options));
 
+  withSite(issu.command("conformance"))
+    .description(
+      "for vendors: holds a network function against every clause of docs/contract.md, on a test system",
+    )
+    .argument("<name>", "network function, of which two versions run side by side")
+    .requiredOption("--left <version>", "version that serves")
+    .requiredOption("--right <version>", "version beside it")
+    .option("--subscribers <list>", "designated subscribers, with commas; 20 or more to see who moves")
+    .option("--within <duration>", "longest wait for the network function to obey", "60s")
+    .option("--moves-subscribers", "agree that subscribers are moved, instances drained, roles switched over")
+    .option("--json", "print the results as JSON")
+    .action(async (name: string, options) => exit(await holdAgainstContract(name, options)));
+
+  addSnapshots(
+    issu.command("snapshot").description("what was saved before a campaign's steps (docs/snapshots.md)"),
+  );
+
   issu
     .command("crds")
     .description("the custom resource definitions of the contract, for kubectl apply -f -")
@@ -107,6 +127,54 @@ export function program(version: string, exit: (code: number) => void): Command 
     .action((target: string | undefined, options) => showLog(target, options));
 
   return issu;
+}
+
+function addSnapshots(snapshot: Command): void {
+  const ID = ["[snapshot]", "its id, as list shows it", "latest"] as const;
+  const withStore = (command: Command) =>
+    withSite(command).option(
+      "--store <url>",
+      "where they are: kubernetes, or a URL like file:///var/lib/issu or s3://bucket/prefix; where the last one was put if left out",
+    );
+  const IDENTITY = [
+    "--identity <file>",
+    "age identities that can decrypt it; ISSU_AGE_IDENTITY holds them if left out",
+  ] as const;
+
+  withStore(snapshot.command("list"))
+    .description("the snapshots of a target, the latest first")
+    .argument("[target]", `${TARGET}; may be left out if there is one`)
+    .option("--json", "print the versioned document of docs/snapshots.md")
+    .action((target: string | undefined, options) => listSnapshots(target, options));
+
+  withStore(snapshot.command("show"))
+    .description("one of them, part by part")
+    .argument("<target>", TARGET)
+    .argument(...ID)
+    .option("--json", "print the versioned document of docs/snapshots.md")
+    .action((target: string, id: string, options) => showSnapshot(target, id, options));
+
+  withStore(snapshot.command("verify"))
+    .description("read it again and compare checksums; with an identity, of the content too")
+    .argument("<target>", TARGET)
+    .argument(...ID)
+    .option(...IDENTITY)
+    .action((target: string, id: string, options) => verifySnapshot(target, id, options));
+
+  withStore(snapshot.command("restore"))
+    .description("put parts of it back into the target; what was written there since is lost")
+    .argument("<target>", TARGET)
+    .argument("<snapshot>", "its id, as list shows it, or latest")
+    .requiredOption("--reason <text>", "why, for whoever reads the journal later")
+    .option(
+      "--part <name...>",
+      "parts, as show lists them; the records of all data-storage components if left out",
+    )
+    .option(...IDENTITY)
+    .option("--while-open", "also while a campaign is open or held")
+    .option("-y, --yes", "don't ask")
+    .option("--within <duration>", "longest time for one part", "5m")
+    .action((target: string, id: string, options) => restoreSnapshot(target, id, options));
 }
 
 function withSite(command: Command): Command {

@@ -9,6 +9,7 @@ import type { AlarmCode, ProbableCause, Severity } from "../campaign/alarm-catal
 import type { AuditEntry } from "../campaign/audit";
 import type { Verdict } from "../campaign/gates";
 import type { CampaignState, PastCampaign, ReportRecord, StageState } from "../campaign/journal";
+import type { GroupKind, SelfHealing } from "../contract/redundancy-group";
 import type { Intent, ReleaseRef } from "../plan/plan";
 
 export const STATUS_VERSION = 1;
@@ -35,6 +36,8 @@ export interface TargetStatus {
   /** Who keeps what serves from being deleted; absent if the target can't tell, or nothing serves. */
   readonly protection?: ProtectionStatus;
   readonly objects: readonly ObjectStatus[];
+  /** Redundancy groups; empty where no component keeps state in step. */
+  readonly groups: readonly GroupStatus[];
   readonly instances: readonly InstanceStatus[];
   readonly kpis: readonly KpiStatus[];
   readonly alarms: readonly Alarm[];
@@ -143,6 +146,20 @@ export interface ObjectStatus {
   readonly ready: number;
   readonly subscribers?: number;
   readonly sessions?: number;
+}
+
+export interface GroupStatus {
+  readonly component: string;
+  readonly kind: GroupKind;
+  /** Workload of the active member; absent if nobody is, or in a data-storage group. */
+  readonly active?: string;
+  /** Members in step, by workload. */
+  readonly inStep: { readonly [workload: string]: number };
+  /** Members in step that it takes to serve; absent until the network function reports. */
+  readonly quorum?: number;
+  readonly selfHealing: SelfHealing;
+  /** Why members can't come into step. */
+  readonly troubles: readonly string[];
 }
 
 export interface InstanceStatus {

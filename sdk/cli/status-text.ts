@@ -10,6 +10,7 @@ import { clock, count, percent } from "./format";
 import { type Cell, hanging, type Page, type Style, table, wrap } from "./layout";
 import type {
   CampaignStatus,
+  GroupStatus,
   InstanceStatus,
   KpiSide,
   SideStatus,
@@ -57,6 +58,7 @@ function targetText(status: TargetStatus, now: number, page: Page): string {
     status.campaign?.rollback ? rollback(status.campaign.rollback, now, page) : [],
     traffic(status, page),
     objects(status, page),
+    groups(status.groups, page),
     instances(status.instances, page),
     listed(
       "ALARMS",
@@ -271,6 +273,31 @@ function objects({ objects: all }: TargetStatus, page: Page): string[] {
       },
       one.subscribers === undefined ? "" : count(one.subscribers),
       one.sessions === undefined ? "" : count(one.sessions),
+    ]),
+    page,
+  );
+}
+
+function groups(all: readonly GroupStatus[], page: Page): string[] {
+  if (all.length === 0) return [];
+  return table(
+    [
+      { head: "GROUP" },
+      { head: "KIND" },
+      { head: "IN STEP", max: 48 },
+      { head: "QUORUM", right: true },
+      { head: "SELF-HEALING" },
+      { head: "TROUBLE" },
+    ],
+    all.map(({ component, kind, active, inStep, quorum, selfHealing, troubles }) => [
+      component,
+      kind,
+      Object.entries(inStep)
+        .map(([workload, members]) => `${members} ${workload}${workload === active ? " (active)" : ""}`)
+        .join(", ") || "nobody",
+      quorum === undefined ? "?" : count(quorum),
+      selfHealing === "on" ? "on" : { text: selfHealing, style: "yellow" as const },
+      { text: troubles.join("; "), style: "red" as const },
     ]),
     page,
   );

@@ -12,6 +12,7 @@ import { remediesOf } from "./remedies";
 import { stageMs } from "./stage-time";
 import {
   type CampaignStatus,
+  type GroupStatus,
   type InstanceStatus,
   type ObjectStatus,
   type QuarantineStatus,
@@ -43,6 +44,7 @@ export function statusOf(seen: Observation): TargetStatus {
     ...(traffic ? { traffic } : {}),
     ...protectionOf(seen),
     objects: objectsOf(seen),
+    groups: groupsOf(seen),
     instances: instancesOf(seen),
     kpis: seen.kpis ?? [],
     alarms: alarmsOf(seen),
@@ -195,6 +197,18 @@ function objectsOf(seen: Observation): ObjectStatus[] {
         : {}),
     };
   });
+}
+
+function groupsOf({ inventory }: Observation): GroupStatus[] {
+  return (inventory?.groups ?? []).map(({ component, kind, selfHealing, reported }) => ({
+    component,
+    kind,
+    ...(reported?.active === undefined ? {} : { active: reported.active }),
+    inStep: reported?.inStep ?? {},
+    ...(reported ? { quorum: reported.quorum } : {}),
+    selfHealing,
+    troubles: reported?.troubles ?? [],
+  }));
 }
 
 function instancesOf(seen: Observation): InstanceStatus[] {

@@ -4,12 +4,12 @@
  * @module
  */
 import type * as pulumi from "@pulumi/pulumi";
-import type { ServiceType } from "../policy/cnf-spec";
+import type { CataloguedRelease, InService, ServiceType } from "../policy/cnf-spec";
 import type { UpgradePolicy } from "../policy/upgrade-policy";
 import type { Hooks } from "./hooks";
 
 /**
- * One component. Everything here but the replicas makes up its content: change any of it, and the next `up` is a campaign
+ * One component. Everything here but the replicas, `requires` and `inService` makes up its content: change any of it, and the next `up` is a campaign
  * to a new workload with that content (GRY-12). Values are plain, not outputs, since names are made from them.
  */
 export interface CnfComponent {
@@ -40,6 +40,18 @@ export interface CnfComponent {
    * @default 30
    */
   readonly terminationGracePeriodSeconds?: number;
+  /**
+   * Other components of the network function → semver range of their versions that this one works with. While components
+   * change over, old and new of each serve at once, and each has to work with both of the other (GRY-02, ESC-05).
+   */
+  readonly requires?: { readonly [component: string]: string };
+  /**
+   * Whether it can be upgraded in service, as its vendor says: `"rolling"` instance by instance but not by ratio, false not
+   * at all. A campaign that would change one that can't is refused (GRY-03); the others can be upgraded without it (GRY-12).
+   *
+   * @default true
+   */
+  readonly inService?: InService;
 }
 
 export interface Quantities {
@@ -53,6 +65,22 @@ export interface CnfArgs {
   readonly upgrade?: UpgradePolicy;
   /** Semver range of the Kubernetes versions that this version runs on (TEF-1), e.g. `>=1.32 <1.36`. */
   readonly kubernetes?: string;
+  /**
+   * Semver range of the versions between which and this one a direct step is supported, either way: `>=1.4.0` (ESC-04).
+   *
+   * @default those of the same MAJOR
+   */
+  readonly upgradesFrom?: string;
+  /**
+   * Other network functions, `name` in the same namespace or `namespace/name`, → semver range of their versions that this
+   * version works with (ESC-05), e.g. `{ udr: ">=2.1.0 <3.0.0" }`.
+   */
+  readonly requires?: { readonly [cnf: string]: string };
+  /**
+   * The vendor's catalogue: what each version says of itself. Where a direct step is refused, the way over other versions is
+   * proposed from it; what is left out above is taken from the entry of `version`.
+   */
+  readonly releases?: readonly CataloguedRelease[];
   /** @default "default" */
   readonly namespace?: pulumi.Input<string>;
   /**

@@ -10,6 +10,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { labels } from "../contract/names";
 import { cnfRule } from "../plan/cnf";
 import type { CnfSpec, ComponentSpec } from "../policy/cnf-spec";
+import { compatibilityOf } from "../policy/compatibility";
 import { contentHash, releaseId, workloadName } from "../policy/release";
 import { resolvePolicy } from "../policy/resolve";
 import type { CnfArgs, CnfComponent } from "./cnf-args";
@@ -17,7 +18,7 @@ import { type HookContext, hookBefore } from "./hooks";
 import { keepSecret } from "./keep-secret";
 import { Stage, type StageArgs, type TargetArgs, VersionGuard } from "./stage";
 import { withoutTraces } from "./without-traces";
-import { contentOf, createWorkload, keepWorkload } from "./workload";
+import { compatibilityNote, contentOf, createWorkload, keepWorkload } from "./workload";
 
 /**
  * A network function on Kubernetes. A changed version or content becomes a campaign: preview shows its stages, `pulumi up`
@@ -46,7 +47,11 @@ export class Cnf extends pulumi.ComponentResource {
       ),
       components,
       ...(args.kubernetes === undefined ? {} : { kubernetes: args.kubernetes }),
+      ...(args.upgradesFrom === undefined ? {} : { upgradesFrom: args.upgradesFrom }),
+      ...(args.requires === undefined ? {} : { requires: args.requires }),
+      ...(args.releases === undefined ? {} : { releases: args.releases }),
     };
+    const compatibility = compatibilityOf(args.version, args);
     const target: TargetArgs = {
       kind: "cnf",
       name,
@@ -96,6 +101,7 @@ export class Cnf extends pulumi.ComponentResource {
             namespace,
             components[index] as ComponentSpec,
             contentOf(name, versionOf(args, component), component),
+            compatibilityNote(args.version, compatibility, component),
             { ...onCluster, dependsOn: previous },
           ),
         ),
@@ -197,6 +203,11 @@ function componentSpec(cnf: string, cnfVersion: string, component: CnfComponent)
     contentHash: hash,
     workload,
     ...(Object.keys(component.config ?? {}).length > 0 ? { configMap: `${workload}-config` } : {}),
+    ...(component.requires === undefined ? {} : { requires: component.requires }),
+    // As it was written: what makes no sense is for preflight to refuse.
+    ...(component.inService === undefined || component.inService === true
+      ? {}
+      : { inService: component.inService }),
   };
 }
 

@@ -46,7 +46,9 @@ export interface Hooks {
   readonly beforeDialTest?: Hook;
   /** The dial test has passed; no other subscriber has moved. */
   readonly beforeTraffic?: Hook;
-  /** The last ratio has passed. */
+  /** The last ratio has passed; the active role of active-standby components is about to move. */
+  readonly beforeSwitchover?: Hook;
+  /** Everything is on the new version; its tests are about to begin. */
   readonly beforePostTest?: Hook;
   /** The tests after the upgrade have passed; the old version is about to be given up. */
   readonly beforeFinalize?: Hook;
@@ -59,6 +61,7 @@ export function hookBefore(stage: string, hooks: Hooks, firstTraffic: string | u
     snapshot: hooks.beforeSnapshot,
     minimal: hooks.beforeUpgrade,
     "dial-test": hooks.beforeDialTest,
+    switchover: hooks.beforeSwitchover,
     "post-test": hooks.beforePostTest,
     finalize: hooks.beforeFinalize,
   };

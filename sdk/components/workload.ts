@@ -8,8 +8,9 @@
 import { Deployment } from "@pulumi/kubernetes/apps/v1/deployment";
 import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap";
 import type * as pulumi from "@pulumi/pulumi";
-import { annotations, labels } from "../contract/names";
-import type { ComponentSpec } from "../policy/cnf-spec";
+import type { CompatibilityNote } from "../contract/compatibility";
+import { annotations, labels, REQUIRES_LABEL } from "../contract/names";
+import type { Compatibility, ComponentSpec } from "../policy/cnf-spec";
 import { labelValue } from "../policy/release";
 import type { CnfComponent } from "./cnf-args";
 
@@ -30,11 +31,32 @@ export function contentOf(cnf: string, version: string, component: CnfComponent)
 
 export type WorkloadContent = ReturnType<typeof contentOf>;
 
+/**
+ * What is written on a workload for those who upgrade it, or what works with it, later. No part of its content.
+ *
+ * @param version of the network function.
+ * @returns undefined if nothing is said.
+ */
+export function compatibilityNote(
+  version: string,
+  { upgradesFrom, requires }: Compatibility,
+  { requires: components, inService }: CnfComponent,
+): CompatibilityNote | undefined {
+  const note = {
+    ...(upgradesFrom === undefined ? {} : { upgradesFrom }),
+    ...(requires === undefined ? {} : { requires }),
+    ...(components === undefined ? {} : { components }),
+    ...(inService === undefined || inService === true ? {} : { inService }),
+  };
+  return Object.keys(note).length > 0 ? { version, ...note } : undefined;
+}
+
 export function createWorkload(
   cnf: string,
   namespace: pulumi.Input<string>,
   component: ComponentSpec,
   content: WorkloadContent,
+  note: CompatibilityNote | undefined,
   opts: pulumi.CustomResourceOptions,
 ): Deployment {
   const name = component.workload;
@@ -62,9 +84,10 @@ export function createWorkload(
       metadata: {
         name,
         namespace,
-        labels: allLabels,
+        labels: note?.requires ? { ...allLabels, [REQUIRES_LABEL]: "others" } : allLabels,
         annotations: {
           [annotations.serviceType]: component.serviceType,
+          ...(note ? { [annotations.compatibility]: JSON.stringify(note) } : {}),
           // The campaign waits for instances itself: what counts is that they serve, not that they run.
           "pulumi.com/skipAwait": "true",
         },
@@ -76,6 +99,10 @@ export function createWorkload(
             labels: allLabels,
             annotations: {
               ...content.podAnnotations,
+              // Pods of the other types are told apart before a group names their workload.
+              ...(component.serviceType === "load-sharing"
+                ? {}
+                : { [annotations.serviceType]: component.serviceType }),
               [annotations.metricsPort]: String(content.metricsPort),
             },
           },

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import type { CompatibilityNote, OtherCnf, RequiredBy } from "./compatibility";
+import type { GroupKind, SelfHealing } from "./redundancy-group";
 import type { Admission, PinnedSubscriber } from "./subscriber-split";
 
-export type ServiceType = "active-standby" | "data-storage" | "load-sharing";
+export type ServiceType = GroupKind | "load-sharing";
 
 export interface WorkloadState {
   /** Deployment's name. */
@@ -19,6 +21,8 @@ export interface WorkloadState {
   readonly ready: number;
   /** Of the Ready ones, those that were asked to drain and so take no new work; 0 if left out. */
   readonly draining?: number;
+  /** What its version says of its compatibility; `unreadable` if that is no such note. */
+  readonly compatibility?: CompatibilityNote | "unreadable";
 }
 
 export interface AutoscalerState {
@@ -49,6 +53,27 @@ export interface SplitState {
   };
 }
 
+/** A redundancy group as asked for and as reported. */
+export interface GroupState {
+  readonly component: string;
+  readonly kind: GroupKind;
+  readonly workloads: readonly string[];
+  /** Workload that is to be active; absent if nothing was asked. */
+  readonly wanted?: string;
+  readonly selfHealing: SelfHealing;
+  readonly migration?: string;
+  /** Absent until the network function reported. */
+  readonly reported?: {
+    /** Workload of the active member. */
+    readonly active?: string;
+    /** Members that are in step, by workload; those that leave or left don't count. */
+    readonly inStep: { readonly [workload: string]: number };
+    readonly quorum: number;
+    /** Why members can't come into step. */
+    readonly troubles: readonly string[];
+  };
+}
+
 export interface ProtectionState {
   /** Whose policy refuses to delete what serves; `unknown` if the cluster can't tell. */
   readonly by: "campaign" | "administrator" | "nobody" | "unknown";
@@ -63,6 +88,8 @@ export interface CnfInventory {
   readonly workloads: readonly WorkloadState[];
   readonly autoscalers: readonly AutoscalerState[];
   readonly split?: SplitState;
+  /** Of its active-standby and data-storage components. */
+  readonly groups?: readonly GroupState[];
   /** What the instances export: KPI name → attempts a second of all instances together, mean since each started. */
   readonly kpis: { readonly [kpi: string]: number };
   /** Mean share of rated capacity in use over the instances of a workload, 0 to 1. */
@@ -73,8 +100,14 @@ export interface CnfInventory {
   readonly protection?: ProtectionState;
   /** Rights that the identity lacks, e.g. `patch pods`; absent if it has all. */
   readonly missingRights?: readonly string[];
+  /** The same, of those that only active-standby and data-storage components take. */
+  readonly missingRightsForGroups?: readonly string[];
   /** Highest epoch under which any of it was written. */
   readonly epoch?: number;
   /** Pods that could be scheduled in addition; undefined where the cluster does not tell. */
   readonly spareInstances?: number;
+  /** The network functions that were asked about. */
+  readonly others?: readonly OtherCnf[];
+  /** Those in the same namespace that run and say which versions of this one they work with. */
+  readonly requiredBy?: readonly RequiredBy[];
 }

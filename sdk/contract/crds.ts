@@ -60,6 +60,8 @@ function crd(kind: string, plural: string, spec: Schema, status: Schema, columns
 export const plurals = {
   subscriberSplit: "subscribersplits",
   dialTest: "dialtests",
+  redundancyGroup: "redundancygroups",
+  dataTransfer: "datatransfers",
   campaignRequest: "campaignrequests",
 } as const;
 
@@ -134,7 +136,103 @@ export const dialTestCrd = crd(
   ],
 );
 
-export const crds = [subscriberSplitCrd, dialTestCrd, campaignRequestCrd] as const;
+const flag: Schema = { type: "boolean" };
+const oneOf = (...values: readonly string[]): Schema => ({ type: "string", enum: [...values] });
+
+export const redundancyGroupCrd = crd(
+  "RedundancyGroup",
+  plurals.redundancyGroup,
+  object(
+    {
+      cnf: text,
+      component: text,
+      kind: oneOf("active-standby", "data-storage"),
+      workloads: list(text),
+      active: text,
+      activeMember: text,
+      selfHealing: oneOf("on", "suspended"),
+      migration: text,
+      epoch: count,
+    },
+    ["cnf", "component", "kind", "workloads", "selfHealing", "epoch"],
+  ),
+  object({
+    observedGeneration: count,
+    members: list(
+      object({
+        name: text,
+        workload: text,
+        version: text,
+        role: oneOf("active", "standby", "member", "leaving"),
+        inStep: flag,
+        behind: count,
+        trouble: text,
+      }),
+    ),
+    active: text,
+    quorum: count,
+    records: count,
+    schema: text,
+    switchover: object({
+      phase: oneOf("running", "done", "refused"),
+      from: text,
+      to: text,
+      at: text,
+      gapMs: { type: "number" },
+      reason: text,
+    }),
+    selfHealing: oneOf("on", "suspended"),
+  }),
+  [
+    { name: "Kind", type: "string", jsonPath: ".spec.kind" },
+    { name: "Active", type: "string", jsonPath: ".status.active" },
+    { name: "Quorum", type: "integer", jsonPath: ".status.quorum" },
+    { name: "Records", type: "integer", jsonPath: ".status.records" },
+    { name: "Healing", type: "string", jsonPath: ".status.selfHealing" },
+  ],
+);
+
+export const dataTransferCrd = crd(
+  "DataTransfer",
+  plurals.dataTransfer,
+  object(
+    {
+      cnf: text,
+      component: text,
+      kind: oneOf("save", "restore"),
+      tokenSha256: { type: "string", pattern: "^[0-9a-f]{64}$" },
+      sha256: text,
+      bytes: count,
+      schema: text,
+      epoch: count,
+    },
+    ["cnf", "component", "kind", "tokenSha256", "epoch"],
+  ),
+  object({
+    observedGeneration: count,
+    phase: oneOf("preparing", "ready", "done", "failed"),
+    url: text,
+    sha256: text,
+    bytes: count,
+    records: count,
+    schema: text,
+    message: text,
+  }),
+  [
+    { name: "Kind", type: "string", jsonPath: ".spec.kind" },
+    { name: "Component", type: "string", jsonPath: ".spec.component" },
+    { name: "Phase", type: "string", jsonPath: ".status.phase" },
+    { name: "Records", type: "integer", jsonPath: ".status.records" },
+  ],
+);
+
+export const crds = [
+  subscriberSplitCrd,
+  dialTestCrd,
+  redundancyGroupCrd,
+  dataTransferCrd,
+  campaignRequestCrd,
+] as const;
 
 /** All that a site installs once. */
 export const definitions = [...crds, campaignRequestPolicy, campaignRequestBinding] as const;

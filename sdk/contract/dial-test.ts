@@ -10,6 +10,22 @@ import type { Side } from "./subscriber-split";
 export const procedures = ["registration", "pdu-session-establishment", "service-request", "paging"] as const;
 export type Procedure = (typeof procedures)[number];
 
+/**
+ * Further procedures that a function serves which also carries 4G subscribers, named as in 3GPP TS 23.401 and 23.502. They
+ * have KPIs; dial tests do without them (GRY-11).
+ */
+export const interworkingProcedures = [
+  "attach",
+  "tracking-area-update",
+  "pdn-connection",
+  "handover-4g-to-5g",
+  "handover-5g-to-4g",
+] as const;
+
+/** Every procedure that KPIs are about: `<procedure>-success`. */
+export const kpiProcedures = [...procedures, ...interworkingProcedures] as const;
+export type KpiProcedure = (typeof kpiProcedures)[number];
+
 export interface DialTestSpec {
   /** Name of the `SubscriberSplit` in the same namespace. */
   readonly split: string;

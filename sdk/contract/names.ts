@@ -34,4 +34,9 @@ export const annotations = {
   /** Where an instance serves its KPIs, as Prometheus' own annotations say it. */
   metricsPort: "prometheus.io/port",
   metricsPath: "prometheus.io/path",
+  /** On a workload: what its version says of its compatibility, a `CompatibilityNote` as JSON. */
+  compatibility: `${GROUP}/compatibility`,
 } as const;
+
+/** Label of a workload, not of its pods: its version requires versions of other network functions. Always `others`. */
+export const REQUIRES_LABEL = `${GROUP}/requires`;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { CapturedPart, SavedPart } from "./snapshot-parts";
 import type { Side } from "./subscriber-split";
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
@@ -107,4 +108,21 @@ export interface Target<Inventory = unknown> {
    * @throws TargetError `STALE_EPOCH` if a later campaign was here; as `observe`
    */
   fence(epoch: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Gives out the parts of a snapshot, one after the other (ESC-14). A part is read before the next one is asked for, and what
+   * was prepared for it is cleared away then, also where the reader leaves early. A target that leaves this out has nothing to
+   * save.
+   *
+   * @param action a plan's step `snapshot`: its arguments say of what.
+   * @throws TargetError as `perform`
+   */
+  capture?(action: Action, context: ActionContext): AsyncIterable<CapturedPart>;
+
+  /**
+   * Takes one part of a snapshot back (ESC-18, ESC-24), and returns once that was observed on the target.
+   *
+   * @returns what was observed, for log and audit.
+   * @throws TargetError `BAD_PART` for one that can't be put back; as `perform`
+   */
+  putBack?(part: SavedPart, context: ActionContext): Promise<{ readonly detail: string }>;
 }

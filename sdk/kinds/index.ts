@@ -6,7 +6,9 @@
  */
 
 import type { CnfInventory } from "../contract/cnf-inventory";
+import { cnfKey } from "../contract/compatibility";
 import type { RequestBook } from "../contract/requests";
+import type { SnapshotStore } from "../contract/snapshot-store";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { cnfRule } from "../plan/cnf";
@@ -14,6 +16,7 @@ import { shownByCnf } from "../plan/cnf-shown";
 import type { OnFailure, PlanRule, ReleaseRef, Shown } from "../plan/plan";
 import { checkCnf } from "../policy/cnf";
 import type { CnfSpec } from "../policy/cnf-spec";
+import { namesRequired } from "../policy/compatibility";
 import type { Problem } from "../policy/problem";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 
@@ -49,10 +52,18 @@ export interface Kind {
   /** What a target shows of itself, for a journal that begins anew. @throws Error if it contradicts itself. */
   shown(inventory: unknown, address: Address): Shown;
   readonly rule: PlanRule<never, never>;
-  /** Reaches the target. The driver is loaded only now, since most calls of a run without changes don't need it. */
-  connect(address: Address): Promise<{
+  /**
+   * Reaches the target. The driver is loaded only now, since most calls of a run without changes don't need it.
+   *
+   * @param spec what is declared, for what else the driver is to look at; left out by whoever plans nothing.
+   */
+  connect(
+    address: Address,
+    spec?: unknown,
+  ): Promise<{
     readonly target: Target<never>;
     readonly clusterStore: Store;
+    readonly clusterSnapshots: SnapshotStore;
     readonly requests: RequestBook;
   }>;
 }
@@ -62,6 +73,10 @@ function onFailure(spec: unknown): OnFailure {
   const { rollback, surge } = (spec as { policy: ResolvedPolicy }).policy;
   return { rollBack: rollback.onFailure, surge: rollback.surge, fallbackSurge: surge };
 }
+
+/** The network functions on whose versions it depends. */
+const othersOf = (cnf: CnfSpec | undefined): string[] =>
+  cnf ? [...new Set(namesRequired(cnf).map((name) => cnfKey(name, cnf.namespace)))] : [];
 
 const cnf: Kind = {
   onFailure,
@@ -78,7 +93,7 @@ const cnf: Kind = {
     const { version, release } = spec as CnfSpec;
     return { problems, declared: { spec: { cnf: spec, policy }, goal: { version, release } } };
   },
-  async connect({ name, namespace, kubeconfig, context }) {
+  async connect({ name, namespace, kubeconfig, context }, spec) {
     const kubernetes = await import("../drivers/kubernetes/index.js");
     const connection = kubernetes.connect({
       namespace,
@@ -86,8 +101,13 @@ const cnf: Kind = {
       ...(context === undefined ? {} : { context }),
     });
     return {
-      target: kubernetes.cnfTarget(connection, { name, namespace }) as Target<never>,
+      target: kubernetes.cnfTarget(connection, {
+        name,
+        namespace,
+        others: othersOf((spec as { cnf: CnfSpec } | undefined)?.cnf),
+      }) as Target<never>,
       clusterStore: new kubernetes.KubernetesStore(connection),
+      clusterSnapshots: new kubernetes.KubernetesSnapshots(connection),
       requests: new kubernetes.KubernetesRequests(connection),
     };
   },

@@ -8,11 +8,16 @@ import type { CnfInventory, DomainState } from "../contract/cnf-inventory";
 import type { CnfSpec } from "../policy/cnf-spec";
 import { attemptsNeeded } from "../policy/comparison";
 import { formatDuration } from "../policy/duration";
+import { isAlertGate, isQueryGate, isRateGate, type ResolvedQueryGate } from "../policy/gate-policy";
 import type { Problem } from "../policy/problem";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import type { Lane } from "./cnf-batches";
+import { compatibilityProblems, compatibilityWarnings } from "./cnf-compatibility";
 import { percent } from "./cnf-draft";
-import { HIGHEST_LOAD, ratioOfStage } from "./cnf-stages";
+import { groupProblems } from "./cnf-group-checks";
+import { type GroupLane, isGroup } from "./cnf-groups";
+import { inServiceProblems } from "./cnf-in-service";
+import { HIGHEST_LOAD, ratioOfStage, takesData } from "./cnf-stages";
 import { autoscalerOf, domainOf, targetOf, workloadOf } from "./cnf-tracks";
 import type { Intent, StagePlan } from "./plan";
 
@@ -23,6 +28,7 @@ export interface CheckArgs {
   readonly intent: Intent;
   readonly from: DomainState | undefined;
   readonly lanes: readonly Lane[];
+  readonly groups: readonly GroupLane[];
   readonly stages: readonly StagePlan[];
 }
 
@@ -33,8 +39,11 @@ export function problemsOf(args: CheckArgs): Problem[] {
   return [
     ...rightProblems(args),
     ...kubernetesProblems(args),
+    ...compatibilityProblems(args),
+    ...inServiceProblems(args.cnf, args.policy.mode, args.inventory, args.from),
     ...takeoverProblems(args),
     ...healthProblems(args),
+    ...groupProblems(args),
     ...roomProblems(args),
     ...loadProblems(args),
     ...gateProblems(args),
@@ -43,7 +52,8 @@ export function problemsOf(args: CheckArgs): Problem[] {
 
 /** All that is missing in one go, before the first thing is refused in the middle of a campaign (ESC-21). */
 function rightProblems({ cnf, policy, inventory }: CheckArgs): Problem[] {
-  const { missingRights = [], protection } = inventory;
+  const { missingRights: always = [], missingRightsForGroups = [], protection } = inventory;
+  const missingRights = [...always, ...(cnf.components.some(isGroup) ? missingRightsForGroups : [])];
   const problems: Problem[] = [];
   if (missingRights.length > 0) {
     problems.push({
@@ -64,10 +74,13 @@ function kubernetesProblems({ cnf, inventory }: CheckArgs): Problem[] {
   if (cnf.kubernetes === undefined) return [];
   const running = semver.coerce(inventory.kubernetesVersion)?.version;
   if (running && semver.satisfies(running, cnf.kubernetes)) return [];
+  const others = (cnf.releases ?? [])
+    .filter(({ kubernetes }) => kubernetes !== undefined && running && semver.satisfies(running, kubernetes))
+    .map(({ version }) => version);
   return [
     {
       path: "kubernetes",
-      message: `${cnf.name} ${cnf.version} runs on Kubernetes ${cnf.kubernetes}; the cluster runs ${inventory.kubernetesVersion}. Upgrade the cluster first, or choose a version of ${cnf.name} made for it (TEF-1).`,
+      message: `${cnf.name} ${cnf.version} runs on Kubernetes ${cnf.kubernetes}; the cluster runs ${inventory.kubernetesVersion}. Upgrade the cluster first, or choose a version of ${cnf.name} made for it${others.length > 0 ? `: ${others.join(", ")} by the catalogue` : ""} (TEF-1).`,
     },
   ];
 }
@@ -104,7 +117,8 @@ function healthProblems({ cnf, inventory, from }: CheckArgs): Problem[] {
   });
 }
 
-function roomProblems({ cnf, policy, inventory, intent, from, lanes }: CheckArgs): Problem[] {
+function roomProblems({ cnf, policy, inventory, intent, from, ...args }: CheckArgs): Problem[] {
+  const lanes = [...args.lanes, ...args.groups];
   const spare = inventory.spareInstances;
   if (spare === undefined) return [];
   const asked = (name: string | undefined) =>
@@ -148,7 +162,11 @@ function gateProblems({ policy, inventory, from, stages }: CheckArgs): Problem[]
   if (!from) return [];
   const exported = Object.keys(inventory.kpis).sort();
   return policy.gates.flatMap((gate, i): Problem[] => {
+    if (isAlertGate(gate)) return [];
+    if (isQueryGate(gate)) return [...besideProblems(gate, i, policy), ...readingProblems(gate, i, stages)];
     const rate = inventory.kpis[gate.kpi];
+    // What is counted elsewhere need not be had from the instances; whoever counts is asked by the campaign.
+    if (rate === undefined && gate.source !== undefined) return [];
     if (rate === undefined) {
       return [
         {
@@ -182,9 +200,47 @@ function gateProblems({ policy, inventory, from, stages }: CheckArgs): Problem[]
   });
 }
 
+/** Values of two versions are compared while both serve. */
+function besideProblems(
+  { compare }: ResolvedQueryGate,
+  i: number,
+  { mode, gray }: ResolvedPolicy,
+): Problem[] {
+  const beside = mode === "gray" && (gray.ratios[0] ?? 100) < 100;
+  if (compare === undefined || beside) return [];
+  return [
+    {
+      path: `upgrade.gates[${i}].compare`,
+      message:
+        "it compares readings of two versions that serve side by side, and there is no stage in which they do. Expected a ratio below 100 in gray mode. Add one to gray.ratios, or give the gate a bound (atMost, atLeast) instead.",
+    },
+  ];
+}
+
+/** A soak that is too short for the readings that a gate needs would hold every time. */
+function readingProblems(
+  { kpi, everyMs, minSamples }: ResolvedQueryGate,
+  i: number,
+  stages: readonly StagePlan[],
+): Problem[] {
+  return stages.flatMap(({ name, skipped, soakMs }): Problem[] => {
+    const readings = 1 + Math.floor(soakMs / everyMs);
+    if (ratioOfStage(name) === undefined || skipped !== undefined || readings >= minSamples) return [];
+    const soak = formatDuration((minSamples - 1) * everyMs).replaceAll(" ", "");
+    return [
+      {
+        path: `upgrade.gates[${i}].minSamples`,
+        message: `${name}: with one reading every ${formatDuration(everyMs)}, a soak of ${formatDuration(soakMs)} brings ${readings} readings of ${kpi}; ${minSamples} are needed. Set gray.soak to at least ${soak}, or every to less if it is measured more often.`,
+      },
+    ];
+  });
+}
+
 /** @returns what stops nothing but should be seen in preview. */
-export function warningsOf({ cnf, policy, inventory, intent, from, lanes }: CheckArgs): string[] {
-  const warnings: string[] = [];
+export function warningsOf(args: CheckArgs): string[] {
+  const { cnf, policy, inventory, intent, from, lanes } = args;
+  const starts = intent === "install" || intent === "upgrade" || intent === "downgrade";
+  const warnings = starts ? compatibilityWarnings(args) : [];
   if (intent === "downgrade") {
     warnings.push(`${cnf.name} goes back from ${from?.version} to the older ${cnf.version}`);
   }
@@ -204,8 +260,14 @@ export function warningsOf({ cnf, policy, inventory, intent, from, lanes }: Chec
       `upgrade.gray.step is ${policy.gray.step}, but surge and disruptionBudget allow ${most} instances at a time`,
     );
   }
+  const records = cnf.components.filter(({ serviceType }) => serviceType === "data-storage");
+  if (records.length > 0 && !takesData(policy)) {
+    warnings.push(
+      `snapshots hold no records of ${records.map(({ name }) => name).join(", ")}: the store beside the target takes manifests and configuration only. Name another one in upgrade.snapshot.store (docs/snapshots.md)`,
+    );
+  }
   const first = policy.mode === "rolling" ? 100 : policy.gray.ratios[0];
-  if (first === 100 && policy.gates.some((gate) => gate.maxDrop !== undefined)) {
+  if (first === 100 && policy.gates.some((gate) => isRateGate(gate) && gate.maxDrop !== undefined)) {
     warnings.push(
       "a gate compares with the old version (maxDrop), which carries nobody at 100 %: only what it carries while subscribers move counts; a lower ratio before 100 gives it more to compare with",
     );

@@ -5,8 +5,11 @@
  * @module
  */
 
-import type { CnfInventory, DomainState, SplitState } from "../contract/cnf-inventory";
+import type { CnfInventory, DomainState, ServiceType, SplitState } from "../contract/cnf-inventory";
+import { type GroupKind, groupName, type SelfHealing } from "../contract/redundancy-group";
+import type { CnfSpec } from "../policy/cnf-spec";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
+import { checkStep } from "./check-step";
 import type { Step } from "./plan";
 
 /** What steps are expected to take, in milliseconds, where the target does not tell. */
@@ -20,11 +23,16 @@ export const expected = {
   /** An instance's end once it is drained. */
   endMs: 1000,
   snapshotMs: 500,
+  /** Records of one data-storage component, saved and read back. */
+  recordsMs: 5_000,
   autoscalerMs: 300,
   /** Until an admission policy is in force. */
   protectMs: 2000,
   /** A designated subscriber's procedures. */
   dialMs: 500,
+  /** Until a new member of a group is in step, beyond its boot. */
+  syncMs: 5000,
+  switchoverMs: 1000,
 } as const;
 
 /** Longest wait for what is done by the control plane alone. */
@@ -39,6 +47,15 @@ export interface Count {
   exists: boolean;
 }
 
+/** What a redundancy group is asked for. */
+export interface GroupAsked {
+  readonly kind: GroupKind;
+  readonly workloads: readonly string[];
+  readonly active: string | undefined;
+  readonly selfHealing: SelfHealing;
+  readonly migration: string | undefined;
+}
+
 type Pins = SplitState["pinned"];
 
 export class Draft {
@@ -51,14 +68,20 @@ export class Draft {
     admission: SplitState["admission"];
     pinned: Pins;
   };
+  /** By component. */
+  private readonly groups = new Map<string, GroupAsked>();
+  /** By component: the workload whose member is active. */
+  private readonly actives = new Map<string, string>();
   private readonly subscribers: number;
 
+  /** Workloads whose instances are members of a redundancy group. */
+  private readonly members: ReadonlySet<string>;
   private readonly id: { readonly name: string; readonly namespace: string };
   private readonly policy: ResolvedPolicy;
   private readonly inventory: CnfInventory;
 
   constructor(
-    id: { readonly name: string; readonly namespace: string },
+    id: Pick<CnfSpec, "name" | "namespace" | "components">,
     policy: ResolvedPolicy,
     inventory: CnfInventory,
   ) {
@@ -73,9 +96,21 @@ export class Draft {
       admission: split?.admission ?? "by-ratio",
       pinned: split?.pinned ?? [],
     };
+    this.members = new Set([
+      ...id.components.filter(isMember).map(({ workload }) => workload),
+      ...inventory.workloads.filter(isMember).map(({ name }) => name),
+    ]);
     this.subscribers = (split?.carried?.left ?? 0) + (split?.carried?.right ?? 0);
+    for (const one of inventory.groups ?? []) {
+      const { component, kind, workloads, wanted, selfHealing, migration, reported } = one;
+      this.groups.set(component, { kind, workloads, active: wanted, selfHealing, migration });
+      if (reported?.active !== undefined) this.actives.set(component, reported.active);
+    }
     for (const one of inventory.workloads) {
-      const serving = Math.max(0, Math.min(one.ready, one.replicas) - (one.draining ?? 0));
+      const group = inventory.groups?.find(({ component }) => component === one.component);
+      const ready = one.serviceType === "load-sharing" ? one.ready : (group?.reported?.inStep[one.name] ?? 0);
+      const drained = one.serviceType === "load-sharing" ? (one.draining ?? 0) : 0;
+      const serving = Math.max(0, Math.min(ready, one.replicas) - drained);
       this.counts.set(one.name, { asked: one.replicas, serving, exists: true });
     }
   }
@@ -109,17 +144,29 @@ export class Draft {
     const count = this.count(workload);
     const from = count.asked;
     const up = replicas > from || (replicas === from && replicas > 0);
-    const drained = from > 0 && !mayLose ? ((from - replicas) / from) * this.carriedBy(workload) : 0;
+    const member = this.members.has(workload);
+    const drained =
+      from > 0 && !mayLose && !member ? ((from - replicas) / from) * this.carriedBy(workload) : 0;
+    const syncs = member && awaitServing;
+    const { limits } = this.policy;
+    const serve = member
+      ? replicas === 1
+        ? "is in step"
+        : "are in step"
+      : replicas === 1
+        ? "serves"
+        : "serve";
+    const boot = this.inventory.bootMs ?? expected.bootMs;
     this.steps.push({
       action: "scale",
       object: `deployment/${workload}`,
       args: { replicas, from, awaitServing, ...(mayLose ? { mayLose } : {}) },
       summary:
         replicas === from
-          ? `wait until ${replicas === 1 ? "the instance" : `all ${replicas} instances`} of ${workload} ${replicas === 1 ? "serves" : "serve"}`
-          : `scale ${workload} from ${from} to ${instances(replicas)}`,
-      expectedMs: up ? (this.inventory.bootMs ?? expected.bootMs) : expected.endMs + moving(drained),
-      limitMs: up ? this.policy.limits.bootMs : this.policy.limits.moveMs,
+          ? `wait until ${replicas === 1 ? "the instance" : `all ${replicas} instances`} of ${workload} ${serve}`
+          : `scale ${workload} from ${from} to ${instances(replicas)}${up && syncs ? ` and wait until ${replicas === 1 ? "it" : "they"} ${serve}` : ""}`,
+      expectedMs: up ? boot + (syncs ? expected.syncMs : 0) : expected.endMs + moving(drained),
+      limitMs: up ? limits.bootMs + (syncs ? limits.syncMs : 0) : member ? limits.syncMs : limits.moveMs,
       ...(up || drained === 0
         ? {}
         : { coordination: "instances are drained: their sessions move to others of the same version" }),
@@ -167,6 +214,60 @@ export class Draft {
     });
   }
 
+  group(component: string): GroupAsked | undefined {
+    return this.groups.get(component);
+  }
+
+  /** Workload whose member is active, as reported or as it will be after the steps drafted so far. */
+  activeOf(component: string): string | undefined {
+    return this.actives.get(component);
+  }
+
+  /**
+   * Asks for something else of a redundancy group. What is left out stays as it is.
+   *
+   * @param members of a workload that are waited for until they are in step.
+   */
+  regroup(
+    component: string,
+    change: Pick<GroupAsked, "kind"> & Partial<GroupAsked>,
+    summary: string,
+    more: { readonly members?: { readonly [workload: string]: number }; readonly youngest?: boolean } = {},
+  ): void {
+    const after: GroupAsked = {
+      workloads: [],
+      active: undefined,
+      selfHealing: "on",
+      migration: undefined,
+      ...this.groups.get(component),
+      ...change,
+    };
+    this.groups.set(component, after);
+    const { kind, workloads, active, selfHealing, migration } = after;
+    const moves = (active !== undefined && active !== this.actives.get(component)) || more.youngest === true;
+    if (active !== undefined) this.actives.set(component, active);
+    const waits = more.members !== undefined;
+    const { limits } = this.policy;
+    this.steps.push({
+      action: "group",
+      object: `group/${this.id.namespace}/${groupName(this.id.name, component)}`,
+      args: {
+        component,
+        kind,
+        workloads: [...workloads],
+        selfHealing,
+        ...(active === undefined ? {} : { active }),
+        ...(migration === undefined ? {} : { migration }),
+        ...(more.members ? { members: { ...more.members } } : {}),
+        ...(more.youngest ? { youngest: true } : {}),
+      },
+      summary,
+      expectedMs: waits ? expected.syncMs : moves ? expected.switchoverMs : expected.autoscalerMs,
+      limitMs: waits ? limits.syncMs : moves ? limits.switchoverMs : CONTROL_LIMIT_MS,
+      ...(moves ? { coordination: "the network function switches over and reports who is active" } : {}),
+    });
+  }
+
   dialTest(side: "left" | "right", version: string): void {
     const test = this.policy.dialTest;
     if (!test) return;
@@ -179,20 +280,24 @@ export class Draft {
       limitMs: test.withinMs,
       coordination: "the network function runs the designated subscribers' procedures and reports",
     });
+    this.steps.push(...(test.checks ?? []).map(checkStep));
   }
 
-  snapshot(workloads: readonly string[], label: string): void {
-    this.steps.push(this.snapshotStep(workloads, label));
+  snapshot(workloads: readonly string[], label: string, data: readonly string[]): void {
+    this.steps.push(this.snapshotStep(workloads, label, data));
   }
 
-  snapshotStep(workloads: readonly string[], label: string): Step {
+  /** @param data data-storage components whose records are saved too. */
+  snapshotStep(workloads: readonly string[], label: string, data: readonly string[]): Step {
+    const { store, withinMs } = this.policy.snapshot;
+    const records = data.length === 0 ? "" : `, and the records of ${data.join(", ")}`;
     return {
       action: "snapshot",
       object: `cnf/${this.id.namespace}/${this.id.name}`,
-      args: { workloads: [...workloads], label },
-      summary: `save manifests and configuration of ${workloads.join(", ")}`,
-      expectedMs: expected.snapshotMs,
-      limitMs: CONTROL_LIMIT_MS,
+      args: { workloads: [...workloads], label, data: [...data] },
+      summary: `save versions, manifests and configuration of ${workloads.join(", ")}${records}${store === "kubernetes" ? "" : `, to ${store.replace(/\?.*$/s, "")}`}`,
+      expectedMs: expected.snapshotMs + data.length * expected.recordsMs,
+      limitMs: withinMs,
     };
   }
 
@@ -268,6 +373,9 @@ export class Draft {
     return (Math.min(100, share) / 100) * this.subscribers;
   }
 }
+
+const isMember = ({ serviceType }: { readonly serviceType: ServiceType }): boolean =>
+  serviceType !== "load-sharing";
 
 const instances = (n: number): string => `${n} ${n === 1 ? "instance" : "instances"}`;
 

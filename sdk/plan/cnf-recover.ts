@@ -9,6 +9,8 @@ import type { CnfSpec } from "../policy/cnf-spec";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import { advance, backward, type Lane } from "./cnf-batches";
 import type { Draft } from "./cnf-draft";
+import { becomeAlone, giveUp, readyToExchange, suspendHealing, switchOver } from "./cnf-group-steps";
+import { exchange, type GroupLane, half } from "./cnf-groups";
 import { autoscalerOf, sameDomain, targetOf, workloadOf } from "./cnf-tracks";
 import type { Step } from "./plan";
 
@@ -16,12 +18,23 @@ import type { Step } from "./plan";
 export interface WayBack {
   /** The old version's instances, scaled and serving before anybody returns to them. */
   readonly capacity: readonly Step[];
-  /** Subscribers, in batches with the rest of the capacity if there is no room for all at once. */
+  /** Subscribers, in batches with the rest of the capacity if there is no room for all at once; then the active role. */
   readonly traffic: readonly Step[];
+  /** Redundancy groups change over: the old version's members come into step before the abandoned one's leave. */
+  readonly data: readonly Step[];
   /** What the abandoned version leaves: its instances go. */
   readonly cleanup: readonly Step[];
   readonly elasticity: readonly Step[];
 }
+
+/** In the order in which they are carried out. */
+export const inOrder = ({ capacity, traffic, data, cleanup, elasticity }: WayBack): Step[] => [
+  ...capacity,
+  ...traffic,
+  ...data,
+  ...cleanup,
+  ...elasticity,
+];
 
 export interface WayBackArgs {
   readonly cnf: CnfSpec;
@@ -37,9 +50,11 @@ export interface WayBackArgs {
 
 /** @param draft freshly made from the inventory. */
 export function wayBack(draft: Draft, args: WayBackArgs): WayBack {
-  const { home, away, inventory, cnf } = args;
+  const { home, away, inventory, cnf, policy } = args;
   const leaving = (away?.workloads ?? []).filter((name) => !home.workloads.includes(name));
-  const lanes = lanesOf(draft, args, leaving);
+  const all = lanesOf(draft, args, leaving);
+  const lanes = all.flatMap((one) => ("kind" in one ? [] : [one]));
+  const groups = all.flatMap((one) => ("kind" in one ? [one] : []));
 
   // An autoscaler that has the new workload already would follow it down, and so lose the number to come back to.
   for (const { component, full } of lanes) {
@@ -49,6 +64,15 @@ export function wayBack(draft: Draft, args: WayBackArgs): WayBack {
     if (autoscaler && !autoscaler.suspended && leaving.includes(autoscaler.workload))
       draft.suspendAutoscaler(autoscaler.name, autoscaler.workload, full);
   }
+  // Those who come back need the state there, and the active role a member that can take it.
+  for (const lane of groups) {
+    const whole = draft.count(lane.grow).asked >= lane.full;
+    if (whole && (lane.shrink === undefined || draft.count(lane.shrink).asked === 0)) continue;
+    suspendHealing(draft, lane);
+    readyToExchange(draft, lane, policy);
+    exchange(draft, lane, half(lane), 1);
+  }
+  const state = draft.take();
   if (draft.split.left && !sameDomain(draft.split.left, home)) {
     // The new version was promoted: it becomes the right side again, which moves nobody, and then everybody goes left.
     const right = draft.split.left;
@@ -72,13 +96,25 @@ export function wayBack(draft: Draft, args: WayBackArgs): WayBack {
     );
   }
   const moves = draft.take();
+  for (const lane of groups) if (lane.kind === "active-standby") switchOver(draft, lane, home.version);
+  const roles = draft.take();
+  for (const lane of groups) exchange(draft, lane, lane.full, 0);
+  const data = draft.take();
+  for (const name of leaving) {
+    const state = workloadOf(inventory, name);
+    if (state && groups.every(({ component }) => component !== state.component))
+      giveUp(draft, { name: state.component, serviceType: state.serviceType });
+  }
   for (const name of leaving) if (draft.count(name).asked > 0) draft.scale(name, 0, false);
   const cleanup = draft.take();
   restoreAutoscalers(draft, cnf, inventory, home);
+  for (const { component, grow, kind } of groups)
+    becomeAlone(draft, { name: component, workload: grow, serviceType: kind });
   const elasticity = draft.take();
   const turn = moves.findIndex((step) => step.action === "split" && !comesFirst(step));
-  const capacity = turn < 0 ? moves : moves.slice(0, turn);
-  return { capacity, traffic: turn < 0 ? [] : moves.slice(turn), cleanup, elasticity };
+  const capacity = [...state, ...(turn < 0 ? moves : moves.slice(0, turn))];
+  const traffic = [...(turn < 0 ? [] : moves.slice(turn)), ...roles];
+  return { capacity, traffic, data, cleanup, elasticity };
 }
 
 /** The split that only names the sides anew belongs to what precedes the first move. */
@@ -96,6 +132,7 @@ export function wayBackToNothing(draft: Draft, cnf: CnfSpec): Step[] {
       `nobody is sent to ${[left, right].flatMap((side) => side?.version ?? []).join(" and ")} any more`,
     );
   }
+  for (const component of cnf.components) giveUp(draft, component);
   const all = [
     ...(left?.workloads ?? []),
     ...(right?.workloads ?? []),
@@ -108,9 +145,9 @@ export function wayBackToNothing(draft: Draft, cnf: CnfSpec): Step[] {
   return draft.take();
 }
 
-function lanesOf(draft: Draft, args: WayBackArgs, leaving: readonly string[]): Lane[] {
+function lanesOf(draft: Draft, args: WayBackArgs, leaving: readonly string[]): (Lane | GroupLane)[] {
   const { home, inventory, cnf, surge, policy } = args;
-  return home.workloads.flatMap((workload): Lane[] => {
+  return home.workloads.flatMap((workload): (Lane | GroupLane)[] => {
     if (args.away?.workloads.includes(workload)) return [];
     const name =
       workloadOf(inventory, workload)?.component ??
@@ -125,14 +162,13 @@ function lanesOf(draft: Draft, args: WayBackArgs, leaving: readonly string[]): L
       surge === "all"
         ? Math.max(full + policy.surge, total + (inventory.spareInstances ?? Number.POSITIVE_INFINITY))
         : full + surge;
+    const both = { component: component.name, grow: workload, ...(shrink ? { shrink } : {}), full, limit };
+    if (component.serviceType !== "load-sharing")
+      return [{ ...both, kind: component.serviceType, spare: policy.maxUnavailable }];
     return [
       {
-        component: component.name,
-        grow: workload,
-        ...(shrink ? { shrink } : {}),
-        full,
+        ...both,
         shrinkFull: full,
-        limit,
         slack: surge === 0 ? 1 : 0,
         batch: Number.POSITIVE_INFINITY,
       },

@@ -6,10 +6,21 @@
  */
 
 import type { CnfInventory, DomainState } from "../contract/cnf-inventory";
-import type { CnfSpec } from "../policy/cnf-spec";
-import type { ResolvedGate, ResolvedPolicy } from "../policy/upgrade-policy";
+import { groupName } from "../contract/redundancy-group";
+import type { CnfSpec, ComponentSpec } from "../policy/cnf-spec";
+import type { AnyGate } from "../policy/gate-policy";
+import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import { advance, backward, forward, type Lane, needed } from "./cnf-batches";
 import { type Draft, percent } from "./cnf-draft";
+import {
+  becomeAlone,
+  readyToExchange,
+  resize,
+  suspendHealing,
+  switchBack,
+  switchOver,
+} from "./cnf-group-steps";
+import { exchange, type GroupLane, groupLanesOf, half, isGroup, makeRoom } from "./cnf-groups";
 import { autoscalerOf, domainOf, sameDomain, type Track, targetOf } from "./cnf-tracks";
 import type { StagePlan, Step } from "./plan";
 
@@ -22,13 +33,21 @@ export function ratioOfStage(name: string): number | undefined {
   return match ? Number(match[1]) : undefined;
 }
 
-/** Names of the stages for a policy, in order. */
-export const stageNames = (policy: ResolvedPolicy): string[] => [
+/** What a chain of stages depends on. */
+export interface ChainSpec {
+  readonly policy: ResolvedPolicy;
+  readonly cnf: { readonly components: readonly Pick<ComponentSpec, "serviceType">[] };
+}
+
+/** Names of the stages, in order. Those of service types that a network function doesn't have are not among them. */
+export const stageNames = ({ policy, cnf }: ChainSpec): string[] => [
   "preflight",
   "snapshot",
   "minimal",
   "dial-test",
   ...(policy.mode === "rolling" ? ["rolling"] : policy.gray.ratios.map((ratio) => `gray-${ratio}`)),
+  ...(cnf.components.some((one) => one.serviceType === "active-standby") ? ["switchover"] : []),
+  ...(cnf.components.some(isGroup) ? ["other-halves"] : []),
   "post-test",
   "finalize",
 ];
@@ -38,7 +57,8 @@ export interface StageDraft {
   readonly steps?: readonly Step[];
   readonly skipped?: string;
   readonly soakMs?: number;
-  readonly gates?: readonly ResolvedGate[];
+  readonly gates?: readonly AnyGate[];
+  readonly alone?: boolean;
   readonly holds?: boolean;
   readonly heldBack?: boolean;
 }
@@ -50,15 +70,17 @@ export const stepsOr = (steps: readonly Step[], reason: string): StageDraft =>
   steps.length > 0 ? { steps } : nothing(reason);
 
 /** @param of what each stage does; called in the chain's order, as each continues where the one before it ends. */
-export function chain(policy: ResolvedPolicy, of: (name: string) => StageDraft): StagePlan[] {
-  const stages = stageNames(policy).map((name): StagePlan => {
-    const { steps = [], skipped, soakMs = 0, gates = [], holds, heldBack } = of(name);
+export function chain(spec: ChainSpec, of: (name: string) => StageDraft): StagePlan[] {
+  const { policy } = spec;
+  const stages = stageNames(spec).map((name): StagePlan => {
+    const { steps = [], skipped, soakMs = 0, gates = [], alone, holds, heldBack } = of(name);
     return {
       name,
       ...(skipped === undefined ? {} : { skipped }),
       steps,
       soakMs,
       gates,
+      ...(alone && gates.length > 0 ? { alone } : {}),
       gateLimitMs: gates.length > 0 ? policy.limits.gateMs : 0,
       expectedMs: steps.reduce((sum, step) => sum + step.expectedMs, 0) + soakMs,
       ...(policy.limits.stageMs === undefined || steps.length === 0
@@ -91,9 +113,10 @@ export interface WayThere {
 export const unprotected = (policy: ResolvedPolicy, { protection, split }: CnfInventory): boolean =>
   policy.protect && split?.left !== undefined && protection?.by === "nobody";
 
-/** What each lane may use, from policy and load (GRY-05). */
+/** What each lane of the components that share load may use, from policy and load (GRY-05). */
 export function lanesOf(draft: Draft, { tracks, policy, inventory }: WayThere): Lane[] {
-  return tracks.map((track) => {
+  const sharing = tracks.filter((track) => track.serviceType === "load-sharing");
+  return sharing.map((track) => {
     const old = track.old === undefined ? 0 : draft.count(track.old).asked;
     const full = track.target;
     const { surge, maxUnavailable } = policy;
@@ -123,10 +146,11 @@ export function lanesOf(draft: Draft, { tracks, policy, inventory }: WayThere): 
 
 /** Plans every stage of an upgrade or downgrade from where the target is now. */
 export function wayThere(draft: Draft, way: WayThere): StagePlan[] {
-  const { cnf, policy, promoted } = way;
+  const { cnf, policy, promoted, tracks } = way;
   const lanes = lanesOf(draft, way);
+  const groups = groupLanesOf(tracks, policy);
   let stopped: string | undefined;
-  return chain(policy, (name) => {
+  return chain(way, (name) => {
     if (stopped !== undefined) return { skipped: stopped, heldBack: true };
     const stage =
       promoted && name !== "preflight" && name !== "finalize" ? nothing("already at 100 %") : plan(name);
@@ -141,11 +165,15 @@ export function wayThere(draft: Draft, way: WayThere): StagePlan[] {
       case "preflight":
         return {};
       case "snapshot":
-        return snapshotStage(draft, way, lanes);
+        return snapshotStage(draft, way, lanes, groups);
       case "minimal":
-        return minimalStage(draft, way, lanes);
+        return minimalStage(draft, way, lanes, groups);
       case "dial-test":
         return dialTestStage(draft, way);
+      case "switchover":
+        return switchoverStage(draft, way, lanes, groups);
+      case "other-halves":
+        return otherHalvesStage(draft, way, groups);
       case "post-test":
         if (!policy.dialTest) return nothing("no designated subscribers");
         draft.dialTest("right", cnf.version);
@@ -159,10 +187,42 @@ export function wayThere(draft: Draft, way: WayThere): StagePlan[] {
 }
 
 /** A snapshot precedes each stage that changes traffic or capacity (ESC-14). */
-function withSnapshot(draft: Draft, { policy }: WayThere, name: string, stage: StageDraft): StageDraft {
-  const changes = stage.steps?.some((step) => step.action === "split" || step.action === "scale") ?? false;
-  if (policy.snapshot !== "each-step" || name === "snapshot" || !changes) return stage;
-  return { ...stage, steps: [draft.snapshotStep(serving(draft), name), ...(stage.steps ?? [])] };
+function withSnapshot(draft: Draft, way: WayThere, name: string, stage: StageDraft): StageDraft {
+  const changes = stage.steps?.some(({ action }) => ["split", "scale", "group"].includes(action)) ?? false;
+  if (way.policy.snapshot.when !== "each-step" || name === "snapshot" || !changes) return stage;
+  const data = dataOf(draft, way, stage.steps);
+  return { ...stage, steps: [draft.snapshotStep(serving(draft), name, data), ...(stage.steps ?? [])] };
+}
+
+/** Stores that take no more than manifests, beside the target. */
+export const takesData = ({ snapshot }: ResolvedPolicy): boolean => snapshot.store !== "kubernetes";
+
+/**
+ * Data-storage components whose records are worth saving before these steps: those that move traffic, or touch one of them.
+ *
+ * @param steps left out: before the first change of all.
+ */
+function dataOf(draft: Draft, { cnf, policy, inventory }: WayThere, steps?: readonly Step[]): string[] {
+  if (!takesData(policy)) return [];
+  // Those that run, and those that the program is about to create.
+  const all = [
+    ...inventory.workloads,
+    ...cnf.components.map(({ name, workload, serviceType }) => ({
+      component: name,
+      name: workload,
+      serviceType,
+    })),
+  ].filter(({ serviceType }) => serviceType === "data-storage");
+  const served = serving(draft);
+  const inService = all.filter(({ name }) => served.includes(name)).map(({ component }) => component);
+  const components = [...new Set(inService)].sort();
+  if (!steps || steps.some(({ action }) => action === "split")) return components;
+  const touched = all.filter(({ name, component }) =>
+    steps.some(({ object }) =>
+      [name, groupName(cnf.name, component)].includes(object.split("/").at(-1) ?? ""),
+    ),
+  );
+  return components.filter((one) => touched.some(({ component }) => component === one));
 }
 
 const serving = (draft: Draft): string[] => [
@@ -171,16 +231,20 @@ const serving = (draft: Draft): string[] => [
 
 function snapshotStage(
   draft: Draft,
-  { cnf, policy, inventory, tracks }: WayThere,
+  way: WayThere,
   lanes: readonly Lane[],
+  groups: readonly GroupLane[],
 ): StageDraft {
+  const { cnf, policy, inventory, tracks } = way;
   const begun = sameDomain(draft.split.right, domainOf(cnf));
   if (!begun || unprotected(policy, inventory)) draft.protect();
-  if (!begun) draft.snapshot(serving(draft), "snapshot");
+  if (!begun) draft.snapshot(serving(draft), "snapshot", dataOf(draft, way));
   for (const { autoscaler, old, target } of tracks) {
     if (autoscaler && old !== undefined && !autoscaler.suspended)
       draft.suspendAutoscaler(autoscaler.name, old, target);
   }
+  for (const lane of groups) suspendHealing(draft, lane);
+  for (const lane of begun ? [] : groups) makeRoom(draft, lane);
   for (const lane of begun ? [] : lanes) {
     // A Deployment comes up with one instance; without surge an old one makes room for it first.
     if (lane.shrink === undefined) continue;
@@ -190,7 +254,7 @@ function snapshotStage(
     if (old + coming > lane.limit && room < old) draft.scale(lane.shrink, room, true);
   }
   const steps = draft.take();
-  for (const lane of lanes) draft.created(lane.grow);
+  for (const lane of [...lanes, ...groups]) draft.created(lane.grow);
   return stepsOr(steps, "taken before the new version started");
 }
 
@@ -199,9 +263,15 @@ function minimalStage(
   draft: Draft,
   { cnf, policy, from, tracks }: WayThere,
   lanes: readonly Lane[],
+  groups: readonly GroupLane[],
 ): StageDraft {
-  if (draft.split.ratio > 0) return nothing(`already at ${percent(draft.split.ratio)}`);
   if (tracks.length === 0) return nothing("no component changed");
+  // State first: what shares load serves from it.
+  for (const lane of groups) {
+    readyToExchange(draft, lane, policy);
+    exchange(draft, lane, half(lane), lane.shrink === undefined ? 0 : 1);
+  }
+  if (draft.split.ratio > 0) return stepsOr(draft.take(), `already at ${percent(draft.split.ratio)}`);
   const right = domainOf(cnf);
   if (!sameDomain(draft.split.right, right)) {
     draft.move(
@@ -245,6 +315,8 @@ function ratioStage(
   ratio: number | undefined,
 ): StageDraft {
   if (tracks.length === 0) return nothing("no component changed");
+  // Both sides have the same instances: whatever the ratio, nobody would meet anything new.
+  if (lanes.length === 0) return nothing("no load-sharing component changed");
   const goal = ratio ?? 100;
   const now = draft.split.ratio;
   const holds = ratio !== undefined && policy.gray.holdAt === ratio;
@@ -273,6 +345,7 @@ function ratioStage(
     steps,
     soakMs: ratio === undefined ? 0 : policy.gray.soakMs,
     gates: policy.gates,
+    alone: goal === 100,
     ...(holds ? { holds } : {}),
   };
 }
@@ -282,14 +355,53 @@ function reversed({ shrink, grow, ...lane }: Lane): Lane[] {
   return shrink === undefined ? [] : [{ ...lane, grow: shrink, shrink: grow, shrinkFull: lane.full }];
 }
 
+/** The active role moves to the new version, which is watched there while the old one is in step beside it (ESC-23). */
+function switchoverStage(
+  draft: Draft,
+  { cnf, policy, passed }: WayThere,
+  lanes: readonly Lane[],
+  groups: readonly GroupLane[],
+): StageDraft {
+  const pairs = groups.filter(({ kind, shrink }) => kind === "active-standby" && shrink !== undefined);
+  if (pairs.length === 0) return nothing("no active-standby component changed");
+  for (const lane of pairs) switchOver(draft, lane, cnf.version);
+  const steps = draft.take();
+  if (steps.length === 0 && passed.includes("switchover")) return nothing("switched over already");
+  // Where the instances that share load are the same for both, their KPIs don't tell the versions apart.
+  return {
+    steps,
+    soakMs: policy.switchover.soakMs,
+    gates: lanes.length > 0 ? policy.gates : [],
+    alone: true,
+  };
+}
+
+/** The other half of each group (GRY-04, GRY-06 e). */
+function otherHalvesStage(draft: Draft, { policy }: WayThere, groups: readonly GroupLane[]): StageDraft {
+  for (const lane of groups) {
+    const before = draft.steps.length;
+    exchange(draft, lane, lane.full, 0);
+    const exchanged = draft.steps.length > before;
+    if (exchanged && policy.switchover.back && lane.shrink !== undefined) switchBack(draft, lane);
+  }
+  return stepsOr(
+    draft.take(),
+    groups.length > 0 ? "both halves are upgraded" : "no component with a redundancy group changed",
+  );
+}
+
 /** The new version becomes what serves; numbers and elasticity as declared (GRY-01). */
 function finalizeStage(draft: Draft, { cnf, inventory, tracks, promoted }: WayThere): StageDraft {
   const left = domainOf(cnf);
   const changed = new Set(tracks.map((track) => track.new));
   for (const component of cnf.components) {
     if (!changed.has(component.workload) && autoscalerOf(inventory, component)) continue;
-    const count = draft.count(component.workload);
     const target = targetOf(inventory, component);
+    if (isGroup(component)) {
+      resize(draft, component, target);
+      continue;
+    }
+    const count = draft.count(component.workload);
     if (count.asked !== target || (changed.has(component.workload) && count.serving < target))
       draft.scale(component.workload, target, true);
   }
@@ -306,6 +418,7 @@ function finalizeStage(draft: Draft, { cnf, inventory, tracks, promoted }: WayTh
     const autoscaler = autoscalerOf(inventory, component);
     if (autoscaler && (autoscaler.suspended || autoscaler.workload !== component.workload))
       draft.restoreAutoscaler(autoscaler.name, component.workload);
+    becomeAlone(draft, component);
   }
   return stepsOr(draft.take(), "as wanted already");
 }

@@ -5,7 +5,7 @@
  */
 
 import type { AutoscalerState, CnfInventory, DomainState, WorkloadState } from "../contract/cnf-inventory";
-import type { CnfSpec, ComponentSpec } from "../policy/cnf-spec";
+import type { CnfSpec, ComponentSpec, ServiceType } from "../policy/cnf-spec";
 import { hashOfWorkload, releaseId } from "../policy/release";
 import type { ReleaseRef } from "./plan";
 
@@ -14,6 +14,7 @@ export interface Track {
   readonly component: string;
   /** Where the component stands in the declaration, for property paths. */
   readonly index: number;
+  readonly serviceType: ServiceType;
   /** Instances that it is to have in the end. */
   readonly target: number;
   /** Workload of the old version; undefined if the old version has no such component. */
@@ -79,6 +80,7 @@ export function tracksOf(cnf: CnfSpec, inventory: CnfInventory, from: DomainStat
       {
         component: component.name,
         index,
+        serviceType: component.serviceType,
         target: targetOf(inventory, component),
         ...(old === undefined ? {} : { old }),
         new: component.workload,

@@ -11,7 +11,9 @@ import type { Problem } from "../policy/problem";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import { problemsOf, warningsOf } from "./cnf-checks";
 import { Draft } from "./cnf-draft";
-import { wayBack, wayBackToNothing } from "./cnf-recover";
+import { becomeAlone, found, resize } from "./cnf-group-steps";
+import { groupLanesOf, isGroup } from "./cnf-groups";
+import { inOrder, wayBack, wayBackToNothing } from "./cnf-recover";
 import {
   chain,
   lanesOf,
@@ -31,7 +33,7 @@ export interface CnfPlanSpec {
 }
 
 export const cnfRule: PlanRule<CnfPlanSpec, CnfInventory> = {
-  stages: ({ policy }) => stageNames(policy),
+  stages: stageNames,
 
   plan(spec, inventory, inCampaign) {
     const situation = situate(spec.cnf, inventory, inCampaign);
@@ -43,7 +45,7 @@ export const cnfRule: PlanRule<CnfPlanSpec, CnfInventory> = {
       to,
     };
     if (blocked) {
-      const stages = chain(spec.policy, () => nothing("another campaign is open"));
+      const stages = chain(spec, () => nothing("another campaign is open"));
       return { ...base, stages, warnings: [], problems: [blocked] };
     }
     const draft = draftOf(spec, inventory);
@@ -57,7 +59,8 @@ export const cnfRule: PlanRule<CnfPlanSpec, CnfInventory> = {
     };
     const lanes = lanesOf(draft, way);
     const stages = stagesOf(draft, way, situation);
-    const checks = { ...spec, inventory, intent, from, lanes, stages };
+    const groups = groupLanesOf(way.tracks, spec.policy);
+    const checks = { ...spec, inventory, intent, from, lanes, groups, stages };
     const problems = problemsOf(checks);
     const warnings = warningsOf(checks);
     // Underway, the way out is to go on or to go back; what would have kept it from starting is told, not forbidden.
@@ -81,7 +84,7 @@ export const cnfRule: PlanRule<CnfPlanSpec, CnfInventory> = {
       );
     }
     const back = wayBack(draft, { cnf, policy, inventory, home, away: want, surge });
-    return [...back.capacity, ...back.traffic, ...back.cleanup, ...back.elasticity];
+    return inOrder(back);
   },
 };
 
@@ -180,9 +183,10 @@ function stagesOf(draft: Draft, way: WayThere, situation: Situation): StagePlan[
 }
 
 /** Nothing has served yet, so there is nobody to move and nothing to compare with. */
-function installStages(draft: Draft, { cnf, policy, inventory }: WayThere): StagePlan[] {
+function installStages(draft: Draft, way: WayThere): StagePlan[] {
+  const { cnf, policy, inventory } = way;
   const left = domainOf(cnf);
-  return chain(policy, (name) => {
+  return chain(way, (name) => {
     switch (name) {
       case "preflight":
         return {};
@@ -196,6 +200,7 @@ function installStages(draft: Draft, { cnf, policy, inventory }: WayThere): Stag
           // Not yet "serving": nobody is sent to instances before the split names them.
           if (count.asked < target || count.serving < target) draft.scale(component.workload, target, false);
         }
+        for (const component of cnf.components.filter(isGroup)) found(draft, component, component.replicas);
         if (!sameDomain(draft.split.left, left)) {
           draft.move(
             { left, right: undefined, ratio: 0, admission: "by-ratio", pinned: [] },
@@ -236,8 +241,8 @@ function returnStages(draft: Draft, way: WayThere, away: DomainState | undefined
     away,
     surge: policy.rollback.surge,
   });
-  const steps = [...back.capacity, ...back.traffic, ...back.cleanup, ...back.elasticity];
-  return chain(policy, (name) =>
+  const steps = inOrder(back);
+  return chain(way, (name) =>
     name === "preflight"
       ? stepsOr(steps, "already as wanted")
       : nothing(steps.length > 0 ? `returning to ${cnf.version}` : "already as wanted"),
@@ -245,11 +250,17 @@ function returnStages(draft: Draft, way: WayThere, away: DomainState | undefined
 }
 
 /** The same release: only numbers, and what an earlier campaign left suspended. */
-function adjustStages(draft: Draft, { cnf, policy, inventory }: WayThere): StagePlan[] {
+function adjustStages(draft: Draft, way: WayThere): StagePlan[] {
+  const { cnf, policy, inventory } = way;
   if (unprotected(policy, inventory)) draft.protect();
   if (!policy.protect && inventory.protection?.by === "campaign") draft.unprotect();
   for (const component of cnf.components) {
     const autoscaler = autoscalerOf(inventory, component);
+    if (isGroup(component)) {
+      if (!autoscaler && draft.count(component.workload).asked !== component.replicas)
+        resize(draft, component, component.replicas);
+      becomeAlone(draft, component);
+    }
     if (autoscaler) {
       if (autoscaler.suspended || autoscaler.workload !== component.workload)
         draft.restoreAutoscaler(autoscaler.name, component.workload);
@@ -258,8 +269,8 @@ function adjustStages(draft: Draft, { cnf, policy, inventory }: WayThere): Stage
     }
   }
   const steps = draft.take();
-  if (steps.length === 0) return chain(policy, () => nothing("already as wanted"));
-  return chain(policy, (name) => {
+  if (steps.length === 0) return chain(way, () => nothing("already as wanted"));
+  return chain(way, (name) => {
     if (name === "preflight") return {};
     return name === "finalize" ? { steps } : nothing("same version and content");
   });

@@ -4,7 +4,13 @@
  * @module
  */
 import { formatDuration } from "../policy/duration";
-import type { ResolvedGate } from "../policy/upgrade-policy";
+import {
+  type AnyGate,
+  gateName,
+  isAlertGate,
+  isQueryGate,
+  type ResolvedQueryGate,
+} from "../policy/gate-policy";
 import type { Plan, StagePlan, Step } from "./plan";
 
 const WIDTH = 100;
@@ -42,7 +48,12 @@ function describeCoordination(steps: readonly Step[]): string[] {
   );
 }
 
-function describeGate(gate: ResolvedGate, stage: StagePlan): string {
+function describeGate(gate: AnyGate, stage: StagePlan): string {
+  const waits = `waits up to ${formatDuration(stage.gateLimitMs)} for them`;
+  if (isAlertGate(gate)) {
+    return `gate ${gateName(gate)}: no alert fires${gate.alerts.any ? "" : " that did not when the campaign was opened"}`;
+  }
+  if (isQueryGate(gate)) return `gate ${gate.kpi}: ${rulesOf(gate)}; ${waits}`;
   const rules = [
     ...(gate.atLeast === undefined ? [] : [`at least ${gate.atLeast} %`]),
     ...(gate.compare === undefined
@@ -50,7 +61,21 @@ function describeGate(gate: ResolvedGate, stage: StagePlan): string {
       : [`no worse than the old version: ${gate.compare.effect} points are told from noise`]),
     ...(gate.maxDrop === undefined ? [] : [`at most ${gate.maxDrop} points below the old version`]),
   ];
-  return `gate ${gate.kpi}: ${rules.join(", ")}; ${gate.minSamples} samples needed, waits up to ${formatDuration(stage.gateLimitMs)} for them`;
+  const by = gate.source === undefined ? "" : `, counted by ${gate.source}`;
+  return `gate ${gate.kpi}: ${rules.join(", ")}; ${gate.minSamples} samples needed${by}, ${waits}`;
+}
+
+function rulesOf({ unit, atLeast, atMost, compare, everyMs, minSamples }: ResolvedQueryGate): string {
+  const of = (value: number) => (unit === undefined ? String(value) : `${value} ${unit}`);
+  const rules = [
+    ...(atLeast === undefined ? [] : [`at least ${of(atLeast)}`]),
+    ...(atMost === undefined ? [] : [`at most ${of(atMost)}`]),
+    ...(compare === undefined
+      ? []
+      : [`not ${compare.worse} than the old version: ${of(compare.effect)} are told from noise`]),
+  ];
+  const each = compare === undefined ? "" : " on each side";
+  return `${rules.join(", ")}; ${minSamples} readings needed${each}, one every ${formatDuration(everyMs)}`;
 }
 
 /** @returns the whole plan, stage by stage, with warnings and problems. */

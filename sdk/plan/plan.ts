@@ -4,8 +4,9 @@
  *
  * @module
  */
+
+import type { AnyGate } from "../policy/gate-policy";
 import type { Problem } from "../policy/problem";
-import type { ResolvedGate } from "../policy/upgrade-policy";
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
@@ -35,7 +36,9 @@ export interface StagePlan {
   /** How long the stage watches its gates after its last step, in milliseconds. */
   readonly soakMs: number;
   /** Judged from the stage's first step to the end of its soak (ESC-10). */
-  readonly gates: readonly ResolvedGate[];
+  readonly gates: readonly AnyGate[];
+  /** Nobody is left on the old version once its steps are done: nothing can be measured beside the new one. */
+  readonly alone?: boolean;
   /** Longest wait for a gate that lacks data, after the soak, in milliseconds. */
   readonly gateLimitMs: number;
   /** Steps and soak together, in milliseconds. */

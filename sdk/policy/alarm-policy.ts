@@ -4,6 +4,8 @@
  * @module
  */
 import type { Input } from "@pulumi/pulumi";
+import type { HttpCheck } from "./check-policy";
+import type { ResolvedMonitoring } from "./gate-policy";
 import type { Duration } from "./upgrade-policy";
 
 /** Where alarms are sent. Both are kept secret: many receivers carry their credential in the address. */
@@ -74,4 +76,7 @@ export interface ResolvedPeers {
   readonly alertmanager?: ResolvedEndpoint;
   readonly link?: string;
   readonly callback?: ResolvedCallback;
+  /** Checks of the user's own. */
+  readonly checks?: readonly HttpCheck[];
+  readonly monitoring?: ResolvedMonitoring;
 }

@@ -8,6 +8,32 @@
 /** How a component's instances share their work (GRY-04, GRY-05). */
 export type ServiceType = "active-standby" | "data-storage" | "load-sharing";
 
+/** Name of something else → semver range of its versions. */
+export interface Ranges {
+  readonly [name: string]: string;
+}
+
+/** Whether a component can change in service: in any mode, instance by instance only, or not at all (GRY-03). */
+export type InService = boolean | "rolling";
+
+/** What one version says of its compatibility (ESC-04, TEF-1). */
+export interface Compatibility {
+  /**
+   * Semver range of the versions between which and this one a direct step is supported, either way. Left out: those of the
+   * same MAJOR.
+   */
+  readonly upgradesFrom?: string;
+  /** Semver range of Kubernetes versions that it runs on, e.g. `>=1.32 <1.36`. */
+  readonly kubernetes?: string;
+  /** Other network functions, `name` in the same namespace or `namespace/name`, → semver range of versions it works with. */
+  readonly requires?: Ranges;
+}
+
+/** One version in a vendor's catalogue. */
+export interface CataloguedRelease extends Compatibility {
+  readonly version: string;
+}
+
 export interface ComponentSpec {
   readonly name: string;
   readonly serviceType: ServiceType;
@@ -20,15 +46,19 @@ export interface ComponentSpec {
   readonly workload: string;
   /** Name of the ConfigMap that its instances mount, if it has files of its own. */
   readonly configMap?: string;
+  /** Other components → semver range of versions that this one works with. */
+  readonly requires?: Ranges;
+  /** True if left out. */
+  readonly inService?: Exclude<InService, true>;
 }
 
-export interface CnfSpec {
+export interface CnfSpec extends Compatibility {
   readonly name: string;
   readonly namespace: string;
   readonly version: string;
   /** Version and content of all components, e.g. `1.1.0-9f3c21`. Two specs with the same release run the same. */
   readonly release: string;
   readonly components: readonly ComponentSpec[];
-  /** Semver range of Kubernetes versions this version runs on (TEF-1), e.g. `>=1.32 <1.36`. */
-  readonly kubernetes?: string;
+  /** The vendor's catalogue, from which a way over other versions is proposed where a direct step is refused. */
+  readonly releases?: readonly CataloguedRelease[];
 }

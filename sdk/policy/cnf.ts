@@ -5,14 +5,14 @@
  */
 import * as semver from "semver";
 import type { CnfSpec, ComponentSpec } from "./cnf-spec";
+import { compatibilityOf } from "./compatibility";
 import type { Problem } from "./problem";
+import { checkBesideEachOther, readCompatibility, readComponentRanges } from "./read-compatibility";
 import { Reader } from "./reader";
 import { contentHash, releaseId, workloadName } from "./release";
 import type { ResolvedPolicy } from "./upgrade-policy";
 
 const SERVICE_TYPES = ["load-sharing", "active-standby", "data-storage"] as const;
-/** Those that a campaign can upgrade in this release. */
-const AVAILABLE: readonly string[] = ["load-sharing"];
 
 /**
  * Checks what a user declared of a network function. Properties that it does not know are left alone: they belong to the
@@ -31,13 +31,13 @@ export function checkCnf(
   const given = reader.fields(raw, "");
   const name = checkName(reader, given.name, "name", "amf");
   const version = checkVersion(reader, given.version, "version");
-  const kubernetes = checkRange(reader, given.kubernetes, "kubernetes");
+  const compatibility = readCompatibility(reader, given, { name, version });
   const seen = new Map<string, number>();
   const list = reader.list(given.components, "components", "components");
   if (Array.isArray(given.components) && list.length === 0) {
     reader.wrong("components", list, "at least one component", `Add e.g. { name: "gsu", replicas: 2 }`);
   }
-  const components = list.flatMap((one, i): ComponentSpec[] => {
+  const components = list.flatMap((one, i): (ComponentSpec & { index: number })[] => {
     const component = checkComponent(reader, one, i, {
       cnf: name ?? "cnf",
       version,
@@ -52,8 +52,10 @@ export function checkCnf(
         "Set replicas to 2, or upgrade.surge to 1",
       );
     }
-    return component ? [component] : [];
+    return component ? [{ ...component, index: i }] : [];
   });
+  // With a component amiss, what others say of it can't be judged.
+  if (components.length === list.length) checkBesideEachOther(reader, components);
   if (reader.problems.length > 0 || name === undefined || version === undefined)
     return { problems: reader.problems };
   const text = (value: unknown, otherwise: string): string =>
@@ -69,8 +71,9 @@ export function checkCnf(
         components.map((one) => one.contentHash),
       ),
     ),
-    components,
-    ...(kubernetes === undefined ? {} : { kubernetes }),
+    components: components.map(({ index: _, ...one }) => one),
+    ...(compatibility.releases ? { releases: compatibility.releases } : {}),
+    ...compatibilityOf(version, compatibility),
   };
   return { problems: [], cnf };
 }
@@ -107,14 +110,8 @@ function checkComponent(
       ? around.version
       : checkVersion(reader, given.version, `${path}.version`);
   const serviceType = reader.oneOf(given.serviceType, `${path}.serviceType`, SERVICE_TYPES, "load-sharing");
-  if (!AVAILABLE.includes(serviceType)) {
-    reader.wrong(
-      `${path}.serviceType`,
-      serviceType,
-      `"load-sharing", the only service type that can be upgraded so far: ${serviceType} is not available yet`,
-      "Leave this component out of the network function's declaration for now",
-    );
-  }
+  const requires = readComponentRanges(reader, given.requires, path);
+  const inService = reader.oneOf(given.inService, `${path}.inService`, [true, false, "rolling"], true);
   if (given.replicas === undefined)
     reader.wrong(`${path}.replicas`, undefined, "a number of instances", "Write e.g. 2");
   const replicas = reader.whole(given.replicas, `${path}.replicas`, 1, 0);
@@ -123,8 +120,17 @@ function checkComponent(
   const workload =
     typeof given.workload === "string" ? given.workload : workloadName(around.cnf, name, version, hash);
   const { configMap } = given;
-  const mounted = typeof configMap === "string" ? { configMap } : {};
-  return { name, serviceType, replicas, version, contentHash: hash, workload, ...mounted };
+  return {
+    name,
+    serviceType,
+    replicas,
+    version,
+    contentHash: hash,
+    workload,
+    ...(typeof configMap === "string" ? { configMap } : {}),
+    ...(requires ? { requires } : {}),
+    ...(inService === true ? {} : { inService }),
+  };
 }
 
 function checkName(reader: Reader, raw: unknown, path: string, example: string): string | undefined {
@@ -146,16 +152,5 @@ function checkVersion(reader: Reader, raw: unknown, path: string): string | unde
     raw,
     "a semantic version MAJOR.MINOR.PATCH (semver.org)",
     `Write ${near && near !== raw ? `"${near}" if that is meant` : 'e.g. "1.1.0"'}`,
-  );
-}
-
-function checkRange(reader: Reader, raw: unknown, path: string): string | undefined {
-  if (raw === undefined) return undefined;
-  if (typeof raw === "string" && raw.trim() !== "" && semver.validRange(raw) !== null) return raw;
-  return reader.wrong(
-    path,
-    raw,
-    "a semver range of the Kubernetes versions that this version runs on",
-    'Write e.g. ">=1.32 <1.36", or leave it out if all do',
   );
 }

@@ -11,7 +11,7 @@ import { join, type Reader } from "./reader";
 export const alarmDefaults = { overExpected: 1.5, heldFor: "168h", listen: "127.0.0.1:0" } as const;
 
 /** Shown in place of a secret. */
-const HIDDEN = "a value that is kept secret";
+export const HIDDEN = "a value that is kept secret";
 
 export function readAlarms(
   reader: Reader,
@@ -133,7 +133,7 @@ function readTls(reader: Reader, raw: unknown, path: string): ResolvedCallback["
   return cert === undefined || key === undefined ? undefined : { cert, key };
 }
 
-function readSecret(reader: Reader, raw: unknown, path: string, what: string): string | undefined {
+export function readSecret(reader: Reader, raw: unknown, path: string, what: string): string | undefined {
   if (raw === undefined || isOutput(raw)) return undefined;
   if (typeof raw === "string" && /^[\x21-\x7e]+$/.test(raw)) return raw;
   const got = raw === "" ? '""' : HIDDEN;
@@ -145,11 +145,11 @@ function readSecret(reader: Reader, raw: unknown, path: string, what: string): s
 }
 
 /** A value that the program does not know yet; the provider gets it as it is, and checks it then. */
-function isOutput(value: unknown): boolean {
+export function isOutput(value: unknown): boolean {
   return typeof value === "object" && value !== null && "__pulumiOutput" in value;
 }
 
-function parse(text: string): URL | undefined {
+export function parse(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
 }
 

@@ -4,10 +4,16 @@
  * @module
  */
 import type { ResolvedPeers } from "./alarm-policy";
+import type { HttpCheck } from "./check-policy";
+import type { AnyGate } from "./gate-policy";
 import type { Problem } from "./problem";
 import { join, Reader } from "./reader";
 import { readAlarms, readCallback } from "./resolve-alarms";
-import type { Approval, ResolvedComparison, ResolvedGate, ResolvedPolicy } from "./upgrade-policy";
+import { readChecks } from "./resolve-checks";
+import { readAlertGate, readChance, readQueryGate, readSource } from "./resolve-gates";
+import { type Monitors, monitorsOf, readMonitoring } from "./resolve-monitoring";
+import { readSnapshots } from "./resolve-snapshot";
+import type { Approval, ResolvedComparison, ResolvedPolicy } from "./upgrade-policy";
 
 /** The defaults that the documentation of `UpgradePolicy` names, in one place. */
 export const defaults = {
@@ -21,6 +27,8 @@ export const defaults = {
   rollbackWithin: "2m",
   bootLimit: "5m",
   moveLimit: "5m",
+  syncLimit: "5m",
+  switchoverLimit: "1m",
   gateLimit: "2m",
 } as const;
 
@@ -32,12 +40,15 @@ const KNOWN = [
   "dialTest",
   "gates",
   "snapshot",
+  "switchover",
+  "migrations",
   "approvals",
   "rollback",
   "limits",
   "protect",
   "alarms",
   "callback",
+  "monitoring",
   "retry",
 ] as const;
 
@@ -78,16 +89,28 @@ export function resolvePolicy(
     );
   }
   const gray = readGray(reader, given.gray, at("gray"));
-  const dialTest = readDialTest(reader, given.dialTest, at("dialTest"));
-  const gates = readGates(reader, given.gates, at("gates"));
-  const snapshot = reader.oneOf(given.snapshot, at("snapshot"), ["each-step", "once"], "each-step");
+  const { dialTest, checks } = readDialTest(reader, given.dialTest, at("dialTest"));
+  const monitoring = readMonitoring(reader, given.monitoring, at("monitoring"));
+  const gates = readGates(reader, given.gates, at("gates"), monitorsOf(given.monitoring, monitoring, path));
+  const snapshot = readSnapshots(reader, given.snapshot, at("snapshot"));
   const approvals = readApprovals(reader, given.approvals, at("approvals"), [
     "dial-test",
     ...(mode === "rolling" ? ["rolling"] : gray.ratios.map((ratio) => `gray-${ratio}`)),
+    "switchover",
+    "other-halves",
     "post-test",
   ]);
   const rollback = reader.fields(given.rollback, at("rollback"), ["onFailure", "within", "surge"]);
-  const limits = reader.fields(given.limits, at("limits"), ["boot", "move", "gate", "stage"]);
+  const limits = reader.fields(given.limits, at("limits"), [
+    "boot",
+    "move",
+    "sync",
+    "switchover",
+    "gate",
+    "stage",
+  ]);
+  const switchover = reader.fields(given.switchover, at("switchover"), ["soak", "back"]);
+  const migrations = readMigrations(reader, given.migrations, at("migrations"));
   const { alarms, peers } = readAlarms(reader, given.alarms, at("alarms"));
   const callback = readCallback(reader, given.callback, at("callback"));
   const retry =
@@ -103,6 +126,14 @@ export function resolvePolicy(
     ...(dialTest ? { dialTest } : {}),
     gates,
     snapshot,
+    switchover: {
+      soakMs:
+        switchover.soak === undefined
+          ? gray.soakMs
+          : reader.duration(switchover.soak, at("switchover.soak"), defaults.soak, false),
+      back: reader.boolean(switchover.back, at("switchover.back"), false),
+    },
+    migrations,
     approvals,
     rollback: {
       onFailure: reader.boolean(rollback.onFailure, at("rollback.onFailure"), true),
@@ -122,6 +153,8 @@ export function resolvePolicy(
     limits: {
       bootMs: reader.duration(limits.boot, at("limits.boot"), defaults.bootLimit),
       moveMs: reader.duration(limits.move, at("limits.move"), defaults.moveLimit),
+      syncMs: reader.duration(limits.sync, at("limits.sync"), defaults.syncLimit),
+      switchoverMs: reader.duration(limits.switchover, at("limits.switchover"), defaults.switchoverLimit),
       gateMs: reader.duration(limits.gate, at("limits.gate"), defaults.gateLimit),
       ...(limits.stage === undefined
         ? {}
@@ -132,7 +165,12 @@ export function resolvePolicy(
     ...(retry === undefined ? {} : { retry }),
   };
   if (reader.problems.length > 0) return { problems: reader.problems };
-  return { problems: [], policy, peers: { ...peers, ...(callback ? { callback } : {}) } };
+  const others = {
+    ...(callback ? { callback } : {}),
+    ...(checks.length > 0 ? { checks } : {}),
+    ...(monitoring ? { monitoring } : {}),
+  };
+  return { problems: [], policy, peers: { ...peers, ...others } };
 }
 
 function readGray(reader: Reader, raw: unknown, path: string): ResolvedPolicy["gray"] {
@@ -194,10 +232,14 @@ function readRatios(reader: Reader, raw: unknown, path: string): number[] {
   return ratios;
 }
 
-function readDialTest(reader: Reader, raw: unknown, path: string): ResolvedPolicy["dialTest"] {
-  if (raw === undefined) return undefined;
+function readDialTest(
+  reader: Reader,
+  raw: unknown,
+  path: string,
+): { readonly dialTest?: NonNullable<ResolvedPolicy["dialTest"]>; readonly checks: readonly HttpCheck[] } {
+  if (raw === undefined) return { checks: [] };
   const at = (name: string) => join(path, name);
-  const given = reader.fields(raw, path, ["subscribers", "within"]);
+  const given = reader.fields(raw, path, ["subscribers", "within", "checks"]);
   const list = reader.list(given.subscribers, at("subscribers"), "designated subscribers");
   if (Array.isArray(given.subscribers) && list.length === 0) {
     reader.wrong(
@@ -222,7 +264,20 @@ function readDialTest(reader: Reader, raw: unknown, path: string): ResolvedPolic
       );
     } else subscribers.push(text);
   }
-  return { subscribers, withinMs: reader.duration(given.within, at("within"), defaults.dialTestWithin) };
+  const withinMs = reader.duration(given.within, at("within"), defaults.dialTestWithin);
+  const { planned, checks } = readChecks(reader, given.checks, at("checks"));
+  return { dialTest: { subscribers, withinMs, ...(planned.length > 0 ? { checks: planned } : {}) }, checks };
+}
+
+function readMigrations(reader: Reader, raw: unknown, path: string): { [component: string]: string } {
+  if (raw === undefined) return {};
+  const given = reader.fields(raw, path);
+  return Object.fromEntries(
+    Object.entries(given).flatMap(([component, name]) => {
+      const text = reader.text(name, join(path, component), "the name of a migration", "records-1-to-2");
+      return text === undefined ? [] : [[component, text]];
+    }),
+  );
 }
 
 /** @param stages before which a campaign can rest for days. */
@@ -244,16 +299,19 @@ function readApprovals(reader: Reader, raw: unknown, path: string, stages: reado
   });
 }
 
-function readGates(reader: Reader, raw: unknown, path: string): ResolvedGate[] {
+function readGates(reader: Reader, raw: unknown, path: string, monitors: Monitors): AnyGate[] {
   if (raw === undefined) return [];
-  return reader.list(raw, path, "gates").flatMap((one, i): ResolvedGate[] => {
+  return reader.list(raw, path, "gates").flatMap((one, i, all): AnyGate[] => {
     const here = `${path}[${i}]`;
     if (one === undefined || one === null) {
       reader.wrong(here, one, "a gate", `Write e.g. { kpi: "registration-success", atLeast: 99.5 }`);
       return [];
     }
+    if (typeof one === "object" && "query" in one) return readQueryGate(reader, one, here, monitors, all);
+    if (typeof one === "object" && "alerts" in one) return readAlertGate(reader, one, here, monitors);
     const given = reader.fields(one, here, [
       "kpi",
+      "source",
       "atLeast",
       "maxDrop",
       "compare",
@@ -262,6 +320,7 @@ function readGates(reader: Reader, raw: unknown, path: string): ResolvedGate[] {
       "advisory",
     ]);
     const kpi = reader.text(given.kpi, `${here}.kpi`, "the name of a KPI", "registration-success");
+    const source = readSource(reader, given.source, `${here}.source`, monitors);
     const atLeast = reader.percent(given.atLeast, `${here}.atLeast`, 0);
     const maxDrop = reader.percent(given.maxDrop, `${here}.maxDrop`, 0);
     const compare = readComparison(reader, given.compare, `${here}.compare`);
@@ -281,6 +340,7 @@ function readGates(reader: Reader, raw: unknown, path: string): ResolvedGate[] {
       : [
           {
             kpi,
+            ...source,
             ...(atLeast === undefined ? {} : { atLeast }),
             ...(maxDrop === undefined ? {} : { maxDrop }),
             ...(compare === undefined ? {} : { compare }),
@@ -305,12 +365,7 @@ function readComparison(reader: Reader, raw: unknown, path: string): ResolvedCom
       "Write e.g. effect: 0.5; the smaller it is, the more attempts it takes to tell it from noise",
     );
   }
-  const chance = (name: "confidence" | "power", byDefault: number): number => {
-    const value = given[name] ?? byDefault;
-    if (typeof value === "number" && value >= 0.5 && value <= 0.9999) return value;
-    reader.wrong(`${path}.${name}`, value, "a chance from 0.5 to 0.9999", `Write e.g. ${name}: ${byDefault}`);
-    return byDefault;
-  };
-  const [confidence, power] = [chance("confidence", 0.99), chance("power", 0.95)];
+  const confidence = readChance(reader, given.confidence, `${path}.confidence`, 0.99);
+  const power = readChance(reader, given.power, `${path}.power`, 0.95);
   return good ? { effect, confidence, power } : undefined;
 }

@@ -4,6 +4,9 @@
  * @module
  */
 import type { AlarmPolicy, CallbackPolicy, ResolvedAlarms } from "./alarm-policy";
+import type { CheckPolicy, PlannedCheck } from "./check-policy";
+import type { AnyGate, AnyGatePolicy, MonitoringPolicy } from "./gate-policy";
+import type { ResolvedSnapshots, SnapshotPolicy, SnapshotWhen } from "./snapshot-policy";
 
 /** A length of time: a number with `ms`, `s`, `m` or `h`, or several of them, e.g. `90s`, `1h30m`. */
 export type Duration = string;
@@ -53,6 +56,11 @@ export interface DialTestPolicy {
    * @default "30s"
    */
   readonly within?: Duration;
+  /**
+   * Checks of your own, asked one after the other once the designated subscribers' procedures have passed, before any other
+   * subscriber moves and again in the test after the upgrade (ESC-17). One that fails fails its stage.
+   */
+  readonly checks?: readonly CheckPolicy[];
 }
 
 /** A one-sided test of two proportions: new against old, side by side. */
@@ -68,6 +76,8 @@ export interface ComparisonPolicy {
 export interface GatePolicy {
   /** KPI of the contract, e.g. `registration-success`, in percent. */
   readonly kpi: string;
+  /** Who counts: the instances, asked directly, or `monitoring.prometheus`, which scrapes them. @default "instances" */
+  readonly source?: "instances" | "prometheus";
   /** Least value on the new version's side, in percent. */
   readonly atLeast?: number;
   /** Most by which the new version's value may lie below the old version's, in percentage points. */
@@ -120,11 +130,31 @@ export interface RollbackPolicy {
   readonly surge?: number | "all";
 }
 
+/** How the active role of active-standby components moves to the new version (GRY-04, ESC-23). */
+export interface SwitchoverPolicy {
+  /**
+   * How long the new version is watched, with the gates, once it is active and before the old one's other half goes.
+   *
+   * @default gray.soak
+   */
+  readonly soak?: Duration;
+  /**
+   * Once both halves are upgraded, the active role moves once more, to the half that was active in the beginning.
+   *
+   * @default false
+   */
+  readonly back?: boolean;
+}
+
 export interface TimeLimits {
   /** Longest wait for a new instance to serve. @default "5m" */
   readonly boot?: Duration;
   /** Longest wait for subscribers to be where a ratio wants them. @default "5m" */
   readonly move?: Duration;
+  /** Longest wait for a member of a redundancy group to be in step, beyond its boot. @default "5m" */
+  readonly sync?: Duration;
+  /** Longest wait for the active role to have moved. @default "1m" */
+  readonly switchover?: Duration;
   /** Longest wait of a gate for data after its soak, before it fails closed. @default "2m" */
   readonly gate?: Duration;
   /**
@@ -146,14 +176,16 @@ export interface UpgradePolicy {
   readonly disruptionBudget?: DisruptionBudget;
   readonly gray?: GrayPolicy;
   readonly dialTest?: DialTestPolicy;
-  /** Judged at each ratio, on what the new version's instances report since the stage began (ESC-10). */
-  readonly gates?: readonly GatePolicy[];
+  /** Judged at each ratio, on what the new version does since the stage began (ESC-10). */
+  readonly gates?: readonly AnyGatePolicy[];
+  /** The site's own monitoring, for gates that ask it (ESC-19). */
+  readonly monitoring?: MonitoringPolicy;
   /**
-   * When manifests and configuration are saved (ESC-14).
+   * When versions, configuration and data are saved (ESC-14), or also where, encrypted to whom, and for how long.
    *
    * @default "each-step"
    */
-  readonly snapshot?: "each-step" | "once";
+  readonly snapshot?: SnapshotWhen | SnapshotPolicy;
   /**
    * While a campaign runs, the cluster refuses to delete or scale down what serves, whoever asks: by an admission policy
    * that the campaign installs and removes, unless an administrator's own does it.
@@ -161,6 +193,12 @@ export interface UpgradePolicy {
    * @default true
    */
   readonly protect?: boolean;
+  readonly switchover?: SwitchoverPolicy;
+  /**
+   * For data-storage components whose next major version keeps its records in another form: the migration, by the name that the
+   * network function knows it by. Without one such a step is refused (GRY-02, ESC-04).
+   */
+  readonly migrations?: { readonly [component: string]: string };
   /** Stages that wait for somebody's approval (ESC-12, ESC-21): `issu approve`. */
   readonly approvals?: readonly Approval[];
   readonly rollback?: RollbackPolicy;
@@ -176,6 +214,8 @@ export interface UpgradePolicy {
 /** A gate with its defaults filled in. */
 export interface ResolvedGate {
   readonly kpi: string;
+  /** The instances themselves if left out. */
+  readonly source?: "prometheus";
   readonly atLeast?: number;
   readonly maxDrop?: number;
   readonly compare?: ResolvedComparison;
@@ -198,10 +238,16 @@ export interface ResolvedPolicy {
     readonly step?: number;
     readonly holdAt?: number;
   };
-  readonly dialTest?: { readonly subscribers: readonly string[]; readonly withinMs: number };
-  readonly gates: readonly ResolvedGate[];
-  readonly snapshot: "each-step" | "once";
+  readonly dialTest?: {
+    readonly subscribers: readonly string[];
+    readonly withinMs: number;
+    readonly checks?: readonly PlannedCheck[];
+  };
+  readonly gates: readonly AnyGate[];
+  readonly snapshot: ResolvedSnapshots;
   readonly protect: boolean;
+  readonly switchover: { readonly soakMs: number; readonly back: boolean };
+  readonly migrations: { readonly [component: string]: string };
   readonly approvals: readonly Approval[];
   readonly rollback: {
     readonly onFailure: boolean;
@@ -211,6 +257,8 @@ export interface ResolvedPolicy {
   readonly limits: {
     readonly bootMs: number;
     readonly moveMs: number;
+    readonly syncMs: number;
+    readonly switchoverMs: number;
     readonly gateMs: number;
     readonly stageMs?: number;
   };

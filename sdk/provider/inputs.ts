@@ -20,14 +20,49 @@ export function secret(value: object): object {
   return { [rpc.specialSigKey]: rpc.specialSecretSig, value };
 }
 
-/** Inputs as far as a plan needs them: receivers of alarms and the callback may become known later. */
+/**
+ * Inputs as far as a plan needs them: receivers of alarms, the callback, how monitoring is reached, and what a check of the
+ * user's own sends may become known later. That there is monitoring is known: gates need it.
+ */
 export function withoutUnknownPeers(inputs: unknown): unknown {
   const { upgrade } = inputs as { upgrade?: { [name: string]: unknown } };
   if (typeof upgrade !== "object" || upgrade === null) return inputs;
   const known = Object.entries(upgrade).filter(
     ([name, value]) => !(["alarms", "callback"].includes(name) && hasUnknown(value)),
   );
-  return { ...(inputs as object), upgrade: Object.fromEntries(known) };
+  const { dialTest, monitoring, ...rest } = Object.fromEntries(known);
+  const later = {
+    ...rest,
+    ...(dialTest === undefined ? {} : { dialTest: withLaterChecks(dialTest) }),
+    ...(monitoring === undefined ? {} : { monitoring: knownLater(monitoring) }),
+  };
+  return { ...(inputs as object), upgrade: later };
+}
+
+/** What the policy takes for an output: a value that is yet to come. */
+const LATER = { __pulumiOutput: true };
+
+function withLaterChecks(dialTest: unknown): unknown {
+  const { checks } = (dialTest ?? {}) as { checks?: unknown };
+  if (!Array.isArray(checks)) return dialTest;
+  const one = (check: unknown) =>
+    typeof check !== "object" || check === null
+      ? check
+      : Object.fromEntries(
+          Object.entries(check).map(([name, value]) => [
+            name,
+            ["url", "headers", "body"].includes(name) && hasUnknown(value) ? LATER : value,
+          ]),
+        );
+  return { ...(dialTest as object), checks: checks.map(one) };
+}
+
+/** Unknown values become what the check of a policy takes for one that the program does not know yet. */
+function knownLater(value: unknown): unknown {
+  if (value === rpc.unknownValue) return LATER;
+  if (Array.isArray(value)) return value.map(knownLater);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, knownLater(inner)]));
 }
 
 /** Whether a value, or anything in it, is known only once something else exists. */

@@ -8,14 +8,19 @@ import { AlarmDelivery, sinksOf } from "../campaign/alarm-sinks/delivery";
 import { failureOf } from "../campaign/errors";
 import { LogFile } from "../campaign/log-file";
 import { Session } from "../campaign/session";
+import { SnapshotKeeper } from "../campaign/snapshots/keeper";
+import { snapshotStoreAt } from "../campaign/snapshots/store-at";
 import { storeAt } from "../campaign/store-at";
 import { TargetStore } from "../campaign/target-store";
 import type { RequestBook } from "../contract/requests";
+import type { SnapshotStore } from "../contract/snapshot-store";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { kinds } from "../kinds";
 import type { Problem } from "../policy/problem";
 import { resolvePolicy } from "../policy/resolve";
+import type { ResolvedSnapshots } from "../policy/snapshot-policy";
+import { monitoringOf } from "./monitoring";
 import type { StageInputs, TargetInputs } from "./stage-inputs";
 
 export type CampaignSession = Session<never, never>;
@@ -54,16 +59,24 @@ export class Sessions {
 /**
  * Reaches a target and its journal.
  *
+ * @param spec what is declared, where something is to be planned.
  * @throws Error if the kind or the journal's URL is unknown.
  */
 export async function reach(
   inputs: TargetInputs,
-): Promise<{ readonly target: Target<never>; readonly store: Store; readonly requests: RequestBook }> {
+  spec?: unknown,
+): Promise<{
+  readonly target: Target<never>;
+  readonly store: Store;
+  readonly clusterSnapshots: SnapshotStore;
+  readonly requests: RequestBook;
+}> {
   const kind = kinds[inputs.kind];
   if (!kind) throw new Error(`kind: got ${inputs.kind}, expected one of ${Object.keys(kinds).join(", ")}`);
-  const { target, clusterStore, requests } = await kind.connect(inputs);
+  const { target, clusterStore, clusterSnapshots, requests } = await kind.connect(inputs, spec);
   return {
     target,
+    clusterSnapshots,
     requests,
     store: new TargetStore(
       storeAt(inputs.journal, () => clusterStore),
@@ -79,9 +92,20 @@ async function make(
   const kind = kinds[at.kind];
   const { problems: policyProblems, policy, peers = {} } = resolvePolicy(upgrade ?? {}, "upgrade");
   const declared = kind?.declare({ ...spec, namespace: at.namespace }, policy);
-  const problems = [...(declared?.problems ?? []), ...policyProblems];
-  const { target, store, requests } = await reach(at);
-  if (problems.length > 0 || !policy || !kind || !declared?.declared) {
+  const { target, store, clusterSnapshots, requests } = await reach(at, declared?.declared?.spec);
+  const snapshots = policy && keeperOf(policy.snapshot, clusterSnapshots);
+  const problems = [
+    ...(declared?.problems ?? []),
+    ...policyProblems,
+    ...(snapshots instanceof SnapshotKeeper ? [] : (snapshots ?? [])),
+  ];
+  if (
+    problems.length > 0 ||
+    !policy ||
+    !kind ||
+    !declared?.declared ||
+    !(snapshots instanceof SnapshotKeeper)
+  ) {
     // A target that can't be reached is one more mistake, to be told in the same go.
     const unreachable = await target.observe().then(
       () => [],
@@ -91,11 +115,13 @@ async function make(
   }
   const delivery = new AlarmDelivery(sinksOf(peers));
   delivers(delivery);
+  const monitoring = peers.monitoring && (await monitoringOf(peers.monitoring));
   const session: CampaignSession = new Session({
     target,
     rule: kind.rule,
     store,
     requests,
+    snapshots,
     approvals: policy.approvals,
     log: new LogFile(target.id),
     spec: declared.declared.spec as never,
@@ -107,7 +133,21 @@ async function make(
       outlet: delivery,
       ...(peers.callback ? { callback: peers.callback } : {}),
     },
+    ...(peers.checks ? { checks: peers.checks } : {}),
+    parts: (spec: never) => kind.parts(spec),
+    ...(monitoring ? { monitoring } : {}),
     ...(policy.retry === undefined ? {} : { retry: policy.retry }),
   });
   return { session, problems: [] };
+}
+
+function keeperOf(
+  { store, recipients, keep }: ResolvedSnapshots,
+  clusterSnapshots: SnapshotStore,
+): SnapshotKeeper | readonly Problem[] {
+  try {
+    return new SnapshotKeeper({ store: snapshotStoreAt(store, () => clusterSnapshots), recipients, keep });
+  } catch (error) {
+    return [{ path: "upgrade.snapshot.store", message: failureOf(error).message }];
+  }
 }

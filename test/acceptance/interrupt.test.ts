@@ -77,7 +77,7 @@ describe("an interrupted campaign", function () {
 
   const rest = async (version: string) =>
     atRest(site, seen, stack, {
-      ...{ version, replicas: 4, workload: await gsu(), args: network(version) },
+      ...{ version, parts: { [await gsu()]: 4 }, args: network(version) },
       autoscaler: { name: HPA, min: 4, max: 8 },
     });
 

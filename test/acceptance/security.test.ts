@@ -5,7 +5,9 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
-import { describeRight, NEEDED, TO_PROTECT } from "#sdk/drivers/kubernetes/rights.js";
+import { pathToFileURL } from "node:url";
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
+import { describeRight, NEEDED, NEEDED_FOR_GROUPS, TO_PROTECT } from "#sdk/drivers/kubernetes/rights.js";
 import type { KubeObject } from "../../lab/cluster/api.ts";
 import { rightsUsed } from "../support/audit.ts";
 import { run } from "../support/command.ts";
@@ -21,12 +23,14 @@ interface Role extends KubeObject {
 }
 
 describe("rights and secrets of a whole campaign", function () {
-  this.timeout(240_000);
+  this.timeout(400_000);
   let site: TestSite;
   let stack: TestStack;
   let seen: Observed;
   let kubeconfig: string;
   let since: number;
+  let store: string;
+  let recipient: string;
   /** All that was said, by where. */
   const said: { [where: string]: string } = {};
 
@@ -36,6 +40,8 @@ describe("rights and secrets of a whole campaign", function () {
     stack = await site.stack("security");
     kubeconfig = await fs.readFile(site.lab.operatorKubeconfigPath, "utf8");
     since = Date.now();
+    store = pathToFileURL(path.join(site.lab.dir, "snapshots")).href;
+    recipient = await identityToRecipient(await generateX25519Identity());
   });
   after(async () => {
     seen?.close();
@@ -53,12 +59,16 @@ describe("rights and secrets of a whole campaign", function () {
           terminationGracePeriodSeconds: 3,
           config: { "nf.conf": `release ${version}` },
         },
+        { name: "omu", serviceType: "active-standby", replicas: 2, terminationGracePeriodSeconds: 2 },
+        { name: "csdb", serviceType: "data-storage", replicas: 3, terminationGracePeriodSeconds: 2 },
       ],
       kubeconfig,
       upgrade: {
         gray: { ratios: [50, 100], soak: "1s" },
         dialTest: { subscribers: DESIGNATED, within: "10s" },
         limits: { boot: "30s", move: "30s", gate: "5s" },
+        // Records are saved outside of the cluster only: once, so that both ways are gone.
+        ...(version === "1.2.0" ? { snapshot: { store, recipients: [recipient] } } : {}),
       },
     }),
     ...more,
@@ -93,7 +103,7 @@ describe("rights and secrets of a whole campaign", function () {
   it("installs, upgrades, is taken back, goes back and ends under the documented Role", async () => {
     await up("install", "1.0.0");
     await site.traffic.allRegistered(30_000);
-    const [workload] = await seen.deployments();
+    const workload = (await seen.deployments()).find(({ name }) => name.startsWith("amf-gsu"));
     await seen.api.create({
       apiVersion: "autoscaling/v2",
       kind: "HorizontalPodAutoscaler",
@@ -156,7 +166,7 @@ describe("rights and secrets of a whole campaign", function () {
     const here = new Set(used.filter(({ namespace }) => namespace === "core").map(({ right }) => right));
     const everywhere = new Set(used.filter(({ namespace }) => !namespace).map(({ right }) => right));
     note("rights used", { here: [...here].sort(), everywhere: [...everywhere].sort() });
-    const needed = NEEDED.map(describeRight);
+    const needed = [...NEEDED, ...NEEDED_FOR_GROUPS].map(describeRight);
     // Asked for as a trial, where a policy has approvals.
     const unused = needed.filter(
       (right) => !here.has(right) && right !== "create campaignrequests.pulumi-issu.dev",

@@ -60,7 +60,7 @@ describe("troubles of a campaign", function () {
   async function rest(args: CnfArgs, on = stack): Promise<void> {
     const { workloads } = (await on.stack.outputs()) as { workloads: { gsu: string } };
     const replicas = args.components[0]?.replicas ?? 0;
-    await atRest(site, seen, on, { version: args.version, replicas, workload: workloads.gsu, args });
+    await atRest(site, seen, on, { version: args.version, parts: { [workloads.gsu]: replicas }, args });
   }
 
   /** Half of the subscribers are on the new version, and nobody moves. */

@@ -2,10 +2,14 @@ import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import type { Action, ActionContext, Target } from "pulumi-issu/contract";
 import { annotations, labels } from "pulumi-issu/contract";
+import { SnapshotKeeper } from "#sdk/campaign/snapshots/keeper.js";
+import { listed } from "#sdk/campaign/snapshots/library.js";
+import { take } from "#sdk/campaign/snapshots/take.js";
+import { verify } from "#sdk/campaign/snapshots/verify.js";
 import type { CnfInventory } from "#sdk/contract/cnf-inventory.js";
 import { askToDrain } from "#sdk/drivers/kubernetes/actions/drain.js";
 import { PATIENCE } from "#sdk/drivers/kubernetes/cnf-context.js";
-import { cnfTarget, connect, KubernetesStore } from "#sdk/drivers/kubernetes/index.js";
+import { cnfTarget, connect, KubernetesSnapshots, KubernetesStore } from "#sdk/drivers/kubernetes/index.js";
 import type { Pod } from "#sdk/drivers/kubernetes/objects.js";
 import { Api, type KubeObject, until } from "../../lab/cluster/api.ts";
 import { type Lab, startLab } from "../../lab/lab.ts";
@@ -430,37 +434,63 @@ describe("Kubernetes driver on a real control plane", () => {
       );
     });
 
-    it("snapshot: complete, the same for the same content, ten kept", async () => {
-      const snap = (label: string): Action => ({
-        action: "snapshot",
-        object: `cnf/${NAMESPACE}/amf`,
-        args: { workloads: [WORKLOAD], label },
-      });
-      const { detail: id } = await perform(snap("before gray-50"));
-      assert.equal((await perform(snap("before gray-50"))).detail, id);
-      const secret = await api.get<KubeObject & { data: { manifests: string }; immutable: boolean }>(
-        `/api/v1/namespaces/${NAMESPACE}/secrets/${id}`,
+    it("snapshot: complete, in a Secret that nobody changes, ten kept, put back", async () => {
+      const store = new KubernetesSnapshots(
+        connect({ kubeconfig: lab.operatorKubeconfigPath, namespace: NAMESPACE }),
+      );
+      const keeper = new SnapshotKeeper({ store, recipients: [], keep: { count: 10 } });
+      const snap = () =>
+        take({
+          store,
+          target: target as Required<typeof target>,
+          action: {
+            action: "snapshot",
+            object: `cnf/${NAMESPACE}/amf`,
+            args: { workloads: [WORKLOAD], label: "gray-50", data: [] },
+          },
+          context: context(),
+          recipients: [],
+          of: { campaign: "3", stage: "gray-50", releases: { to: { version: "1.1.0", release: "1.1.0-x" } } },
+        });
+      const first = await snap();
+      const secret = await api.get<KubeObject & { data: Record<string, string>; immutable: boolean }>(
+        `/api/v1/namespaces/${NAMESPACE}/secrets/issu-snapshot-amf-${first.id}`,
       );
       assert.equal(secret.immutable, true);
-      const saved = JSON.parse(
-        gunzipSync(Buffer.from(secret.data.manifests, "base64")).toString(),
-      ) as KubeObject[];
+      const part = (name: string) =>
+        JSON.parse(gunzipSync(Buffer.from(secret.data[name] ?? "", "base64")).toString());
+      const saved = [...part("manifests.json"), ...part("configmaps.json")] as KubeObject[];
       assert.deepEqual(
         saved.map((of) => `${of.kind}/${of.metadata.name}`),
         [
-          "ConfigMap/amf-config",
           `Deployment/${WORKLOAD}`,
           "HorizontalPodAutoscaler/amf-gsu",
           "PodDisruptionBudget/amf",
           "SubscriberSplit/amf",
+          "ConfigMap/amf-config",
         ],
       );
       assert.ok(saved.every((of) => of.status === undefined && of.metadata.managedFields === undefined));
-      for (let i = 0; i < 11; i++) await perform(snap(`step ${i}`));
-      const kept = await api.list(
-        `/api/v1/namespaces/${NAMESPACE}/secrets?labelSelector=pulumi-issu.dev%2Fsnapshot`,
-      );
+      assert.deepEqual(part("versions.json").components[0].images, { nf: "nf:1.0.0" });
+      assert.deepEqual((await verify(store, first, [])).note.damage, {});
+      for (let i = 0; i < 11; i++) {
+        await snap();
+        await keeper.clear(target.id, []);
+      }
+      const kept = await listed(store, target.id);
       assert.equal(kept.length, 10);
+      assert.ok(!kept.some(({ id }) => id === first.id));
+      const map = `/api/v1/namespaces/${NAMESPACE}/configmaps/amf-config`;
+      const before = await api.get<KubeObject & { data: object }>(map);
+      await api.patch(map, { data: { "by-mistake": "x" } });
+      const [latest] = kept;
+      const config = latest?.parts.find(({ name }) => name === "configmaps.json") ?? assert.fail();
+      const { detail } = (await target.putBack?.(
+        { ...config, open: () => store.get({ target: target.id, id: latest?.id ?? "" }, config.name) },
+        context(),
+      )) ?? { detail: "" };
+      assert.equal(detail, "ConfigMap/amf-config put back");
+      assert.deepEqual((await api.get<KubeObject & { data: object }>(map)).data, before.data);
     });
 
     it("the API server away for a moment: goes on", async () => {

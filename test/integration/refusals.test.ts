@@ -55,9 +55,9 @@ describe("bad input is refused at preview (ESC-03, ESC-05, TEF-1)", () => {
       /components\[0\]\.replicas.*at least 2/s,
     ));
 
-  it("a service type that can't be upgraded yet", () =>
+  it("a service type that there isn't", () =>
     refused(
-      amf({ components: [{ name: "omu", serviceType: "active-standby", replicas: 2 }] }),
+      amf({ components: [{ name: "omu", serviceType: "round-robin" as "load-sharing", replicas: 2 }] }),
       /components\[0\]\.serviceType/,
     ));
 

@@ -12,7 +12,7 @@ import { type AtRest, atRest } from "../support/at-rest.ts";
 import { writesSince } from "../support/audit.ts";
 import type { Running } from "../support/command.ts";
 import { type CampaignSeen, JournalWatch } from "../support/journal-watch.ts";
-import { note, Observed } from "../support/observed.ts";
+import { type JournalSeen, note, Observed } from "../support/observed.ts";
 import { amf, openTestSite, type TestSite, type TestStack } from "../support/site.ts";
 import { until } from "../support/until.ts";
 import type { Point } from "./points.ts";
@@ -40,6 +40,10 @@ export interface Outcome {
   readonly end: "new version" | "old version";
   /** From the trouble until all was at rest, the next `up` included. */
   readonly convergedMs: number;
+  /** How long the way back took where the first `up` took itself back. */
+  readonly wayBackMs?: number;
+  /** The whole way forward of a campaign that meets nothing, without its soaks. */
+  readonly forwardMs: number;
   readonly sessionsLost: number;
   readonly reRegistrations: number;
   readonly proceduresFailed: number;
@@ -51,20 +55,28 @@ const REPLICAS = 3;
 const HPA = { name: "gsu-elastic", min: REPLICAS, max: 8 };
 const GATE = { kpi: "registration-success", atLeast: 95, minSamples: 30 };
 
-const network = (version: string, handsOver: boolean) =>
+/** What is upgraded: components that share load, or all three service types. */
+export type NetworkKind = "sharing" | "whole";
+
+const grace = { terminationGracePeriodSeconds: 1 };
+const PAIR = { name: "omu", serviceType: "active-standby", replicas: 2, ...grace } as const;
+const DATA = { name: "csdb", serviceType: "data-storage", replicas: 3, ...grace } as const;
+
+const network = (kind: NetworkKind, version: string, handsOver: boolean) =>
   amf({
     version,
     components: [
       {
-        ...{ name: "gsu", serviceType: "load-sharing", replicas: REPLICAS, terminationGracePeriodSeconds: 1 },
+        ...{ name: "gsu", serviceType: "load-sharing", replicas: REPLICAS, ...grace },
         ...(handsOver ? { podAnnotations: { [HAND_OVER_ANNOTATION]: "true" } } : {}),
       },
+      ...(kind === "whole" ? [PAIR, DATA] : []),
     ],
     upgrade: {
       gray: { ratios: [50, 100], soak: "1s" },
       dialTest: { subscribers: ["imsi-001010000000001", "imsi-001010000000002"], within: "10s" },
       gates: [GATE],
-      limits: { boot: "8s", move: "8s", gate: "3s" },
+      limits: { boot: "8s", move: "8s", sync: "8s", switchover: "8s", gate: "3s" },
     },
   });
 
@@ -74,13 +86,16 @@ export class Campaigns {
   readonly #stack: TestStack;
   readonly #journal: JournalWatch;
   readonly #hook: string;
+  readonly #kind: NetworkKind;
   #serving = "1.0.0";
   #count = 0;
+  #forwardMs = 0;
   #hooked = false;
   /** Versions whose instances hand over when their pods are deleted. */
   readonly #handingOver = new Set<string>();
 
-  private constructor(site: TestSite, stack: TestStack, hook: string) {
+  private constructor(kind: NetworkKind, site: TestSite, stack: TestStack, hook: string) {
+    this.#kind = kind;
     this.site = site;
     this.seen = new Observed(site);
     this.#stack = stack;
@@ -88,7 +103,7 @@ export class Campaigns {
     this.#hook = hook;
   }
 
-  static async open(name: string): Promise<Campaigns> {
+  static async open(name: string, kind: NetworkKind = "sharing"): Promise<Campaigns> {
     const site = await openTestSite({ name, nodes: 4, subscribers: 600, calls: 6 });
     const hook = path.join(site.lab.dir, "office-is-open");
     await fs.writeFile(hook, "");
@@ -97,8 +112,8 @@ export class Campaigns {
       KUBECONFIG: site.lab.proxiedKubeconfigPath,
       NODE_COMPILE_CACHE: path.join(site.lab.dir, "compile-cache"),
     });
-    const campaigns = new Campaigns(site, stack, hook);
-    await stack.mustUp(network("1.0.0", false));
+    const campaigns = new Campaigns(kind, site, stack, hook);
+    await stack.mustUp(network(kind, "1.0.0", false));
     await site.traffic.allRegistered(30_000);
     await campaigns.seen.api.create({
       apiVersion: "autoscaling/v2",
@@ -119,13 +134,15 @@ export class Campaigns {
     await this.site.close();
   }
 
-  /** How long a campaign takes that meets nothing, ms. */
+  /** How long a campaign takes that meets nothing, from its command to its end, ms. */
   async calm(): Promise<number> {
     const startedAt = performance.now();
     const version = this.#next();
     await this.#stack.mustUp(this.#network(version));
     this.#serving = version;
-    return performance.now() - startedAt;
+    const took = performance.now() - startedAt;
+    this.#forwardMs = workOf((await this.seen.journal()) ?? assert.fail("no campaign"));
+    return took;
   }
 
   /**
@@ -146,7 +163,7 @@ export class Campaigns {
       },
     };
     await this.#declareHook(false);
-    const aside = { lab: site.lab, seen, version, hook };
+    const aside = { lab: site.lab, env: site.env, seen, version, hook };
     await site.traffic.openWindow(window);
     await bad?.prepare?.(aside);
     await trouble.prepare?.(aside);
@@ -168,6 +185,7 @@ export class Campaigns {
     const first = await this.#cameTo(code, version);
     note(`${trouble.name}, ${point.name}`, { code, first });
     assert.ok(trouble.first.includes(first), `the up came to "${first}":\n${output}`);
+    const back = first === "rolled-back" ? wayBackOf(await seen.journal()) : undefined;
 
     const ended = Date.now();
     await this.#mend();
@@ -201,6 +219,8 @@ export class Campaigns {
       first,
       end: end === version ? "new version" : "old version",
       convergedMs,
+      ...(back === undefined ? {} : { wayBackMs: back }),
+      forwardMs: this.#forwardMs,
       ...{ sessionsLost, reRegistrations, proceduresFailed, longestGapMs },
     };
   }
@@ -228,15 +248,16 @@ export class Campaigns {
   }
 
   #network(version: string) {
-    return network(version, this.#handingOver.has(version));
+    return network(this.#kind, version, this.#handingOver.has(version));
   }
 
   #next(): string {
     return `1.0.${++this.#count}`;
   }
 
-  async #workload(): Promise<string> {
-    return ((await this.seen.deployments())[0] ?? assert.fail("nothing serves")).name;
+  async #workload(component = "gsu"): Promise<string> {
+    const found = (await this.seen.deployments()).find(({ name }) => name.startsWith(`amf-${component}-`));
+    return (found ?? assert.fail(`no ${component} serves`)).name;
   }
 
   async #arrival(up: Running, version: string, { name, reached, after }: Point): Promise<void> {
@@ -280,14 +301,27 @@ export class Campaigns {
   }
 
   async #atRest(version: string): Promise<void> {
-    const workload = await this.#workload();
-    const wanted: AtRest = {
-      ...{ version, workload, replicas: REPLICAS, autoscaler: HPA },
-      args: this.#network(version),
-    };
+    const args = this.#network(version);
+    const parts: { [workload: string]: number } = {};
+    for (const { name, replicas } of args.components) parts[await this.#workload(name)] = replicas;
+    const wanted: AtRest = { version, parts, autoscaler: HPA, args };
     await atRest(this.site, this.seen, this.#stack, wanted);
   }
 }
+
+const between = (from: string | undefined, to: string | undefined): number =>
+  from === undefined || to === undefined ? 0 : Date.parse(to) - Date.parse(from);
+
+/** Time of all stages but for their soaks, ms. */
+const workOf = ({ stages }: JournalSeen): number =>
+  stages.reduce(
+    (sum, { startedAt, soakingSince, finishedAt }) => sum + between(startedAt, soakingSince ?? finishedAt),
+    0,
+  );
+
+const wayBackOf = (campaign: JournalSeen | undefined): number | undefined =>
+  (campaign?.rollback?.finishedAt && between(campaign.rollback.startedAt, campaign.rollback.finishedAt)) ||
+  undefined;
 
 type Write = Awaited<ReturnType<typeof writesSince>>[number];
 

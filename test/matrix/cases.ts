@@ -4,9 +4,26 @@
  * @module
  */
 import type { Case, Wanted } from "./campaigns.ts";
-import { after, during, duringRollback, type Point, STAGES, start } from "./points.ts";
+import {
+  after,
+  during,
+  duringRollback,
+  type Point,
+  STAGES,
+  type StageName,
+  start,
+  WHOLE_STAGES,
+} from "./points.ts";
 import type { Random } from "./random.ts";
-import { apiTroubles, badVersions, ends, instanceTroubles, type Trouble } from "./troubles.ts";
+import {
+  apiTroubles,
+  badVersions,
+  ends,
+  groupTroubles,
+  instanceTroubles,
+  requests,
+  type Trouble,
+} from "./troubles.ts";
 
 /** What the next `up` asks for changes from case to case, so that either is asked for everywhere. */
 function turns(): () => Wanted {
@@ -15,9 +32,9 @@ function turns(): () => Wanted {
 }
 
 /** Every end of the engine before, in and after every stage. Where in a stage is drawn. */
-function engineEnds(random: Random): Case[] {
+function engineEnds(random: Random, stages: readonly StageName[] = STAGES): Case[] {
   const wanted = turns();
-  const points: Point[] = [start, ...STAGES.flatMap((stage) => [during(stage, random.next()), after(stage)])];
+  const points: Point[] = [start, ...stages.flatMap((stage) => [during(stage, random.next()), after(stage)])];
   const cases: Case[] = [ends.kill, ends.orphan, ends.interrupt, ends.interruptTwice].flatMap((trouble) =>
     points.map((point) => ({ point, trouble, wanted: wanted() })),
   );
@@ -55,9 +72,16 @@ function badOnes(): Case[] {
   ];
 }
 
+/** Taken back by hand, stage by stage (ESC-18). */
+function aborts(random: Random, stages: readonly StageName[] = STAGES): Case[] {
+  return stages.flatMap((stage) => {
+    const late = stage === "post-test" || stage === "finalize";
+    return at(late ? requests.lateAbort : requests.abort, [during(stage, random.next())], "back");
+  });
+}
+
 function apiCases(random: Random): Case[] {
-  const points = (...stages: (typeof STAGES)[number][]) =>
-    stages.map((stage) => during(stage, random.next()));
+  const points = (...stages: StageName[]) => stages.map((stage) => during(stage, random.next()));
   const { away, silent, slow, ...others } = apiTroubles;
   return [
     ...at(away, points("preflight", "snapshot", "minimal", "gray-50", "gray-100", "finalize"), "goal"),
@@ -80,7 +104,47 @@ function instanceCases(): Case[] {
 
 /** In the order of the table. */
 export function allCases(random: Random): readonly Case[] {
-  return [...engineEnds(random), ...endsInRollback(), ...badOnes(), ...apiCases(random), ...instanceCases()];
+  return [
+    ...engineEnds(random),
+    ...endsInRollback(),
+    ...badOnes(),
+    ...aborts(random),
+    ...apiCases(random),
+    ...instanceCases(),
+  ];
+}
+
+/** Members of redundancy groups that fail, or never become what they are to be. */
+function groupCases(): Case[] {
+  const { never, refused, active, replica } = groupTroubles;
+  return [
+    ...at(never, [during("minimal", 0)], "back"),
+    ...at(refused, [during("switchover", 0)], "back"),
+    ...at(active, [during("minimal", 0.3), during("switchover", 1), during("other-halves", 0.3)], "goal"),
+    ...at(replica, [during("minimal", 0.6), during("other-halves", 0.6)], "goal"),
+    ...at(active, [duringRollback(0.5)], "back").map((one) => ({ ...one, bad: badVersions.gate })),
+  ];
+}
+
+/** The same for a network function of all three service types, and what only such a one can meet. */
+export function wholeCases(random: Random): readonly Case[] {
+  return [
+    ...groupCases(),
+    ...engineEnds(random, WHOLE_STAGES),
+    ...endsInRollback(),
+    ...badOnes(),
+    ...aborts(random, WHOLE_STAGES),
+    ...apiCases(random),
+    ...instanceCases(),
+  ];
+}
+
+/** One engine's end among the other halves, one trouble of a group. */
+export function partOfWhole(random: Random): readonly Case[] {
+  const late = engineEnds(random, ["switchover", "other-halves"]).filter(
+    ({ point }) => point.name !== start.name,
+  );
+  return [...random.sample(late, 1), ...random.sample(groupCases(), 1)];
 }
 
 /** One or two of each sort: what fits into a few minutes. */

@@ -16,7 +16,21 @@ export const STAGES = [
   "post-test",
   "finalize",
 ] as const;
-export type StageName = (typeof STAGES)[number];
+
+/** The same of a network function with components of all three service types. */
+export const WHOLE_STAGES = [
+  "preflight",
+  "snapshot",
+  "minimal",
+  "dial-test",
+  "gray-50",
+  "gray-100",
+  "switchover",
+  "other-halves",
+  "post-test",
+  "finalize",
+] as const;
+export type StageName = (typeof WHOLE_STAGES)[number];
 
 export interface Point {
   /** For tables, e.g. `in gray-50`. */

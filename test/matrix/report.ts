@@ -10,7 +10,7 @@ import { root } from "../support/site.ts";
 import type { Outcome } from "./campaigns.ts";
 import { seed } from "./random.ts";
 import type { Trouble } from "./troubles.ts";
-import { apiTroubles, badVersions, ends, instanceTroubles } from "./troubles.ts";
+import { apiTroubles, badVersions, ends, groupTroubles, instanceTroubles, requests } from "./troubles.ts";
 
 /** Outcomes by the number of their case, so that cases that were run apart, or again, find their place. */
 export interface Part {
@@ -20,7 +20,7 @@ export interface Part {
   readonly outcomes: { readonly [number: string]: Outcome };
 }
 
-const PARTS = ["matrix", "seeded"] as const;
+const PARTS = ["matrix", "seeded", "whole"] as const;
 export type PartName = (typeof PARTS)[number];
 
 const folder = path.join(root, "out", "test", "fault-matrix");
@@ -36,9 +36,9 @@ export async function keep(part: PartName, number: number, of: number, outcome: 
 
 /** Writes the document once every case of the matrix has been run with this seed. */
 export async function writeDocument(): Promise<void> {
-  const [matrix, seeded] = await Promise.all(PARTS.map(gathered));
+  const [matrix, seeded, whole] = await Promise.all(PARTS.map(gathered));
   if (!matrix) return;
-  await fs.writeFile(path.join(root, "docs", "fault-matrix.md"), documentOf(seed, matrix, seeded));
+  await fs.writeFile(path.join(root, "docs", "fault-matrix.md"), documentOf(seed, matrix, seeded, whole));
 }
 
 const read = (file: string): Promise<Part | undefined> =>
@@ -64,6 +64,7 @@ export function documentOf(
   seed: number,
   matrix: readonly Outcome[],
   seeded: readonly Outcome[] | undefined,
+  whole?: readonly Outcome[],
 ): string {
   return `# What becomes of a campaign that meets trouble
 
@@ -71,22 +72,40 @@ Written by \`npm run test:full\`, seed ${seed} (\`ISSU_SEED\` sets it; where in 
 One long-lived stack on a lab of 4 nodes, 600 subscribers and 6 calls; an AMF of 3 instances with an autoscaler and a hook is
 upgraded again and again over 50 and 100 %. *First up* is the \`up\` that met the trouble; *asked for* is what the next one
 wanted, after \`pulumi cancel\` where the engine asks for it; *converged* is the time from the trouble until the end of that
-next \`up\`, the rest of the campaign, the wait for a killed run's lease (15 s) and for the API server included. Lost: sessions,
-and re-registrations. Gap: the longest pause in any of the calls.
+next \`up\`, the rest of the campaign, the wait for a killed run's lease (15 s) and for the API server included. *Way back* is the
+time of a rollback, of the first \`up\` or of whoever aborted it, beside that of the whole way forward of a campaign that meets
+nothing, its soaks left out. Lost: sessions, and re-registrations. Gap: the longest pause in any of the calls.
 
 After every row one function has looked at the site (\`test/support/at-rest.ts\`): one version serves everybody with its
 declared instances, nothing is scaled, suspended, labelled, pinned or held any more, nobody has the lease, and a preview has no
 changes. Where an engine was killed, the audit log shows no write of its own after its end.
 
 ${table(matrix)}
-${seeded ? seededSection(seed, seeded) : ""}
+${whole ? wholeSection(whole) : ""}${seeded ? seededSection(seed, seeded) : ""}
 ## The troubles
 
-${Object.values<Trouble>({ ...ends, ...badVersions, ...apiTroubles, ...instanceTroubles })
+${Object.values<Trouble>({
+  ...ends,
+  ...badVersions,
+  ...requests,
+  ...apiTroubles,
+  ...instanceTroubles,
+  ...groupTroubles,
+})
   .map(({ name, meaning }) => `- **${name}**: ${meaning}`)
   .join("\n")}
 `;
 }
+
+const wholeSection = (outcomes: readonly Outcome[]): string => `## Three service types
+
+The same of an AMF that has besides an active-standby pair and three members that store its data. At rest every group has its
+members in step, looked after by the network function again.
+
+${table(outcomes)}
+`;
+
+const tenths = (ms: number): string => (ms / 1000).toFixed(1);
 
 function table(outcomes: readonly Outcome[]): string {
   const rows = outcomes.map((one) => [
@@ -96,12 +115,13 @@ function table(outcomes: readonly Outcome[]): string {
     one.first === "stopped" ? (one.wanted === "goal" ? "the new version" : "the old version") : "",
     one.end,
     `${(one.convergedMs / 1000).toFixed(0)} s`,
+    one.wayBackMs === undefined ? "" : `${tenths(one.wayBackMs)} of ${tenths(one.forwardMs)} s`,
     `${one.sessionsLost} / ${one.reRegistrations}`,
     `${one.longestGapMs.toFixed(0)} ms`,
   ]);
   return [
-    "| trouble | where | first up | asked for | in the end | converged | lost | gap |",
-    "|---|---|---|---|---|---|---|---|",
+    "| trouble | where | first up | asked for | in the end | converged | way back | lost | gap |",
+    "|---|---|---|---|---|---|---|---|---|",
     ...rows.map((row) => `| ${row.join(" | ")} |`),
     "",
   ].join("\n");

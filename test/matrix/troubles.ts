@@ -3,11 +3,13 @@
  *
  * @module
  */
+import * as path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { KubeObject } from "../../lab/cluster/api.ts";
 import type { Lab } from "../../lab/lab.ts";
-import { commandLineOf, isAlive, type Running } from "../support/command.ts";
+import { commandLineOf, isAlive, type Running, run } from "../support/command.ts";
 import type { Observed } from "../support/observed.ts";
+import { root, type TestSite } from "../support/site.ts";
 import { until } from "../support/until.ts";
 
 /** What the `up` that it befell may come to. */
@@ -21,6 +23,8 @@ export type First =
 
 export interface Context {
   readonly lab: Lab;
+  /** Of whoever runs commands on the site. */
+  readonly env: TestSite["env"];
   readonly seen: Observed;
   readonly up: Running;
   /** The new version. */
@@ -170,6 +174,27 @@ export const badVersions = {
   },
 } satisfies Record<string, Trouble>;
 
+/** Somebody has it taken back, from another terminal (ESC-18). */
+const abort: Trouble = {
+  name: "aborted",
+  meaning: "an operator runs `issu abort` in another terminal",
+  strike: async ({ env }) => {
+    const args = ["abort", "amf", "--reason", "the matrix", "--namespace", "core"];
+    const { code, output } = await run(path.join(root, "node_modules/.bin/issu"), args, { cwd: root, env });
+    // It says so where there is nothing left that could be taken back.
+    if (code !== 0 && !/completed before it could be aborted|no other is open/.test(output))
+      throw new Error(`issu abort\n${output}`);
+  },
+  first: ["rolled-back"],
+};
+
+/** What operators do to a campaign. */
+export const requests = {
+  abort,
+  /** Where the campaign may be over before it hears of it. */
+  lateAbort: { ...abort, first: ["rolled-back", "completed"] },
+} satisfies Record<string, Trouble>;
+
 const api = (
   name: string,
   meaning: string,
@@ -276,3 +301,52 @@ export const instanceTroubles = {
     losesSessions: true,
   },
 } satisfies Record<string, Trouble>;
+
+/** What can happen to members of redundancy groups. */
+export const groupTroubles = {
+  never: {
+    name: "never in step",
+    meaning: "members of the new version never come into step",
+    prepare: ({ lab, version }) => lab.fault("sync-never", { version }),
+    first: ["rolled-back"],
+  },
+  refused: {
+    name: "switchover refused",
+    meaning: "standbys of the new version refuse to become active",
+    prepare: ({ lab, version }) => lab.fault("switchover-refused", { version }),
+    first: ["rolled-back"],
+  },
+  active: {
+    name: "active member dies",
+    meaning: "the active member dies with all it holds, and comes back empty",
+    strike: async ({ lab, seen }) =>
+      lab.fault("member-crash", { workload: await activeWorkload(seen), role: "active" }),
+    first: ANY,
+  },
+  replica: {
+    name: "replica of the data dies",
+    meaning: "a member of the data-storage component dies with all it holds, and comes back empty",
+    strike: async ({ lab, seen }) =>
+      lab.fault("member-crash", { workload: await dataWorkload(seen), count: 1 }),
+    first: ANY,
+  },
+} satisfies Record<string, Trouble>;
+
+interface Group extends KubeObject {
+  readonly spec: { readonly kind: string };
+  readonly status?: { readonly members: readonly { readonly role: string; readonly workload: string }[] };
+}
+
+async function membersOf(seen: Observed, kind: string) {
+  const groups = (await seen.api.list(
+    seen.path("apis/pulumi-issu.dev/v1alpha1", "redundancygroups"),
+  )) as readonly Group[];
+  return groups.find(({ spec }) => spec.kind === kind)?.status?.members ?? [];
+}
+
+const activeWorkload = async (seen: Observed): Promise<string> =>
+  (await membersOf(seen, "active-standby")).find(({ role }) => role === "active")?.workload ??
+  "nobody-is-active";
+
+const dataWorkload = async (seen: Observed): Promise<string> =>
+  (await membersOf(seen, "data-storage"))[0]?.workload ?? "nobody-has-data";

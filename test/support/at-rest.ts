@@ -5,15 +5,15 @@
  * @module
  */
 import assert from "node:assert/strict";
+import type { RedundancyGroup } from "pulumi-issu/contract";
 import type { Observed } from "./observed.ts";
 import type { TestSite, TestStack } from "./site.ts";
 import { until } from "./until.ts";
 
 export interface AtRest {
   readonly version: string;
-  readonly replicas: number;
-  /** Name of the workload that serves. */
-  readonly workload: string;
+  /** Instances of each workload that serves, by its name; the autoscaler's is the first. */
+  readonly parts: { readonly [workload: string]: number };
   /** An autoscaler of the user's own, as he left it. */
   readonly autoscaler?: { readonly name: string; readonly min: number; readonly max: number };
   /** Arguments of the last `up`; there is nothing more to do for them. */
@@ -37,8 +37,10 @@ export async function atRest(
   site: TestSite,
   seen: Observed,
   stack: TestStack,
-  { version, replicas, workload, autoscaler, args }: AtRest,
+  { version, parts, autoscaler, args }: AtRest,
 ): Promise<void> {
+  const workloads = Object.keys(parts);
+  const replicas = Object.values(parts).reduce((sum, count) => sum + count, 0);
   const wrong: string[] = [];
   const expect = (what: string, got: unknown, wanted: unknown) => {
     const [a, b] = [JSON.stringify(got), JSON.stringify(wanted)];
@@ -51,14 +53,16 @@ export async function atRest(
   ).catch(() => undefined);
 
   const { spec, status } = await seen.split();
-  expect("left side", spec.left, { version, workloads: [workload] });
+  expect("left side", [spec.left?.version, spec.left?.workloads.toSorted()], [version, workloads.toSorted()]);
   expect("right side", spec.right, undefined);
   expect("ratio, admission, pinned", [spec.ratio, spec.admission, spec.pinned], [0, "by-ratio", []]);
   expect("subscribers on their way", status?.moving, 0);
   expect(
     "workloads: version, declared, ready",
-    (await seen.deployments()).map((one) => [one.version, one.replicas, one.ready]),
-    [[version, replicas, replicas]],
+    (await seen.deployments()).map((one) => [one.name, one.version, one.replicas, one.ready]).toSorted(),
+    Object.entries(parts)
+      .map(([name, count]) => [name, version, count, count])
+      .toSorted(),
   );
   expect(
     "pods: version",
@@ -78,6 +82,18 @@ export async function atRest(
       expect(`left behind on ${collection.split("/").at(-1)}/${metadata.name}`, traces, []);
     }
   }
+  for (const { metadata, spec, status } of (await seen.api.list(
+    seen.path(`apis/${GROUP}/v1alpha1`, "redundancygroups"),
+  )) as unknown as readonly (Described & RedundancyGroup)[]) {
+    const [workload = "", ...more] = spec.workloads;
+    expect(`other workloads of group ${metadata.name}`, more, []);
+    expect(`self-healing of ${metadata.name}`, [spec.selfHealing, status?.selfHealing], ["on", "on"]);
+    expect(
+      `members of ${metadata.name}: in step`,
+      (status?.members ?? []).filter((one) => one.inStep && one.workload === workload).length,
+      parts[workload],
+    );
+  }
   // The last one stays, with its results to be looked at; none goes on.
   const dialTests = (await seen.api.list(seen.path(`apis/${GROUP}/v1alpha1`, "dialtests"))) as readonly {
     readonly status?: { readonly phase?: string };
@@ -91,7 +107,7 @@ export async function atRest(
     expect(
       `autoscaler ${autoscaler.name}`,
       [spec.scaleTargetRef.name, spec.minReplicas, spec.maxReplicas],
-      [workload, autoscaler.min, autoscaler.max],
+      [workloads[0], autoscaler.min, autoscaler.max],
     );
   }
   expect("holder of the lease", await seen.leaseHolder(), undefined);

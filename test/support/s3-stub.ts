@@ -1,5 +1,5 @@
 /**
- * As much of an S3 server as a journal asks for, in memory, on loopback, path-style: to misbehave on purpose. It does not
+ * As much of an S3 server as journals and snapshots ask for, in memory, on loopback, path-style: to misbehave on purpose. It does not
  * check signatures; whether we speak the protocol is shown against a server that is not ours (`test/integration/stores`).
  *
  * @module
@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
 
 /** What happens to a request instead of, or after, being answered. */
 export interface Fault {
@@ -26,6 +26,7 @@ export interface Fault {
 
 interface Stored {
   readonly text: string;
+  readonly body: Buffer;
   readonly etag: string;
   readonly at: number;
 }
@@ -33,6 +34,10 @@ interface Stored {
 export class S3Stub {
   readonly objects = new Map<string, Stored>();
   readonly requests: string[] = [];
+  /** Uploads in blocks that are neither complete nor given up: blocks by upload. */
+  readonly uploads = new Map<string, Map<number, Buffer>>();
+  /** Largest body of one request so far. */
+  largest = 0;
   faults: Fault[] = [];
   /** Whether it keeps to If-Match and If-None-Match, refuses them, or writes all the same. */
   conditional: "yes" | "refused" | "ignored" = "yes";
@@ -71,8 +76,9 @@ export class S3Stub {
     const [, bucket = "", ...rest] = decodeURIComponent(url.pathname).split("/");
     const key = rest.join("/");
     this.requests.push(`${method} ${key}`);
-    const body = await text(request).catch(() => undefined);
+    const body = await buffer(request).catch(() => undefined);
     if (body === undefined) return;
+    this.largest = Math.max(this.largest, body.length);
     const fault = this.faults.find((one) => one.times > 0 && one.on(method, key));
     if (fault) {
       fault.times -= 1;
@@ -86,17 +92,70 @@ export class S3Stub {
       return void request.socket.destroy();
     }
     if (bucket !== this.bucket) return this.refuse(response, 404, "NoSuchBucket");
+    const upload = url.searchParams.get("uploadId");
+    if (upload !== null || url.searchParams.has("uploads")) {
+      return this.inBlocks(response, {
+        method,
+        key,
+        upload,
+        body,
+        number: Number(url.searchParams.get("partNumber")),
+      });
+    }
+    if (method === "DELETE") {
+      this.objects.delete(key);
+      return this.answer(response, 204, "");
+    }
     if (method === "PUT") return this.answerPut(response, this.put(request, key, body));
     if (key === "") return this.listing(response, url);
     const found = this.objects.get(key);
     if (!found) return this.refuse(response, 404, "NoSuchKey");
-    this.answer(response, 200, found.text, {
+    this.answer(response, 200, found.body, {
       ETag: found.etag,
       "Last-Modified": new Date(found.at + this.skewMs).toUTCString(),
     });
   }
 
-  private put(request: http.IncomingMessage, key: string, body: string): Stored | number {
+  private async inBlocks(
+    response: http.ServerResponse,
+    of: { method: string; key: string; upload: string | null; body: Buffer; number: number },
+  ): Promise<void> {
+    const { method, key, upload, body, number } = of;
+    if (upload === null) {
+      const id = `upload-${this.uploads.size + 1}`;
+      this.uploads.set(id, new Map());
+      return this.answer(
+        response,
+        200,
+        `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`,
+      );
+    }
+    const blocks = this.uploads.get(upload);
+    if (!blocks) return this.refuse(response, 404, "NoSuchUpload");
+    if (method === "PUT") {
+      blocks.set(number, body);
+      return this.answer(response, 200, "", { ETag: `"block-${number}"` });
+    }
+    this.uploads.delete(upload);
+    if (method === "DELETE") return this.answer(response, 204, "");
+    const whole = Buffer.concat([...blocks].sort(([a], [b]) => a - b).map(([, block]) => block));
+    this.set(key, whole);
+    this.answer(
+      response,
+      200,
+      `<CompleteMultipartUploadResult><ETag>"x"</ETag></CompleteMultipartUploadResult>`,
+    );
+  }
+
+  /** As somebody else would write it. */
+  set(key: string, body: Buffer): Stored {
+    const etag = `"${createHash("md5").update(body).digest("hex")}"`;
+    const stored = { text: body.toString("utf8"), body, etag, at: Date.now() };
+    this.objects.set(key, stored);
+    return stored;
+  }
+
+  private put(request: http.IncomingMessage, key: string, body: Buffer): Stored | number {
     const found = this.objects.get(key);
     const { "if-match": match, "if-none-match": none } = request.headers;
     if ((match || none) && this.conditional === "refused") return 501;
@@ -105,10 +164,7 @@ export class S3Stub {
       if (match !== undefined && !found) return 404;
       if (match !== undefined && found && match !== found.etag) return 412;
     }
-    const etag = `"${createHash("md5").update(body).digest("hex")}"`;
-    const stored = { text: body, etag, at: Date.now() };
-    this.objects.set(key, stored);
-    return stored;
+    return this.set(key, body);
   }
 
   private answerPut(response: http.ServerResponse, done: Stored | number): void {
@@ -139,7 +195,7 @@ export class S3Stub {
   private answer(
     response: http.ServerResponse,
     status: number,
-    body: string,
+    body: string | Buffer,
     headers: http.OutgoingHttpHeaders = {},
   ): void {
     response.sendDate = false;

@@ -30,6 +30,10 @@ export interface SiteOptions {
   /** Left out: a control plane alone. */
   readonly subscribers?: number;
   readonly calls?: number;
+  /** Subscribers who leave and come in a second; the lab's default if left out. */
+  readonly churn?: number;
+  /** Whether a Prometheus scrapes the instances. */
+  readonly prometheus?: boolean;
 }
 
 export async function openTestSite(options: SiteOptions): Promise<TestSite> {
@@ -40,7 +44,9 @@ export async function openTestSite(options: SiteOptions): Promise<TestSite> {
     nodes: options.nodes ?? 4,
     cnf: served,
     traffic: served,
+    prometheus: options.prometheus ?? false,
     ...(served ? { subscribers: options.subscribers, calls: options.calls ?? 10 } : {}),
+    ...(options.churn === undefined ? {} : { churn: options.churn }),
   });
   const env: NodeJS.ProcessEnv = {
     ...process.env,

@@ -1,6 +1,21 @@
 /** A cluster without a control plane: pods and split are what the test says. */
-import type { DialTestStatus, SubscriberSplitSpec, SubscriberSplitStatus } from "pulumi-issu/contract";
-import type { ClusterEvents, CnfCluster, CnfPod, NamedDialTest } from "../../lab/cnf/cluster.ts";
+import type {
+  DataTransferSpec,
+  DataTransferStatus,
+  DialTestStatus,
+  RedundancyGroupSpec,
+  RedundancyGroupStatus,
+  SubscriberSplitSpec,
+  SubscriberSplitStatus,
+} from "pulumi-issu/contract";
+import type {
+  ClusterEvents,
+  CnfCluster,
+  CnfPod,
+  NamedDialTest,
+  NamedGroup,
+  NamedTransfer,
+} from "../../lab/cnf/cluster.ts";
 
 export class StubCluster implements CnfCluster {
   #events: ClusterEvents | undefined;
@@ -11,6 +26,10 @@ export class StubCluster implements CnfCluster {
   #nextHost = 1;
   status: SubscriberSplitStatus | undefined;
   readonly dialStatus = new Map<string, DialTestStatus>();
+  readonly groupStatus = new Map<string, RedundancyGroupStatus>();
+  readonly transferStatus = new Map<string, DataTransferStatus>();
+  readonly #groups = new Map<string, NamedGroup>();
+  readonly #transfers = new Map<string, NamedTransfer>();
 
   /** @param network first three octets of the pods' addresses, within 127.0.0.0/8 */
   constructor(network: string) {
@@ -31,6 +50,14 @@ export class StubCluster implements CnfCluster {
     this.dialStatus.set(name, status);
   }
 
+  async writeGroupStatus(name: string, status: RedundancyGroupStatus): Promise<void> {
+    this.groupStatus.set(name, status);
+  }
+
+  async writeTransferStatus(name: string, status: DataTransferStatus): Promise<void> {
+    this.transferStatus.set(name, status);
+  }
+
   get generation(): number {
     return this.#generation;
   }
@@ -40,7 +67,7 @@ export class StubCluster implements CnfCluster {
   }
 
   /** Makes a workload have so many pods; those made last go first. */
-  scale(workload: string, version: string, replicas: number): void {
+  scale(workload: string, version: string, replicas: number, more: Partial<CnfPod> = {}): void {
     const own = this.#pods.filter((pod) => pod.workload === workload);
     const gone = new Set(own.slice(replicas));
     this.#pods = this.#pods.filter((pod) => !gone.has(pod));
@@ -57,6 +84,7 @@ export class StubCluster implements CnfCluster {
         draining: false,
         metricsPort: 9090,
         metricsPath: "/metrics",
+        ...more,
       });
     }
     this.#events?.pods(this.#pods);
@@ -82,6 +110,46 @@ export class StubCluster implements CnfCluster {
 
   get spec(): SubscriberSplitSpec | undefined {
     return this.#spec;
+  }
+
+  /** Sets parts of a group's spec; the first time, of a new one. Named `amf-<component>`. */
+  group(component: string, change: Partial<RedundancyGroupSpec>): void {
+    const name = `amf-${component}`;
+    const before = this.#groups.get(name);
+    const spec: RedundancyGroupSpec = {
+      cnf: "amf",
+      component,
+      kind: "data-storage",
+      workloads: [],
+      selfHealing: "on",
+      epoch: 1,
+      ...before?.spec,
+      ...change,
+    };
+    this.#groups.set(name, { name, generation: (before?.generation ?? 0) + 1, spec });
+    this.#events?.groups([...this.#groups.values()]);
+  }
+
+  /** Status of a group, once it answers the spec as it is. */
+  answered(component: string): RedundancyGroupStatus | undefined {
+    const status = this.groupStatus.get(`amf-${component}`);
+    const generation = this.#groups.get(`amf-${component}`)?.generation;
+    return status?.observedGeneration === generation ? status : undefined;
+  }
+
+  transfer(
+    name: string,
+    component: string,
+    spec: Pick<DataTransferSpec, "kind"> & Partial<DataTransferSpec>,
+  ): void {
+    const whole = { cnf: "amf", component, tokenSha256: "", epoch: 1, ...spec };
+    this.#transfers.set(name, { name, uid: `uid-${name}`, generation: 1, spec: whole });
+    this.#events?.transfers([...this.#transfers.values()]);
+  }
+
+  endTransfer(name: string): void {
+    this.#transfers.delete(name);
+    this.#events?.transfers([...this.#transfers.values()]);
   }
 
   dialTests(tests: readonly NamedDialTest[]): void {

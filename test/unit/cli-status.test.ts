@@ -46,6 +46,7 @@ describe("issu status: the document", () => {
       "lease",
       "traffic",
       "objects",
+      "groups",
       "instances",
       "kpis",
       "alarms",
@@ -69,6 +70,36 @@ describe("issu status: the document", () => {
       "stages",
     ]);
     assert.deepEqual(JSON.parse(JSON.stringify(document)), document, "it survives JSON whole");
+  });
+
+  it("shows redundancy groups: who is in step, who is active, what is suspended", () => {
+    const workloads = ["amf-omu-1-0-0-aaaa0000", "amf-omu-1-1-0-bbbb0000"];
+    const seen: Observation = {
+      ...observation(),
+      inventory: {
+        ...inventory(),
+        groups: [
+          {
+            component: "omu",
+            kind: "active-standby",
+            workloads,
+            selfHealing: "suspended",
+            reported: {
+              active: workloads[0] as string,
+              inStep: { [workloads[0] as string]: 1 },
+              quorum: 1,
+              troubles: ["omu-2: schema 2 can't be read"],
+            },
+          },
+        ],
+      },
+    };
+    const [group] = statusOf(seen).groups;
+    assert.deepEqual([group?.active, group?.quorum, group?.selfHealing], [workloads[0], 1, "suspended"]);
+    const shown = text(seen);
+    assert.match(shown, /omu +active-standby +1 amf-omu-1-0-0-aaaa0000 \(active\).*suspended/);
+    assert.match(shown, /schema 2/);
+    narrow(shown);
   });
 
   it("tells expected and actual time, and what is left", () => {
@@ -263,6 +294,35 @@ describe("issu status: alarms", () => {
       });
     assert.deepEqual(codes(seen("open")), [], "the campaign itself suspends them");
     assert.deepEqual(codes(seen("completed")), ["ELASTICITY_SUSPENDED"]);
+  });
+
+  it("self-healing left suspended, and members that are not in step", () => {
+    const seen = observation();
+    const [first] = seen.inventory?.workloads ?? [];
+    assert.ok(first && seen.inventory);
+    const of = (state: "open" | "completed"): Observation => ({
+      ...seen,
+      journal: journal({ campaign: campaign({ state }) }),
+      inventory: {
+        ...(seen.inventory as NonNullable<Observation["inventory"]>),
+        groups: [
+          {
+            component: "csdb",
+            kind: "data-storage",
+            workloads: [first.name],
+            selfHealing: "suspended",
+            reported: {
+              inStep: { [first.name]: first.replicas - 1 },
+              quorum: 2,
+              troubles: ["csdb-3: disk full"],
+            },
+          },
+        ],
+      },
+    });
+    const found = codes(of("completed"));
+    assert.ok(found.includes("HEALING_SUSPENDED") && found.includes("OUT_OF_STEP"), found.join());
+    assert.ok(!codes(of("open")).includes("OUT_OF_STEP"), "the campaign itself waits for it");
   });
 
   it("a target that can't be read, of which the journal still tells", () => {

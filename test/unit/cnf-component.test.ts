@@ -90,6 +90,41 @@ describe("Cnf", () => {
     assert.equal(config?.inputs.immutable, true);
   });
 
+  it("writes what a version says of its compatibility on its workloads, beside content and pods", async () => {
+    await create("plain");
+    const plain = deployment()?.inputs;
+    made.splice(0);
+    const components = [
+      { ...args.components[0], requires: { lbu: "1.x" }, inService: "rolling" as const },
+      { name: "lbu", serviceType: "load-sharing" as const, replicas: 2 },
+    ] as CnfArgs["components"];
+    const releases = [{ version: "1.0.0", upgradesFrom: ">=0.9.0", requires: { udr: "2.x" } }];
+    await create("plain", { components, releases });
+    const inputs = deployment()?.inputs;
+    type Inputs = {
+      metadata: { name: string; labels: object; annotations: Record<string, string> };
+      spec: object;
+    };
+    const [before, after] = [plain as unknown as Inputs, inputs as unknown as Inputs];
+    assert.equal(after.metadata.name, before.metadata.name);
+    assert.deepEqual(after.spec, before.spec);
+    assert.deepEqual(JSON.parse(after.metadata.annotations["pulumi-issu.dev/compatibility"] ?? ""), {
+      version: "1.0.0",
+      upgradesFrom: ">=0.9.0",
+      requires: { udr: "2.x" },
+      components: { lbu: "1.x" },
+      inService: "rolling",
+    });
+    assert.deepEqual(after.metadata.labels, {
+      ...before.metadata.labels,
+      "pulumi-issu.dev/requires": "others",
+    });
+    assert.deepEqual(Object.keys(before.metadata.annotations), [
+      "pulumi-issu.dev/service-type",
+      "pulumi.com/skipAwait",
+    ]);
+  });
+
   it("puts the user's own resources between stages, once a campaign", async () => {
     class Notice extends pulumi.CustomResource {
       constructor(name: string, inputs: pulumi.Inputs, opts: pulumi.CustomResourceOptions) {

@@ -3,7 +3,13 @@
  * the middle as a kill would leave them. What must hold at every instant is checked here, independently of the planner.
  */
 import assert from "node:assert/strict";
-import type { CnfInventory, DomainState, SplitState } from "#sdk/contract/cnf-inventory.js";
+import type {
+  CnfInventory,
+  DomainState,
+  GroupState,
+  ServiceType,
+  SplitState,
+} from "#sdk/contract/cnf-inventory.js";
 import type { StagePlan, Step } from "#sdk/plan/plan.js";
 import type { CnfSpec } from "#sdk/policy/cnf-spec.js";
 import { contentHash, releaseId, workloadName } from "#sdk/policy/release.js";
@@ -13,18 +19,20 @@ export interface WorldComponent {
   readonly replicas: number;
   /** In the new version: changed, the same, or not there before. */
   readonly change: "changed" | "same" | "added";
+  /** @default "load-sharing" */
+  readonly serviceType?: ServiceType;
 }
 
 /** A specification of a version; components that did not change keep version and content of 1.0.0. */
 export function specOf(version: string, components: readonly WorldComponent[]): CnfSpec {
   const list = components
     .filter((one) => version !== "1.0.0" || one.change !== "added")
-    .map(({ name, replicas, change }) => {
+    .map(({ name, replicas, change, serviceType = "load-sharing" }) => {
       const own = change === "same" ? "1.0.0" : version;
       const hash = contentHash({ name, own });
       return {
         name,
-        serviceType: "load-sharing" as const,
+        serviceType,
         replicas,
         version: own,
         contentHash: hash,
@@ -54,6 +62,18 @@ interface Instances {
   replicas: number;
   ready: number;
   draining: number;
+  serviceType: ServiceType;
+}
+
+interface Group {
+  readonly kind: GroupState["kind"];
+  workloads: readonly string[];
+  wanted: string | undefined;
+  active: string | undefined;
+  selfHealing: GroupState["selfHealing"];
+  migration: string | undefined;
+  /** Has had members in step: from then on there must be some. */
+  founded: boolean;
 }
 
 /** What must hold at every instant. */
@@ -75,6 +95,8 @@ export class World {
     pinned: [],
   };
   autoscalers: { name: string; workload: string; suspended: boolean; replicas?: number }[] = [];
+  /** By component. Of their workloads, `ready` counts the members that are in step. */
+  readonly groups = new Map<string, Group>();
   load: { [workload: string]: number } = {};
   spare: number | undefined;
   /** Highest and lowest ratio asked for so far, and what is checked of it. */
@@ -89,8 +111,20 @@ export class World {
         replicas: one.replicas,
         ready: one.replicas,
         draining: 0,
+        serviceType: one.serviceType,
       });
-      if (autoscaled) world.autoscalers.push({ name: one.name, workload: one.workload, suspended: false });
+      if (one.serviceType !== "load-sharing") {
+        world.groups.set(one.name, {
+          kind: one.serviceType,
+          workloads: [one.workload],
+          wanted: one.serviceType === "active-standby" ? one.workload : undefined,
+          active: one.serviceType === "active-standby" ? one.workload : undefined,
+          selfHealing: "on",
+          migration: undefined,
+          founded: true,
+        });
+      } else if (autoscaled)
+        world.autoscalers.push({ name: one.name, workload: one.workload, suspended: false });
     }
     world.split.left = domain(spec);
     return world;
@@ -101,7 +135,24 @@ export class World {
     const settled = left || right;
     return {
       kubernetesVersion: "1.34.2",
-      workloads: [...this.workloads].map(([name, one]) => ({ ...one, name, serviceType: "load-sharing" })),
+      workloads: [...this.workloads].map(([name, one]) => ({ ...one, name })),
+      groups: [...this.groups].map(
+        ([component, { active, wanted, migration, founded: _, ...group }]): GroupState => {
+          const members = [...this.workloads].filter(([name]) => group.workloads.includes(name));
+          return {
+            ...group,
+            component,
+            ...(wanted === undefined ? {} : { wanted }),
+            ...(migration === undefined ? {} : { migration }),
+            reported: {
+              ...(active === undefined ? {} : { active }),
+              inStep: Object.fromEntries(members.map(([name]) => [name, this.serving(name)])),
+              quorum: 1,
+              troubles: [],
+            },
+          };
+        },
+      ),
       autoscalers: this.autoscalers.map((one) => ({ ...one })),
       ...(settled
         ? {
@@ -127,8 +178,10 @@ export class World {
         component: one.name,
         version: one.version,
         replicas: 1,
-        ready,
+        // A member is in step once it was let in.
+        ready: one.serviceType === "load-sharing" ? ready : 0,
         draining: 0,
+        serviceType: one.serviceType,
       });
     }
   }
@@ -157,7 +210,8 @@ export class World {
     switch (step.action) {
       case "scale": {
         const one = this.get(name);
-        if (args.replicas >= one.replicas) {
+        if (one.serviceType !== "load-sharing") this.playMembers(name, one, args, part);
+        else if (args.replicas >= one.replicas) {
           const serving = this.serving(name);
           one.draining = 0;
           one.replicas = args.replicas;
@@ -178,6 +232,9 @@ export class World {
         this.ratios.push(ratio);
         break;
       }
+      case "group":
+        this.playGroup(step, part);
+        break;
       case "suspend-autoscaler": {
         const one = this.autoscaler(name);
         if (!one.suspended) one.replicas = this.get(one.workload).replicas;
@@ -207,6 +264,62 @@ export class World {
     }
   }
 
+  private playMembers(
+    name: string,
+    one: Instances,
+    args: { readonly replicas: number; readonly awaitServing: boolean },
+    part: number,
+  ): void {
+    const group = this.groups.get(one.component);
+    const member = group?.workloads.includes(name) ?? false;
+    if (args.replicas >= one.replicas) {
+      one.replicas = args.replicas;
+      assert.ok(member || !args.awaitServing || part < 1, `${name} is to be in step, but not in the group`);
+      if (member && args.awaitServing) one.ready = Math.max(one.ready, Math.floor(part * args.replicas));
+      if (group && one.ready >= args.replicas) group.founded = true;
+      return;
+    }
+    if (part < 0.5) return;
+    if (member && group?.active === name)
+      assert.ok(args.replicas > 0, `the active member of ${one.component} goes`);
+    // Those not in step go first.
+    one.replicas = args.replicas;
+    one.ready = Math.min(one.ready, args.replicas);
+  }
+
+  private playGroup({ args, summary }: Step, part: number): void {
+    const { component, kind, workloads, selfHealing, active, migration, members } = args as never as {
+      component: string;
+      kind: Group["kind"];
+      workloads: string[];
+      selfHealing: Group["selfHealing"];
+      active?: string;
+      migration?: string;
+      members?: { [workload: string]: number };
+    };
+    if (part < 0.5) return;
+    const before = this.groups.get(component);
+    const group: Group = {
+      kind,
+      workloads,
+      selfHealing,
+      wanted: active,
+      active: before?.active,
+      migration,
+      founded: before?.founded ?? false,
+    };
+    this.groups.set(component, group);
+    for (const [workload, count] of Object.entries(members ?? {})) this.get(workload).ready = count;
+    if (active !== undefined && active !== group.active) {
+      assert.ok(this.serving(active) >= 1, `${summary}: no member of ${active} is in step`);
+      if (before?.active !== undefined) assert.ok(workloads.includes(active));
+      group.active = active;
+    }
+    for (const [name, one] of this.workloads) {
+      if (one.component === component && !workloads.includes(name)) one.ready = 0;
+    }
+  }
+
   private autoscaler(name: string) {
     const found = this.autoscalers.find((one) => one.name === name);
     assert.ok(found, `no autoscaler ${name}`);
@@ -233,6 +346,17 @@ export class World {
       const total = names.reduce((sum, [, one]) => sum + one.replicas, 0);
       const { most, slack } = limits(component);
       assert.ok(total <= most, `${component}: ${total} instances, at most ${most}`);
+      const group = this.groups.get(component);
+      if (group) {
+        // One that the version in service does not have owes nothing to anybody.
+        if (!group.founded || !names.some(([name]) => left?.workloads.includes(name))) continue;
+        const inStep = names.reduce((sum, [name]) => sum + this.serving(name), 0);
+        const least = group.kind === "active-standby" ? 1 : Math.floor(full(component) / 2) + 1;
+        assert.ok(inStep >= Math.min(least, full(component)), `${component}: ${inStep} members in step`);
+        if (group.active !== undefined)
+          assert.ok(this.serving(group.active) >= 1, `${component}: nobody is active`);
+        continue;
+      }
       if (shared) continue;
       const on = (side: DomainState | undefined) =>
         names

@@ -39,11 +39,20 @@ const cases: fc.Arbitrary<Case> = fc
   .record({
     components: fc
       .tuple(
-        fc.record({ replicas: fc.integer({ min: 1, max: 12 }), change: fc.constant("changed" as const) }),
+        fc.record({
+          replicas: fc.integer({ min: 1, max: 12 }),
+          change: fc.constant("changed" as const),
+          serviceType: fc.constant("load-sharing" as const),
+        }),
         fc.array(
           fc.record({
             replicas: fc.integer({ min: 1, max: 6 }),
             change: fc.constantFrom("changed" as const, "same" as const, "added" as const),
+            serviceType: fc.constantFrom(
+              "load-sharing" as const,
+              "active-standby" as const,
+              "data-storage" as const,
+            ),
           }),
           { maxLength: 2 },
         ),
@@ -71,6 +80,10 @@ const cases: fc.Arbitrary<Case> = fc
   })
   .filter(({ surge, maxUnavailable }) => surge > 0 || maxUnavailable > 0)
   .filter(({ surge, components }) => surge > 0 || components.every((one) => one.replicas > 1))
+  .filter(
+    ({ surge, components }) =>
+      surge > 0 || components.every((one) => one.serviceType !== "data-storage" || one.replicas > 2),
+  )
   .map(({ components, load, autoscaled, cuts, ready, recoverSurge, ratios, step, dial, ...raw }) => ({
     components,
     load,
@@ -198,8 +211,13 @@ describe("plan of a network function, played", function () {
           let cutOff = false;
           for (const [i, step] of steps.entries()) {
             if (step.action === "split" && (step.args.ratio as number) < world.split.ratio) {
-              for (const { name, workload } of one.cnf.components) {
+              for (const { name, workload, serviceType } of one.cnf.components) {
                 if (lost.has(workload)) continue;
+                if (serviceType !== "load-sharing") {
+                  const half = Math.max(1, Math.floor(full(name) / 2));
+                  assert.ok(world.serving(workload) >= half, `${workload}: too few members in step`);
+                  continue;
+                }
                 const need = ((100 - (step.args.ratio as number)) / 100) * full(name);
                 const have = world.serving(workload) + (surge === 0 ? slack(name) : 0);
                 assert.ok(
@@ -530,6 +548,33 @@ describe("plan of a network function", () => {
     );
     assert.match(message("upgrade.gates[1].kpi"), /registration-success/);
     assert.match(message("kubernetes"), />=1\.35.*1\.34\.2/);
+  });
+
+  it("finds gates on queries that no stage could judge", () => {
+    const query = { kpi: "latency", query: 'avg(x{side="$' + '{side}"})' };
+    const monitoring = { prometheus: { url: "https://prometheus.example" } };
+    const { two, world } = setUp({
+      monitoring,
+      gray: { ratios: [100], soak: "30s" },
+      gates: [
+        { ...query, atMost: 5 },
+        { ...query, kpi: "load", compare: { effect: 1 } },
+        { kpi: "no-such-success", source: "prometheus", atLeast: 99 },
+        { ...query, kpi: "often", atMost: 5, every: "20s" },
+      ],
+    });
+    const { problems, stages } = cnfRule.plan(two, world.inventory());
+    const found = new Map(problems.map(({ path, message }) => [path, message]));
+    assert.deepEqual(
+      [...found.keys()],
+      ["upgrade.gates[1].compare", "upgrade.gates[1].minSamples", "upgrade.gates[3].minSamples"],
+    );
+    assert.match(found.get("upgrade.gates[1].compare") ?? "", /Add one to gray\.ratios/);
+    assert.match(
+      found.get("upgrade.gates[3].minSamples") ?? "",
+      /gray-100: .* a soak of 30 s brings 2 readings of often; 3 are needed\. Set gray\.soak to at least 40s/,
+    );
+    assert.equal(stages.find(({ name }) => name === "gray-100")?.alone, true);
   });
 
   describe("protection of what serves", () => {

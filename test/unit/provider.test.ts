@@ -71,6 +71,20 @@ describe("the provider over its protocol", function () {
     assert.deepEqual((inputs as typeof given).target.kubeconfig, { ...SECRET, value: away });
   });
 
+  it("plans while how monitoring is reached is not known yet, and keeps its token secret", async () => {
+    const gates = [{ kpi: "registration-success", source: "prometheus", atLeast: 99 }];
+    const check = (monitoring: object) => provider.check(STAGE, stage({ upgrade: { monitoring, gates } }));
+    const later = await check({ prometheus: { url: UNKNOWN, token: UNKNOWN } });
+    // The cluster is away; nothing else is wrong.
+    assert.equal(later.failures.length, 1);
+    assert.match(later.failures[0] ?? "", /can't be reached/);
+    const wrong = await check({
+      prometheus: { url: "http://prometheus.example", token: { ...SECRET, value: "very-secret-token" } },
+    });
+    assert.match(wrong.failures.join(), /upgrade\.monitoring\.prometheus\.url/);
+    assert.doesNotMatch(wrong.failures.join(), /very-secret|prometheus\.example/);
+  });
+
   it("deletes no guard when the target can't be asked, unless protection was given up", async () => {
     const guard = {
       target: { kind: "cnf", name: "amf", namespace: "core", kubeconfig: away },

@@ -15,6 +15,13 @@ export const RESEND_MS = 60_000;
 /** Active alarms carry an end of their own, this many sendings away: then it does not matter what `resolve_timeout` says. */
 const SENDINGS = 4;
 
+/** Label `source` of what is sent from here. */
+const SOURCE = "pulumi-issu";
+
+/** Whether an alert is one that campaigns on this target raised. */
+export const isOwnAlert = (labels: { readonly [name: string]: string }, target: string): boolean =>
+  labels.source === SOURCE && labels.target === target;
+
 export class AlertmanagerSink implements AlarmSink {
   readonly name = "alertmanager";
   readonly resendMs = RESEND_MS;
@@ -39,7 +46,7 @@ export class AlertmanagerSink implements AlarmSink {
       labels: {
         alertname: code,
         severity,
-        source: "pulumi-issu",
+        source: SOURCE,
         target,
         campaign,
         ...(stage === undefined ? {} : { stage }),

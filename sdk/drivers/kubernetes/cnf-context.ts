@@ -11,6 +11,8 @@ export interface Cnf {
   readonly name: string;
   readonly namespace: string;
   readonly patience: Patience;
+  /** Network functions whose versions matter to this one, `namespace/name` each. */
+  readonly others?: readonly string[];
 }
 
 /** How long a state that may pass by itself is put up with before the action fails (ESC-10), in ms. */

@@ -6,6 +6,7 @@
 
 import type { CnfInventory } from "../../contract/cnf-inventory";
 import { labels } from "../../contract/names";
+import type { CapturedPart, SavedPart } from "../../contract/snapshot-parts";
 import type { SubscriberSplit } from "../../contract/subscriber-split";
 import {
   type Action,
@@ -17,9 +18,9 @@ import {
 } from "../../contract/target";
 import { restoreAutoscaler, suspendAutoscaler } from "./actions/autoscaler";
 import { dialTest } from "./actions/dial-test";
+import { group } from "./actions/group";
 import { protect, unprotect } from "./actions/protect";
 import { scale } from "./actions/scale";
-import { snapshot } from "./actions/snapshot";
 import { split } from "./actions/split";
 import { carries } from "./carries";
 import { type Cnf, PATIENCE, type Patience } from "./cnf-context";
@@ -27,6 +28,8 @@ import type { KubernetesConnection } from "./connection";
 import { isAlive, isReady, type KubeObject, type Pod, paths } from "./objects";
 import { observe } from "./observe";
 import { countsOf, Scraper } from "./scrape";
+import { capture } from "./snapshots/capture";
+import { putBack } from "./snapshots/put-back";
 import { fenceOff, traces } from "./traces";
 import { waitUntil } from "./wait";
 import { Watched } from "./watched";
@@ -36,14 +39,16 @@ export interface CnfTargetOptions {
   readonly namespace: string;
   /** How long passing states are put up with. */
   readonly patience?: Partial<Patience>;
+  /** Network functions of whose versions `observe` tells, `namespace/name` each. */
+  readonly others?: readonly string[];
 }
 
 const ACTIONS: {
   readonly [action: string]: (cnf: Cnf, action: Action, context: ActionContext) => Promise<string>;
 } = {
-  snapshot,
   scale,
   split,
+  group,
   "suspend-autoscaler": suspendAutoscaler,
   "restore-autoscaler": restoreAutoscaler,
   "dial-test": dialTest,
@@ -73,9 +78,9 @@ class CnfTarget implements Target<CnfInventory> {
   private letGo: NodeJS.Timeout | undefined;
   private observed: Promise<CnfInventory> | undefined;
 
-  constructor({ api }: KubernetesConnection, { name, namespace, patience }: CnfTargetOptions) {
+  constructor({ api }: KubernetesConnection, { name, namespace, patience, others = [] }: CnfTargetOptions) {
     this.id = `cnf/${namespace}/${name}`;
-    this.cnf = { api, name, namespace, patience: { ...PATIENCE, ...patience } };
+    this.cnf = { api, name, namespace, patience: { ...PATIENCE, ...patience }, others };
   }
 
   observe(signal?: AbortSignal): Promise<CnfInventory> {
@@ -123,6 +128,14 @@ class CnfTarget implements Target<CnfInventory> {
 
   fence(epoch: number, signal?: AbortSignal): Promise<void> {
     return fenceOff(this.cnf, epoch, signal);
+  }
+
+  capture(action: Action, context: ActionContext): AsyncIterable<CapturedPart> {
+    return capture(this.cnf, action, context);
+  }
+
+  async putBack(part: SavedPart, context: ActionContext): Promise<{ readonly detail: string }> {
+    return { detail: await putBack(this.cnf, part, context) };
   }
 
   /** Four samples a second must not list the pods four times a second. */

@@ -12,3 +12,4 @@ export { whoAmI } from "./identity";
 export { KubernetesStore } from "./journal-store";
 export { sitePolicy } from "./protection/policy";
 export { readSplit } from "./read-split";
+export { KubernetesSnapshots } from "./snapshots/store";

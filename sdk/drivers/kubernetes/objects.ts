@@ -57,6 +57,7 @@ interface ConfigMapRef {
 
 export interface Container {
   readonly name: string;
+  readonly image?: string;
   readonly resources?: { readonly requests?: { readonly [resource: string]: string } };
   readonly envFrom?: readonly { readonly configMapRef?: ConfigMapRef }[];
   readonly env?: readonly { readonly valueFrom?: { readonly configMapKeyRef?: ConfigMapRef } }[];
@@ -145,6 +146,10 @@ export const paths = {
   leases: (namespace: string, name?: string) => at("/apis/coordination.k8s.io/v1", namespace, "leases", name),
   splits: (namespace: string, name?: string) =>
     at(`/apis/${GROUP}/${CONTRACT_VERSION}`, namespace, plurals.subscriberSplit, name),
+  groups: (namespace: string, name?: string) =>
+    at(`/apis/${GROUP}/${CONTRACT_VERSION}`, namespace, plurals.redundancyGroup, name),
+  transfers: (namespace: string, name?: string) =>
+    at(`/apis/${GROUP}/${CONTRACT_VERSION}`, namespace, plurals.dataTransfer, name),
   dialTests: (namespace: string, name?: string) =>
     at(`/apis/${GROUP}/${CONTRACT_VERSION}`, namespace, plurals.dialTest, name),
   requests: (namespace: string) =>

@@ -19,7 +19,9 @@ import type { Query } from "./api";
 import { briefly } from "./briefly";
 import { spareInstances } from "./capacity";
 import type { Cnf } from "./cnf-context";
+import { noteOf, otherCnfs, requiredBy } from "./compatibility";
 import { isForbidden } from "./errors";
+import { groupState, groupsOf } from "./groups";
 import {
   type Autoscaler,
   type Deployment,
@@ -35,7 +37,7 @@ import {
 import { whoProtects } from "./protection/holds";
 import { splitOf } from "./read-split";
 import { retrying } from "./retry";
-import { describeRight, mayProtect, missingRights, NEEDED } from "./rights";
+import { describeRight, mayProtect, missingRights, NEEDED, NEEDED_FOR_GROUPS, type Right } from "./rights";
 import type { Scraped, Scraper } from "./scrape";
 import { autoscalersOf, highestEpoch } from "./traces";
 
@@ -48,9 +50,12 @@ const SCRAPE_MS = 1_500;
 export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<CnfInventory> {
   const [inventory, missing] = await Promise.all([
     look(cnf, scraper, signal),
-    missingRights(cnf.api, cnf.namespace, NEEDED),
+    missingRights(cnf.api, cnf.namespace, [...NEEDED, ...NEEDED_FOR_GROUPS]),
   ]);
-  return missing.length === 0 ? inventory : { ...inventory, missingRights: missing.map(describeRight) };
+  if (missing.length === 0) return inventory;
+  const of = (wanted: readonly Right[]) =>
+    missing.filter((right) => wanted.includes(right)).map(describeRight);
+  return { ...inventory, missingRights: of(NEEDED), missingRightsForGroups: of(NEEDED_FOR_GROUPS) };
 }
 
 async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<CnfInventory> {
@@ -62,39 +67,62 @@ async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<C
     (await read<KubeList<T>>(path, query)).items;
   const ours: Query = { labelSelector: `${labels.cnf}=${cnf.name}` };
 
+  const deploymentsRead = list<Deployment>(paths.deployments(namespace), ours);
   const pods = list<Pod>(paths.pods(namespace), ours);
   const splitRead = splitOf(cnf, read);
-  const [version, deployments, podList, autoscalers, split, cluster, scraped, protection] = await Promise.all(
-    [
-      read<{ gitVersion: string }>("/version"),
-      list<Deployment>(paths.deployments(namespace), ours),
-      pods,
-      list<Autoscaler>(paths.autoscalers(namespace)),
-      splitRead,
-      // Whoever may be stopped by a signal asks for himself.
-      briefly(signal ? undefined : api.identity && `${api.identity}/room`, () => readCluster(list)),
-      pods.then((all) =>
-        scraper.scrape(
-          all.filter((pod) => isAlive(pod) && isReady(pod)),
-          SCRAPE_MS,
-          signal,
-        ),
+  const [
+    version,
+    deployments,
+    podList,
+    autoscalers,
+    split,
+    cluster,
+    scraped,
+    protection,
+    groups,
+    others,
+    requirers,
+  ] = await Promise.all([
+    read<{ gitVersion: string }>("/version"),
+    deploymentsRead,
+    pods,
+    list<Autoscaler>(paths.autoscalers(namespace)),
+    splitRead,
+    // Whoever may be stopped by a signal asks for himself.
+    briefly(signal ? undefined : api.identity && `${api.identity}/room`, () => readCluster(list)),
+    pods.then((all) =>
+      scraper.scrape(
+        all.filter((pod) => isAlive(pod) && isReady(pod)),
+        SCRAPE_MS,
+        signal,
       ),
-      splitRead.then((found) =>
-        retrying(limits, "asking whether what serves is protected", () => protectionOf(cnf, found)),
-      ),
-    ],
-  );
+    ),
+    splitRead.then((found) =>
+      retrying(limits, "asking whether what serves is protected", () => protectionOf(cnf, found)),
+    ),
+    deploymentsRead.then((found) => groupsOf(cnf, found, read)),
+    otherCnfs(cnf.others ?? [], read),
+    requiredBy(cnf, read, signal === undefined),
+  ]);
   const bootMs = bootTime(podList);
   return {
-    epoch: highestEpoch(split, deployments, autoscalersOf(cnf.name, autoscalers, deployments), podList),
+    epoch: highestEpoch(
+      split,
+      groups,
+      deployments,
+      autoscalersOf(cnf.name, autoscalers, deployments),
+      podList,
+    ),
     kubernetesVersion: /\d+\.\d+\.\d+/.exec(version.gitVersion)?.[0] ?? version.gitVersion,
     workloads: deployments.map((of) => workloadState(of, podList)).sort(byName),
     autoscalers: autoscalerStates(cnf.name, autoscalers, deployments),
     ...(split ? { split: splitState(split) } : {}),
+    ...(groups.length > 0 ? { groups: groups.map(groupState) } : {}),
     kpis: rates(scraped),
     load: loads(scraped),
     protection,
+    ...(others.length > 0 ? { others } : {}),
+    ...(requirers.length > 0 ? { requiredBy: requirers } : {}),
     ...(bootMs === undefined ? {} : { bootMs }),
     ...(cluster
       ? {
@@ -138,7 +166,9 @@ async function readCluster(
 
 const SERVICE_TYPES: readonly string[] = ["active-standby", "data-storage", "load-sharing"];
 
-function workloadState({ metadata, spec, status }: Deployment, pods: readonly Pod[]): WorkloadState {
+function workloadState(deployment: Deployment, pods: readonly Pod[]): WorkloadState {
+  const { metadata, spec, status } = deployment;
+  const compatibility = noteOf(deployment);
   const of = metadata.labels ?? {};
   const type = metadata.annotations?.[annotations.serviceType] ?? "";
   return {
@@ -155,6 +185,7 @@ function workloadState({ metadata, spec, status }: Deployment, pods: readonly Po
         pod.metadata.annotations?.[annotations.drain] !== undefined &&
         selects(spec.selector, pod.metadata.labels),
     ).length,
+    ...(compatibility === undefined ? {} : { compatibility }),
   };
 }
 

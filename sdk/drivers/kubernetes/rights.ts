@@ -36,6 +36,13 @@ export const NEEDED: readonly Right[] = [
   ...rights(GROUP, plurals.campaignRequest, "list", "create"),
 ];
 
+/** In addition, for a network function with active-standby or data-storage components. */
+export const NEEDED_FOR_GROUPS: readonly Right[] = [
+  ...rights(GROUP, plurals.redundancyGroup, "get", "list", "watch", "create", "update"),
+  // Records of data-storage components, into snapshots and back.
+  ...rights(GROUP, plurals.dataTransfer, "list", "watch", "create", "delete"),
+];
+
 const ADMISSION = "admissionregistration.k8s.io";
 
 /** To install the admission policy; whoever writes one must also be able to read what it decides from, everywhere. */

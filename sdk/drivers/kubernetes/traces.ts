@@ -10,6 +10,7 @@ import type { Query } from "./api";
 import type { Cnf } from "./cnf-context";
 import { ApiError, isNotFound } from "./errors";
 import { claim, staleEpoch } from "./fence";
+import { groupsOf, type StoredGroup } from "./groups";
 import {
   type Autoscaler,
   type Deployment,
@@ -26,6 +27,7 @@ import { type Limits, retrying } from "./retry";
 
 interface Written {
   readonly split: (SubscriberSplit & { readonly metadata: Metadata }) | undefined;
+  readonly groups: readonly StoredGroup[];
   readonly deployments: readonly Deployment[];
   /** Those that scale one of them, or did until a campaign suspended them. */
   readonly autoscalers: readonly Autoscaler[];
@@ -42,6 +44,7 @@ const limitsOf = (signal: AbortSignal | undefined): Limits => ({
 /** Highest epoch on what campaigns write; 0 if there is none. */
 export function highestEpoch(
   split: SubscriberSplit | undefined,
+  groups: readonly StoredGroup[],
   deployments: readonly KubeObject[],
   autoscalers: readonly KubeObject[],
   pods: readonly KubeObject[],
@@ -49,6 +52,7 @@ export function highestEpoch(
   return Math.max(
     0,
     split?.spec.epoch ?? 0,
+    ...groups.map(({ spec }) => spec.epoch),
     ...[...deployments, ...autoscalers].map(({ metadata }) => markOf(metadata, marks.epoch)),
     ...pods.map(({ metadata }) => markOf(metadata, annotations.drain)),
   );
@@ -59,7 +63,7 @@ const markOf = ({ annotations: of }: Metadata, mark: string): number => Number(o
 /** @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `ABORTED` */
 export async function traces(cnf: Cnf, signal?: AbortSignal): Promise<Traces> {
   const limits = limitsOf(signal);
-  const [{ split, deployments, autoscalers }, pods] = await Promise.all([
+  const [{ split, groups, deployments, autoscalers }, pods] = await Promise.all([
     written(cnf, limits),
     retrying(limits, "reading instances", () =>
       cnf.api.get<KubeList<Pod>>(
@@ -75,11 +79,14 @@ export async function traces(cnf: Cnf, signal?: AbortSignal): Promise<Traces> {
   const draining = pods.items.filter(({ metadata }) => markOf(metadata, annotations.drain) > 0);
   const { left, right, ratio } = split?.spec ?? {};
   return {
-    epoch: highestEpoch(split, deployments, autoscalers, pods.items),
+    epoch: highestEpoch(split, groups, deployments, autoscalers, pods.items),
     underway: [
       ...(left && right
         ? [`${left.version} and ${right.version} serve side by side, ${ratio} % on ${right.version}`]
         : []),
+      ...groups
+        .filter(({ spec }) => spec.selfHealing === "suspended")
+        .map(({ spec }) => `self-healing of ${spec.component} is suspended`),
       ...suspended.map(({ metadata }) => `autoscaler ${metadata.name} is suspended`),
       ...(draining.length > 0 ? [`${draining.length} instances were asked to drain`] : []),
     ],
@@ -95,13 +102,20 @@ export async function traces(cnf: Cnf, signal?: AbortSignal): Promise<Traces> {
 export async function fenceOff(cnf: Cnf, epoch: number, signal?: AbortSignal): Promise<void> {
   const { api, namespace } = cnf;
   const limits = limitsOf(signal);
-  const { split, deployments, autoscalers } = await written(cnf, limits);
+  const { split, groups, deployments, autoscalers } = await written(cnf, limits);
   const mark = (path: string, what: string) => () =>
     retrying(limits, `fencing ${what}`, () => claim(api, path, epoch, what)).catch((error) => {
       if (!isNotFound(error)) throw error; // gone meanwhile: nothing to be written any more
     });
   const all = [
-    ...(split ? [() => fenceSplit(cnf, epoch, limits)] : []),
+    ...(split
+      ? [() => fenceSpec(cnf, paths.splits(namespace, cnf.name), `split/${cnf.name}`, epoch, limits)]
+      : []),
+    ...groups.map(
+      ({ metadata }) =>
+        () =>
+          fenceSpec(cnf, paths.groups(namespace, metadata.name), `group/${metadata.name}`, epoch, limits),
+    ),
     ...deployments.map(({ metadata }) =>
       mark(paths.deployments(namespace, metadata.name), `deployment/${metadata.name}`),
     ),
@@ -112,16 +126,15 @@ export async function fenceOff(cnf: Cnf, epoch: number, signal?: AbortSignal): P
   await inParallel(all, (one) => one().then(() => undefined));
 }
 
-async function fenceSplit(cnf: Cnf, epoch: number, limits: Limits): Promise<void> {
-  const path = paths.splits(cnf.namespace, cnf.name);
-  const what = `split/${cnf.name}`;
+/** Objects of the contract carry the epoch in their specification. */
+async function fenceSpec(cnf: Cnf, path: string, what: string, epoch: number, limits: Limits): Promise<void> {
   await retrying(limits, `fencing ${what}`, async () => {
-    const split = await cnf.api.get<SubscriberSplit & { readonly metadata: Metadata }>(path);
-    if (split.spec.epoch > epoch) throw staleEpoch(what, epoch, split.spec.epoch);
-    if (split.spec.epoch === epoch) return;
+    const object = await cnf.api.get<KubeObject & { readonly spec: { readonly epoch: number } }>(path);
+    if (object.spec.epoch > epoch) throw staleEpoch(what, epoch, object.spec.epoch);
+    if (object.spec.epoch === epoch) return;
     await cnf.api
-      // Replaced and not patched, as every write of a split: the operator has no other right on it.
-      .replace(path, { ...split, spec: { ...split.spec, epoch } })
+      // Replaced and not patched, as every write of such an object: the operator has no other right on it.
+      .replace(path, { ...object, spec: { ...object.spec, epoch } })
       .catch((error) => {
         if (error instanceof ApiError && error.status === 422 && /stale epoch/.test(error.message))
           throw staleEpoch(what, epoch);
@@ -143,6 +156,7 @@ async function written(cnf: Cnf, limits: Limits): Promise<Written> {
   ]);
   return {
     split: split as Written["split"],
+    groups: await groupsOf(cnf, deployments.items, read),
     deployments: deployments.items,
     autoscalers: autoscalersOf(name, autoscalers.items, deployments.items),
   };

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { annotations, labels } from "../../../contract/names";
+import { groupName, type RedundancyGroup } from "../../../contract/redundancy-group";
 import type { CarryingInstance, SubscriberSplit } from "../../../contract/subscriber-split";
 import { type Action, type ActionContext, TargetError } from "../../../contract/target";
 import type { Query } from "../api";
@@ -25,9 +27,11 @@ import { inParallel } from "../parallel";
 import { checkAborted, retrying } from "../retry";
 import { onceEach, waitUntil } from "../wait";
 import { Watched } from "../watched";
-import { askToDrain, isDraining, surplus, takeBackDrain } from "./drain";
+import { surplus } from "./drain";
+import { DrainRequests } from "./drain-requests";
 import { noLoadBalancer } from "./load-balancer";
 import { refuseLoss, refuseWhileInService } from "./loss";
+import { carriedByMembers, noGroup, refuseActive, tallyOf } from "./members";
 import { complaints, PodTrouble } from "./pod-trouble";
 
 /** @throws TargetError `UNSCHEDULABLE`, `NOT_STARTING`, `CANNOT_CREATE_PODS`, `WOULD_LOSE_SESSIONS`, `NO_LOAD_BALANCER`, `STALE_EPOCH`, `TIMEOUT`, `ABORTED` */
@@ -51,10 +55,14 @@ class Scaling {
   private readonly mayLose: boolean;
   private readonly path: string;
   private readonly say: (line: string) => void;
+  private readonly requests: DrainRequests;
   private readonly watches: { stop(): void }[] = [];
   private readonly deployments: Watched<Deployment>;
   private readonly splits: Watched<SubscriberSplit>;
   private pods!: Watched<Pod>;
+  /** Where the instances are members of a redundancy group: that group. */
+  private groups: Watched<RedundancyGroup & KubeObject> | undefined;
+  private group = "";
 
   constructor(cnf: Cnf, action: Action, context: ActionContext) {
     this.cnf = cnf;
@@ -66,6 +74,7 @@ class Scaling {
     this.mayLose = action.args.mayLose === true;
     this.path = paths.deployments(cnf.namespace, this.name);
     this.say = onceEach(context.progress);
+    this.requests = new DrainRequests(cnf, context);
     this.deployments = this.watch(paths.deployments(cnf.namespace), {
       fieldSelector: `metadata.name=${this.name}`,
     });
@@ -83,6 +92,13 @@ class Scaling {
     this.pods = this.watch(paths.pods(this.cnf.namespace), {
       labelSelector: selectorText(found.spec.selector),
     });
+    const { [annotations.serviceType]: type = "load-sharing" } = found.metadata.annotations ?? {};
+    if (type !== "load-sharing") {
+      this.group = groupName(this.cnf.name, found.metadata.labels?.[labels.component] ?? "");
+      this.groups = this.watch(paths.groups(this.cnf.namespace), {
+        fieldSelector: `metadata.name=${this.group}`,
+      });
+    }
     await this.until("the cluster's answer", () => true);
 
     const before = found.spec.replicas;
@@ -98,9 +114,7 @@ class Scaling {
 
   private async up(before: number): Promise<undefined> {
     // What an earlier scaling down asked for and did not come to finish.
-    await inParallel(this.alive().filter(isDraining), (pod) =>
-      takeBackDrain(this.cnf, pod, this.context.epoch, this.context),
-    );
+    await inParallel(this.alive(), (pod) => this.requests.takeBack(pod));
     if (before !== this.wanted) await this.set(this.wanted);
     const trouble = new PodTrouble(this.cnf.patience.unschedulableMs);
     let readySince: number | undefined;
@@ -119,9 +133,10 @@ class Scaling {
         const carrying = this.carrying();
         if (pods.every((pod) => carrying.get(pod.metadata.name)?.serving)) return true;
         readySince ??= Date.now();
-        const silent = this.splits.items.get(this.cnf.name)?.status === undefined;
-        if (silent && Date.now() - readySince > this.cnf.patience.silenceMs) {
-          throw noLoadBalancer(this.cnf, "has not reported which instances serve");
+        if (!this.reported && Date.now() - readySince > this.cnf.patience.silenceMs) {
+          throw this.groups
+            ? noGroup(this.cnf, this.group, "has not reported which members are in step")
+            : noLoadBalancer(this.cnf, "has not reported which instances serve");
         }
         return undefined;
       }
@@ -134,23 +149,32 @@ class Scaling {
   private async down(before: number): Promise<string | undefined> {
     const split = this.splits.items.get(this.cnf.name);
     if (this.mayLose) refuseWhileInService(this.name, split);
-    else if (this.wanted === 0) await refuseLoss(this.cnf, this.name, this.context, split);
+    else if (this.wanted === 0 && !this.groups) await refuseLoss(this.cnf, this.name, this.context, split);
     const chosen = this.mayLose ? [] : await this.emptied();
+    const serving = new Set(this.alive().map(({ metadata }) => metadata.uid));
     await this.set(this.wanted);
+    const surprised: string[] = [];
     await this.until(
       () => `the ${before - this.wanted} drained instances of ${this.name} to end: ${this.tally()}`,
       () => {
         this.say(this.tally());
         this.checkUnchanged();
+        const ours = [...this.pods.items.values()].filter(({ metadata }) => serving.has(metadata.uid));
+        if (!this.mayLose) surprised.push(...this.requests.askEnding(ours));
         return this.alive().length <= this.wanted && this.leaving() === 0 ? true : undefined;
       },
     );
+    await this.requests.settled();
     // The ReplicaSet chooses; a pod that stopped being Ready in the last instant goes before the one we asked.
-    const left = this.alive().filter(isDraining);
-    for (const pod of left) await takeBackDrain(this.cnf, pod, this.context.epoch, this.context);
+    const left = this.alive().filter(this.requests.has);
+    for (const pod of left) await this.requests.takeBack(pod);
     if (left.length === 0) return undefined;
     const names = left.map((pod) => pod.metadata.name).join(", ");
-    return `of the drained instances ${chosen.join(", ")}, ${names} stayed, since another had stopped serving; it takes work again`;
+    const others =
+      surprised.length > 0
+        ? `the ReplicaSet took ${surprised.join(", ")}, asked to hand over while ending`
+        : "another had ended";
+    return `of the drained instances ${chosen.join(", ")}, ${names} stayed and takes work again: ${others}`;
   }
 
   /** Drains the surplus and waits until it carries nobody. @returns names of those pods. */
@@ -160,14 +184,12 @@ class Scaling {
     for (;;) {
       checkAborted(context.signal, `draining ${this.name}`);
       const count = Math.max(0, this.alive().length - this.wanted);
-      const chosen = surplus(this.alive(), count, this.carrying());
+      const chosen = surplus(this.alive(), count, this.carrying(), this.requests.has);
       const names = new Set(chosen.map((pod) => pod.metadata.name));
-      const { cnf } = this;
-      await inParallel(this.alive(), async (pod) => {
-        const goes = names.has(pod.metadata.name);
-        if (goes && !isDraining(pod)) await askToDrain(cnf, pod, context.epoch, context);
-        if (!goes && isDraining(pod)) await takeBackDrain(cnf, pod, context.epoch, context);
-      });
+      if (this.groups) refuseActive(this.name, [...names], this.groups.items.get(this.group));
+      await inParallel(this.alive(), (pod) =>
+        names.has(pod.metadata.name) ? this.requests.ask(pod) : this.requests.takeBack(pod),
+      );
       const loads = () => {
         const carrying = this.carrying();
         return [...names]
@@ -175,6 +197,7 @@ class Scaling {
           .filter((of): of is CarryingInstance => of !== undefined);
       };
       const line = () => {
+        if (this.groups) return `${names.size} members of ${this.name} are to leave; ${this.tally()}`;
         const subscribers = loads().reduce((sum, of) => sum + of.subscribers, 0);
         const sessions = loads().reduce((sum, of) => sum + of.sessions, 0);
         return `${names.size} instances of ${this.name} draining: ${subscribers} subscribers, ${sessions} sessions left`;
@@ -182,30 +205,27 @@ class Scaling {
       const done = await this.until(line, () => {
         this.say(line());
         this.checkUnchanged();
-        const now = surplus(this.alive(), Math.max(0, this.alive().length - this.wanted), this.carrying());
+        const alive = this.alive();
+        const more = Math.max(0, alive.length - this.wanted);
+        const now = surplus(alive, more, this.carrying(), this.requests.has);
         const same = now.length === names.size && now.every((pod) => names.has(pod.metadata.name));
         if (!same) return "choose again";
-        const split = this.splits.items.get(this.cnf.name);
-        // Without a split nobody was ever sent here.
-        if (split === undefined) return "empty";
-        if (split.status === undefined) {
+        // Without a split, or a group, nobody was ever sent here.
+        if (!this.asked) return "empty";
+        if (!this.reported) {
           if (Date.now() - started > this.cnf.patience.silenceMs) {
-            throw noLoadBalancer(this.cnf, "has not reported what its instances carry");
+            throw this.groups
+              ? noGroup(this.cnf, this.group, "has not reported its members")
+              : noLoadBalancer(this.cnf, "has not reported what its instances carry");
           }
           return undefined;
         }
         // An instance that the load balancer doesn't know carries nothing; when it learns of it, it sees the request too.
         const empty = loads().every((of) => of.draining && of.subscribers === 0 && of.sessions === 0);
-        return empty && chosen.every((pod) => this.annotated(pod)) ? "empty" : undefined;
+        return empty && this.requests.shownBy(alive) ? "empty" : undefined;
       });
       if (done === "empty") return [...names];
     }
-  }
-
-  /** Our own request has come back to us by the watch, so what the load balancer says is not older than it. */
-  private annotated(pod: Pod): boolean {
-    const now = this.pods.items.get(pod.metadata.name);
-    return now === undefined || isDraining(now);
   }
 
   /** Sets the number, on condition that nobody has written the Deployment since we put our epoch on it. */
@@ -258,8 +278,21 @@ class Scaling {
     return [...this.pods.items.values()].filter((pod) => pod.metadata.deletionTimestamp !== undefined).length;
   }
 
+  /** Whether the network function was ever told what to do with these instances. */
+  private get asked(): boolean {
+    if (this.groups) return this.groups.items.get(this.group)?.spec.workloads.includes(this.name) ?? false;
+    return this.splits.items.has(this.cnf.name);
+  }
+
+  private get reported(): boolean {
+    const of = this.groups ? this.groups.items.get(this.group) : this.splits.items.get(this.cnf.name);
+    return of?.status !== undefined;
+  }
+
   private carrying(): Map<string, CarryingInstance> {
-    const instances = this.splits.items.get(this.cnf.name)?.status?.instances ?? [];
+    const instances = this.groups
+      ? carriedByMembers(this.groups.items.get(this.group))
+      : (this.splits.items.get(this.cnf.name)?.status?.instances ?? []);
     return new Map(instances.map((instance) => [instance.name, instance]));
   }
 
@@ -269,7 +302,9 @@ class Scaling {
     const leaving = this.leaving();
     const carrying = this.carrying();
     const serving = ready.filter((pod) => carrying.get(pod.metadata.name)?.serving).length;
-    return `${this.name}: ${ready.length} of ${this.wanted} Ready${this.awaitServing ? `, ${serving} serving` : ""}${leaving > 0 ? `, ${leaving} ending` : ""}`;
+    const shown = this.awaitServing && !this.groups ? `, ${serving} serving` : "";
+    const group = this.groups ? `; ${tallyOf(this.group, this.groups.items.get(this.group)?.status)}` : "";
+    return `${this.name}: ${ready.length} of ${this.wanted} Ready${shown}${leaving > 0 ? `, ${leaving} ending` : ""}${group}`;
   }
 
   private gone(): TargetError {
@@ -286,7 +321,7 @@ class Scaling {
   }
 
   private until<T>(what: string | (() => string), check: () => T | undefined): Promise<T> {
-    const sources = [this.deployments, this.splits, this.pods];
+    const sources = [this.deployments, this.splits, this.pods, ...(this.groups ? [this.groups] : [])];
     return waitUntil(sources, this.context, typeof what === "string" ? () => what : what, check);
   }
 }

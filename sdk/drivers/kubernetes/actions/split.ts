@@ -4,8 +4,6 @@
  *
  * @module
  */
-import { isDeepStrictEqual } from "node:util";
-import { CONTRACT_VERSION, GROUP, labels } from "../../../contract/names";
 import type {
   Admission,
   Domain,
@@ -16,13 +14,12 @@ import type {
 import { type Action, type ActionContext, TargetError } from "../../../contract/target";
 import { choiceArg, nameIn } from "../arguments";
 import type { Cnf } from "../cnf-context";
-import { ApiError, isAlreadyThere, isNotFound } from "../errors";
 import { staleEpoch } from "../fence";
 import { type Metadata, paths } from "../objects";
-import { retrying } from "../retry";
 import { onceEach, waitUntil } from "../wait";
 import { Watched } from "../watched";
-import { noContract, noLoadBalancer } from "./load-balancer";
+import { writeObject } from "./contract-object";
+import { noLoadBalancer } from "./load-balancer";
 
 interface Stored extends Omit<SubscriberSplit, "metadata"> {
   readonly metadata: Metadata;
@@ -31,7 +28,8 @@ interface Stored extends Omit<SubscriberSplit, "metadata"> {
 /** @throws TargetError `STALE_EPOCH`, `NO_LOAD_BALANCER`, `NO_CONTRACT`, `TIMEOUT`, `ABORTED` */
 export async function split(cnf: Cnf, action: Action, context: ActionContext): Promise<string> {
   const name = nameIn(action, "split");
-  const generation = await write(cnf, name, specOf(action, context.epoch), context);
+  const object = { kind: "SubscriberSplit", name, path: paths.splits, what: `split/${name}` };
+  const generation = await writeObject(cnf, object, specOf(action, context.epoch), context);
   return obeyed(cnf, name, generation, context);
 }
 
@@ -57,56 +55,6 @@ function specOf(action: Action, epoch: number): SubscriberSplitSpec {
     pinned: (pinned ?? []) as unknown as readonly PinnedSubscriber[],
     epoch,
   };
-}
-
-/** @returns the generation that the load balancer has to answer. */
-async function write(
-  cnf: Cnf,
-  name: string,
-  spec: SubscriberSplitSpec,
-  context: ActionContext,
-): Promise<number> {
-  const path = paths.splits(cnf.namespace, name);
-  try {
-    return await retrying(context, `writing split/${name}`, async () => {
-      const now = await cnf.api.get<Stored>(path).catch((error) => {
-        if (isNotFound(error)) return undefined;
-        throw error;
-      });
-      if (now !== undefined) {
-        if (now.spec.epoch > spec.epoch) throw staleEpoch(`split/${name}`, spec.epoch, now.spec.epoch);
-        // An equal split of an earlier epoch is written all the same: from then on its writer is shut out.
-        if (isDeepStrictEqual(now.spec, spec)) return now.metadata.generation ?? 0;
-      }
-      // A whole replacement, so that a side which is left out is gone.
-      const { resourceVersion, labels: kept, annotations } = now?.metadata ?? {};
-      const body = {
-        apiVersion: `${GROUP}/${CONTRACT_VERSION}`,
-        kind: "SubscriberSplit",
-        metadata: {
-          name,
-          namespace: cnf.namespace,
-          labels: { ...kept, [labels.cnf]: cnf.name },
-          ...(annotations ? { annotations } : {}),
-          ...(resourceVersion ? { resourceVersion } : {}),
-        },
-        spec,
-      };
-      const written = now
-        ? await cnf.api.replace<Stored>(path, body)
-        : await cnf.api.create<Stored>(paths.splits(cnf.namespace), body).catch((error) => {
-            // Made by someone else in this instant, or by our own request whose answer was lost.
-            throw isAlreadyThere(error) ? new ApiError(409, "Conflict", error.message) : error;
-          });
-      return written.metadata.generation ?? 0;
-    });
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 422 && /stale epoch/.test(error.message)) {
-      throw staleEpoch(`split/${name}`, spec.epoch);
-    }
-    if (isNotFound(error)) throw noContract(cnf, error);
-    throw error;
-  }
 }
 
 async function obeyed(cnf: Cnf, name: string, generation: number, context: ActionContext): Promise<string> {

@@ -20,7 +20,8 @@ import {
 } from "../objects";
 import { type Limits, retrying } from "../retry";
 
-type Manifest = KubeObject & { readonly [key: string]: unknown };
+/** As it could be applied again. */
+export type Manifest = KubeObject & { readonly kind?: string | undefined; readonly [key: string]: unknown };
 
 interface Budget extends KubeObject {
   readonly spec: { readonly selector?: Selector };
@@ -32,7 +33,7 @@ interface Budget extends KubeObject {
  *
  * @throws TargetError `NOT_FOUND` if a workload isn't there.
  */
-export async function collect(cnf: Cnf, workloads: readonly string[], limits: Limits): Promise<unknown[]> {
+export async function collect(cnf: Cnf, workloads: readonly string[], limits: Limits): Promise<Manifest[]> {
   const { api, namespace } = cnf;
   const get = <T>(path: string, query?: Query) =>
     retrying(limits, "reading manifests", () => api.get<T>(path, query, limits.signal));
@@ -82,6 +83,7 @@ export async function collect(cnf: Cnf, workloads: readonly string[], limits: Li
   return kept.sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
+/** Secrets are not among them: see `docs/snapshots.md`. */
 function configMapsOf(spec: PodSpec): string[] {
   const containers = [...(spec.initContainers ?? []), ...spec.containers];
   return [
