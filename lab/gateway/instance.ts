@@ -29,6 +29,8 @@ export class HttpInstance {
   readonly #startedAt = Date.now() / 1000;
   readonly #service = http.createServer((_request, response) => this.#serve(response));
   readonly #metrics = http.createServer((_request, response) => response.end(this.#page()));
+  #asked = 0;
+  /** Those with an outcome, as the contract has it. */
   #attempts = 0;
   #successes = 0;
 
@@ -59,10 +61,10 @@ export class HttpInstance {
   }
 
   #serve(response: http.ServerResponse): void {
-    this.#attempts += 1;
     // Evenly spread, so that a short test sees the share.
-    const fails = (this.#attempts * this.#identity.failPercent) % 100 < this.#identity.failPercent;
+    const fails = (++this.#asked * this.#identity.failPercent) % 100 < this.#identity.failPercent;
     setTimeout(() => {
+      this.#attempts += 1;
       if (!fails) this.#successes += 1;
       const { pod, version } = this.#identity;
       response

@@ -160,11 +160,10 @@ describe("a campaign whose journal is in a bucket", function () {
     await up.ended;
     const killed = Date.now();
     const said = await must("unlock", "amf", "--reason", REASON);
-    const took = Date.now() - killed;
-    note("unlocked", { afterMs: took });
+    note("unlocked", { afterMs: Date.now() - killed });
+    // It says otherwise of one that ran out meanwhile.
     assert.match(said, /is ended: what has an epoch of \d+ or less writes nothing more/);
     assert.equal(await store().holder(KEY), undefined);
-    assert.ok(took < 15_000, `took ${took} ms`);
     const [entry] = (await journal()).audit ?? [];
     assert.equal(entry?.action, "unlock");
     assert.equal(entry?.by.identity, "issu-operator");

@@ -12,7 +12,7 @@ import { type AtRest, atRest } from "../support/at-rest.ts";
 import { writesSince } from "../support/audit.ts";
 import type { Running } from "../support/command.ts";
 import { type CampaignSeen, JournalWatch } from "../support/journal-watch.ts";
-import { note, Observed } from "../support/observed.ts";
+import { type JournalSeen, note, Observed } from "../support/observed.ts";
 import { amf, openTestSite, type TestSite, type TestStack } from "../support/site.ts";
 import { until } from "../support/until.ts";
 import type { Point } from "./points.ts";
@@ -40,6 +40,10 @@ export interface Outcome {
   readonly end: "new version" | "old version";
   /** From the trouble until all was at rest, the next `up` included. */
   readonly convergedMs: number;
+  /** How long the way back took where the first `up` took itself back. */
+  readonly wayBackMs?: number;
+  /** The whole way forward of a campaign that meets nothing, without its soaks. */
+  readonly forwardMs: number;
   readonly sessionsLost: number;
   readonly reRegistrations: number;
   readonly proceduresFailed: number;
@@ -85,6 +89,7 @@ export class Campaigns {
   readonly #kind: NetworkKind;
   #serving = "1.0.0";
   #count = 0;
+  #forwardMs = 0;
   #hooked = false;
   /** Versions whose instances hand over when their pods are deleted. */
   readonly #handingOver = new Set<string>();
@@ -129,13 +134,15 @@ export class Campaigns {
     await this.site.close();
   }
 
-  /** How long a campaign takes that meets nothing, ms. */
+  /** How long a campaign takes that meets nothing, from its command to its end, ms. */
   async calm(): Promise<number> {
     const startedAt = performance.now();
     const version = this.#next();
     await this.#stack.mustUp(this.#network(version));
     this.#serving = version;
-    return performance.now() - startedAt;
+    const took = performance.now() - startedAt;
+    this.#forwardMs = workOf((await this.seen.journal()) ?? assert.fail("no campaign"));
+    return took;
   }
 
   /**
@@ -156,7 +163,7 @@ export class Campaigns {
       },
     };
     await this.#declareHook(false);
-    const aside = { lab: site.lab, seen, version, hook };
+    const aside = { lab: site.lab, env: site.env, seen, version, hook };
     await site.traffic.openWindow(window);
     await bad?.prepare?.(aside);
     await trouble.prepare?.(aside);
@@ -178,6 +185,7 @@ export class Campaigns {
     const first = await this.#cameTo(code, version);
     note(`${trouble.name}, ${point.name}`, { code, first });
     assert.ok(trouble.first.includes(first), `the up came to "${first}":\n${output}`);
+    const back = first === "rolled-back" ? wayBackOf(await seen.journal()) : undefined;
 
     const ended = Date.now();
     await this.#mend();
@@ -211,6 +219,8 @@ export class Campaigns {
       first,
       end: end === version ? "new version" : "old version",
       convergedMs,
+      ...(back === undefined ? {} : { wayBackMs: back }),
+      forwardMs: this.#forwardMs,
       ...{ sessionsLost, reRegistrations, proceduresFailed, longestGapMs },
     };
   }
@@ -298,6 +308,20 @@ export class Campaigns {
     await atRest(this.site, this.seen, this.#stack, wanted);
   }
 }
+
+const between = (from: string | undefined, to: string | undefined): number =>
+  from === undefined || to === undefined ? 0 : Date.parse(to) - Date.parse(from);
+
+/** Time of all stages but for their soaks, ms. */
+const workOf = ({ stages }: JournalSeen): number =>
+  stages.reduce(
+    (sum, { startedAt, soakingSince, finishedAt }) => sum + between(startedAt, soakingSince ?? finishedAt),
+    0,
+  );
+
+const wayBackOf = (campaign: JournalSeen | undefined): number | undefined =>
+  (campaign?.rollback?.finishedAt && between(campaign.rollback.startedAt, campaign.rollback.finishedAt)) ||
+  undefined;
 
 type Write = Awaited<ReturnType<typeof writesSince>>[number];
 

@@ -15,7 +15,15 @@ import {
   WHOLE_STAGES,
 } from "./points.ts";
 import type { Random } from "./random.ts";
-import { apiTroubles, badVersions, ends, groupTroubles, instanceTroubles, type Trouble } from "./troubles.ts";
+import {
+  apiTroubles,
+  badVersions,
+  ends,
+  groupTroubles,
+  instanceTroubles,
+  requests,
+  type Trouble,
+} from "./troubles.ts";
 
 /** What the next `up` asks for changes from case to case, so that either is asked for everywhere. */
 function turns(): () => Wanted {
@@ -64,6 +72,14 @@ function badOnes(): Case[] {
   ];
 }
 
+/** Taken back by hand, stage by stage (ESC-18). */
+function aborts(random: Random, stages: readonly StageName[] = STAGES): Case[] {
+  return stages.flatMap((stage) => {
+    const late = stage === "post-test" || stage === "finalize";
+    return at(late ? requests.lateAbort : requests.abort, [during(stage, random.next())], "back");
+  });
+}
+
 function apiCases(random: Random): Case[] {
   const points = (...stages: StageName[]) => stages.map((stage) => during(stage, random.next()));
   const { away, silent, slow, ...others } = apiTroubles;
@@ -88,7 +104,14 @@ function instanceCases(): Case[] {
 
 /** In the order of the table. */
 export function allCases(random: Random): readonly Case[] {
-  return [...engineEnds(random), ...endsInRollback(), ...badOnes(), ...apiCases(random), ...instanceCases()];
+  return [
+    ...engineEnds(random),
+    ...endsInRollback(),
+    ...badOnes(),
+    ...aborts(random),
+    ...apiCases(random),
+    ...instanceCases(),
+  ];
 }
 
 /** Members of redundancy groups that fail, or never become what they are to be. */
@@ -110,6 +133,7 @@ export function wholeCases(random: Random): readonly Case[] {
     ...engineEnds(random, WHOLE_STAGES),
     ...endsInRollback(),
     ...badOnes(),
+    ...aborts(random, WHOLE_STAGES),
     ...apiCases(random),
     ...instanceCases(),
   ];

@@ -13,8 +13,10 @@ describe(`fault matrix${full ? "" : ", a part of it"} (ISSU_SEED=${seed})`, func
   const random = new Random(seed);
   const cases = full ? allCases(random) : partOf(random);
 
-  before(async () => {
+  before(async function () {
+    this.timeout(300_000);
     campaigns = await Campaigns.open(labName("test-matrix"));
+    await campaigns.calm();
   });
   afterEach(async function () {
     if (this.currentTest?.state === "failed") await campaigns?.recover();

@@ -10,7 +10,7 @@ import { root } from "../support/site.ts";
 import type { Outcome } from "./campaigns.ts";
 import { seed } from "./random.ts";
 import type { Trouble } from "./troubles.ts";
-import { apiTroubles, badVersions, ends, groupTroubles, instanceTroubles } from "./troubles.ts";
+import { apiTroubles, badVersions, ends, groupTroubles, instanceTroubles, requests } from "./troubles.ts";
 
 /** Outcomes by the number of their case, so that cases that were run apart, or again, find their place. */
 export interface Part {
@@ -72,8 +72,9 @@ Written by \`npm run test:full\`, seed ${seed} (\`ISSU_SEED\` sets it; where in 
 One long-lived stack on a lab of 4 nodes, 600 subscribers and 6 calls; an AMF of 3 instances with an autoscaler and a hook is
 upgraded again and again over 50 and 100 %. *First up* is the \`up\` that met the trouble; *asked for* is what the next one
 wanted, after \`pulumi cancel\` where the engine asks for it; *converged* is the time from the trouble until the end of that
-next \`up\`, the rest of the campaign, the wait for a killed run's lease (15 s) and for the API server included. Lost: sessions,
-and re-registrations. Gap: the longest pause in any of the calls.
+next \`up\`, the rest of the campaign, the wait for a killed run's lease (15 s) and for the API server included. *Way back* is the
+time of a rollback, of the first \`up\` or of whoever aborted it, beside that of the whole way forward of a campaign that meets
+nothing, its soaks left out. Lost: sessions, and re-registrations. Gap: the longest pause in any of the calls.
 
 After every row one function has looked at the site (\`test/support/at-rest.ts\`): one version serves everybody with its
 declared instances, nothing is scaled, suspended, labelled, pinned or held any more, nobody has the lease, and a preview has no
@@ -83,7 +84,14 @@ ${table(matrix)}
 ${whole ? wholeSection(whole) : ""}${seeded ? seededSection(seed, seeded) : ""}
 ## The troubles
 
-${Object.values<Trouble>({ ...ends, ...badVersions, ...apiTroubles, ...instanceTroubles, ...groupTroubles })
+${Object.values<Trouble>({
+  ...ends,
+  ...badVersions,
+  ...requests,
+  ...apiTroubles,
+  ...instanceTroubles,
+  ...groupTroubles,
+})
   .map(({ name, meaning }) => `- **${name}**: ${meaning}`)
   .join("\n")}
 `;
@@ -97,6 +105,8 @@ members in step, looked after by the network function again.
 ${table(outcomes)}
 `;
 
+const tenths = (ms: number): string => (ms / 1000).toFixed(1);
+
 function table(outcomes: readonly Outcome[]): string {
   const rows = outcomes.map((one) => [
     one.trouble,
@@ -105,12 +115,13 @@ function table(outcomes: readonly Outcome[]): string {
     one.first === "stopped" ? (one.wanted === "goal" ? "the new version" : "the old version") : "",
     one.end,
     `${(one.convergedMs / 1000).toFixed(0)} s`,
+    one.wayBackMs === undefined ? "" : `${tenths(one.wayBackMs)} of ${tenths(one.forwardMs)} s`,
     `${one.sessionsLost} / ${one.reRegistrations}`,
     `${one.longestGapMs.toFixed(0)} ms`,
   ]);
   return [
-    "| trouble | where | first up | asked for | in the end | converged | lost | gap |",
-    "|---|---|---|---|---|---|---|---|",
+    "| trouble | where | first up | asked for | in the end | converged | way back | lost | gap |",
+    "|---|---|---|---|---|---|---|---|---|",
     ...rows.map((row) => `| ${row.join(" | ")} |`),
     "",
   ].join("\n");

@@ -3,11 +3,13 @@
  *
  * @module
  */
+import * as path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { KubeObject } from "../../lab/cluster/api.ts";
 import type { Lab } from "../../lab/lab.ts";
-import { commandLineOf, isAlive, type Running } from "../support/command.ts";
+import { commandLineOf, isAlive, type Running, run } from "../support/command.ts";
 import type { Observed } from "../support/observed.ts";
+import { root, type TestSite } from "../support/site.ts";
 import { until } from "../support/until.ts";
 
 /** What the `up` that it befell may come to. */
@@ -21,6 +23,8 @@ export type First =
 
 export interface Context {
   readonly lab: Lab;
+  /** Of whoever runs commands on the site. */
+  readonly env: TestSite["env"];
   readonly seen: Observed;
   readonly up: Running;
   /** The new version. */
@@ -168,6 +172,27 @@ export const badVersions = {
     prepare: ({ lab, version }) => lab.fault("metrics-missing", { version }),
     first: ["rolled-back"],
   },
+} satisfies Record<string, Trouble>;
+
+/** Somebody has it taken back, from another terminal (ESC-18). */
+const abort: Trouble = {
+  name: "aborted",
+  meaning: "an operator runs `issu abort` in another terminal",
+  strike: async ({ env }) => {
+    const args = ["abort", "amf", "--reason", "the matrix", "--namespace", "core"];
+    const { code, output } = await run(path.join(root, "node_modules/.bin/issu"), args, { cwd: root, env });
+    // It says so where there is nothing left that could be taken back.
+    if (code !== 0 && !/completed before it could be aborted|no other is open/.test(output))
+      throw new Error(`issu abort\n${output}`);
+  },
+  first: ["rolled-back"],
+};
+
+/** What operators do to a campaign. */
+export const requests = {
+  abort,
+  /** Where the campaign may be over before it hears of it. */
+  lateAbort: { ...abort, first: ["rolled-back", "completed"] },
 } satisfies Record<string, Trouble>;
 
 const api = (

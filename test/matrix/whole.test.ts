@@ -13,8 +13,10 @@ describe(`fault matrix of three service types${full ? "" : ", a part of it"} (IS
   const random = new Random(seed);
   const cases = full ? wholeCases(random) : partOfWhole(random);
 
-  before(async () => {
+  before(async function () {
+    this.timeout(300_000);
     campaigns = await Campaigns.open(labName("test-whole"), "whole");
+    await campaigns.calm();
   });
   afterEach(async function () {
     if (this.currentTest?.state === "failed") await campaigns?.recover();

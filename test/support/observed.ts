@@ -39,8 +39,12 @@ export interface JournalSeen {
   readonly stages: readonly {
     readonly name: string;
     readonly state: string;
+    /** ISO 8601, as the others. */
+    readonly startedAt?: string;
     readonly soakingSince?: string;
+    readonly finishedAt?: string;
   }[];
+  readonly rollback?: { readonly startedAt: string; readonly finishedAt?: string };
 }
 
 export interface PodSeen {

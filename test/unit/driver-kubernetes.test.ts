@@ -4,7 +4,7 @@ import * as http from "node:http";
 import * as os from "node:os";
 import * as path from "node:path";
 import { judge } from "#sdk/drivers/kubernetes/actions/dial-test.js";
-import { surplus } from "#sdk/drivers/kubernetes/actions/drain.js";
+import { isDraining, surplus } from "#sdk/drivers/kubernetes/actions/drain.js";
 import { spareInstances } from "#sdk/drivers/kubernetes/capacity.js";
 import { connect } from "#sdk/drivers/kubernetes/index.js";
 import { parseMetrics } from "#sdk/drivers/kubernetes/metrics-text.js";
@@ -198,7 +198,7 @@ describe("Kubernetes driver: small parts", () => {
       ]),
     );
     const names = (pods: Pod[], count: number) =>
-      surplus(pods, count, carrying).map((of) => of.metadata.name);
+      surplus(pods, count, carrying, isDraining).map((of) => of.metadata.name);
     assert.deepEqual(names([pod("a"), pod("b"), pod("c")], 2), ["b", "a"]);
     assert.deepEqual(names([pod("a"), pod("b"), pod("c", true, true)], 1), ["c"]);
     assert.deepEqual(names([pod("a"), pod("b", true, true), pod("c", false)], 1), ["c"]);

@@ -75,11 +75,12 @@ export function surplus(
   pods: readonly Pod[],
   count: number,
   carrying: ReadonlyMap<string, CarryingInstance>,
+  asked: (pod: Pod) => boolean,
 ): Pod[] {
   const rank = (pod: Pod): readonly [number, number, number, number] => [
     pod.spec.nodeName === undefined ? 0 : 1,
     isReady(pod) ? 1 : 0,
-    isDraining(pod) ? 0 : 1,
+    asked(pod) ? 0 : 1,
     carrying.get(pod.metadata.name)?.sessions ?? 0,
   ];
   return [...pods]

@@ -29,7 +29,8 @@ import { checkAborted, retrying } from "../retry";
 import { type Traffic, trafficOf } from "../traffic";
 import { onceEach, waitUntil } from "../wait";
 import { Watched } from "../watched";
-import { askToDrain, isDraining, surplus, takeBackDrain } from "./drain";
+import { surplus } from "./drain";
+import { DrainRequests } from "./drain-requests";
 import { refuseWhileInService } from "./loss";
 import { refuseActive } from "./members";
 import { complaints, PodTrouble } from "./pod-trouble";
@@ -56,6 +57,7 @@ class Scaling {
   private readonly mayLose: boolean;
   private readonly path: string;
   private readonly say: (line: string) => void;
+  private requests!: DrainRequests;
   private readonly watches: { stop(): void }[] = [];
   private readonly deployments: Watched<Deployment>;
   private pods!: Watched<Pod>;
@@ -92,6 +94,7 @@ class Scaling {
     );
     const traffic = trafficOf(this.cnf, split);
     this.reports = this.reportsOn(found, traffic);
+    this.requests = new DrainRequests(this.cnf, this.context, this.reports.labels);
     await this.until("the cluster's answer", () => true);
 
     const before = found.spec.replicas;
@@ -118,9 +121,7 @@ class Scaling {
 
   private async up(before: number): Promise<undefined> {
     // What an earlier scaling down asked for and did not come to finish.
-    await inParallel(this.alive().filter(isDraining), (pod) =>
-      takeBackDrain(this.cnf, pod, this.context.epoch, this.context, this.reports.labels?.serving),
-    );
+    await inParallel(this.alive(), (pod) => this.requests.takeBack(pod));
     if (before !== this.wanted) await this.set(this.wanted);
     const trouble = new PodTrouble(this.cnf.patience.unschedulableMs);
     let readySince: number | undefined;
@@ -158,46 +159,52 @@ class Scaling {
     else if (this.wanted === 0 && !(this.reports instanceof GroupReports))
       await traffic.refuseLoss(this.name, this.context);
     const chosen = this.mayLose ? [] : await this.emptied();
+    const serving = new Set(this.alive().map(({ metadata }) => metadata.uid));
     await this.set(this.wanted);
+    const surprised: string[] = [];
     await this.until(
       () => `the ${before - this.wanted} drained instances of ${this.name} to end: ${this.tally()}`,
       () => {
         this.say(this.tally());
         this.checkUnchanged();
+        const ours = [...this.pods.items.values()].filter(({ metadata }) => serving.has(metadata.uid));
+        if (!this.mayLose) surprised.push(...this.requests.askEnding(ours));
         return this.alive().length <= this.wanted && this.leaving() === 0 ? true : undefined;
       },
     );
+    await this.requests.settled();
     // The ReplicaSet chooses; a pod that stopped being Ready in the last instant goes before the one we asked.
-    const left = this.alive().filter(isDraining);
-    for (const pod of left)
-      await takeBackDrain(this.cnf, pod, this.context.epoch, this.context, this.reports.labels?.serving);
+    const left = this.alive().filter(this.requests.has);
+    for (const pod of left) await this.requests.takeBack(pod);
     if (left.length === 0) return undefined;
     const names = left.map((pod) => pod.metadata.name).join(", ");
-    return `of the drained instances ${chosen.join(", ")}, ${names} stayed, since another had stopped serving; it takes work again`;
+    const others =
+      surprised.length > 0
+        ? `the ReplicaSet took ${surprised.join(", ")}, asked to hand over while ending`
+        : "another had ended";
+    return `of the drained instances ${chosen.join(", ")}, ${names} stayed and takes work again: ${others}`;
   }
 
   /** Drains the surplus and waits until it carries nobody. @returns names of those pods. */
   private async emptied(): Promise<string[]> {
     const { context, reports } = this;
-    const { labels } = reports;
     const started = Date.now();
     for (;;) {
       checkAborted(context.signal, `draining ${this.name}`);
       const count = Math.max(0, this.alive().length - this.wanted);
-      const chosen = surplus(this.alive(), count, this.carrying());
+      const chosen = surplus(this.alive(), count, this.carrying(), this.requests.has);
       const names = new Set(chosen.map((pod) => pod.metadata.name));
       if (reports instanceof GroupReports) refuseActive(this.name, [...names], reports.group);
-      const { cnf } = this;
-      await inParallel(this.alive(), async (pod) => {
-        const goes = names.has(pod.metadata.name);
-        if (goes && !isDraining(pod)) await askToDrain(cnf, pod, context.epoch, context, labels?.drained);
-        if (!goes && isDraining(pod)) await takeBackDrain(cnf, pod, context.epoch, context, labels?.serving);
-      });
+      await inParallel(this.alive(), (pod) =>
+        names.has(pod.metadata.name) ? this.requests.ask(pod) : this.requests.takeBack(pod),
+      );
       const line = () => reports.draining(names, `${names.size} instances of ${this.name}`);
       const done = await this.until(line, () => {
         this.say(line());
         this.checkUnchanged();
-        const now = surplus(this.alive(), Math.max(0, this.alive().length - this.wanted), this.carrying());
+        const alive = this.alive();
+        const more = Math.max(0, alive.length - this.wanted);
+        const now = surplus(alive, more, this.carrying(), this.requests.has);
         const same = now.length === names.size && now.every((pod) => names.has(pod.metadata.name));
         if (!same) return "choose again";
         // Without a split, or a group, nobody was ever sent here.
@@ -206,16 +213,10 @@ class Scaling {
           if (Date.now() - started > this.cnf.patience.silenceMs) throw reports.silent("carried");
           return undefined;
         }
-        return reports.empty(names) && chosen.every((pod) => this.annotated(pod)) ? "empty" : undefined;
+        return reports.empty(names) && this.requests.shownBy(alive) ? "empty" : undefined;
       });
       if (done === "empty") return [...names];
     }
-  }
-
-  /** Our own request has come back to us by the watch, so what the load balancer says is not older than it. */
-  private annotated(pod: Pod): boolean {
-    const now = this.pods.items.get(pod.metadata.name);
-    return now === undefined || isDraining(now);
   }
 
   /** Sets the number, on condition that nobody has written the Deployment since we put our epoch on it. */
