@@ -36,6 +36,10 @@ named(program.command("up"))
   .option("--no-cnf", "without network functions behind the pods, and so without subscribers")
   .option("--no-traffic", "without subscribers")
   .option("--prometheus", "with a Prometheus that scrapes the instances (got or built when first asked for)")
+  .option(
+    "--gateway",
+    "with a Gateway that obeys HTTPRoutes, and HTTP instances behind the pods (needs --no-cnf)",
+  )
   .action(async (given: Record<string, unknown>) => {
     const interrupted = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -47,6 +51,7 @@ named(program.command("up"))
       cnf: given.cnf !== false,
       traffic: given.cnf !== false && given.traffic !== false,
       prometheus: given.prometheus === true,
+      gateway: given.gateway === true,
       onProgress: (message) => note(`${elapsed()}  ${message}`),
       signal: interrupted.signal,
     });

@@ -2,6 +2,7 @@ import { apiProxyProcess } from "./api-proxy/process.ts";
 import { clusterPaths } from "./cluster/index.ts";
 import { cnfProcess } from "./cnf/process.ts";
 import type { ControlAddress } from "./control.ts";
+import { gatewayProcess } from "./gateway/process.ts";
 import type { ProcessTable } from "./processes.ts";
 import { prometheusProcess } from "./prometheus/process.ts";
 import type { LabRecord } from "./record.ts";
@@ -18,7 +19,7 @@ export async function startDaemons(
   signal?: AbortSignal,
 ): Promise<void> {
   const { shape, service, cluster } = record;
-  const { apiProxy, cnf, traffic } = record.endpoints;
+  const { apiProxy, cnf, traffic, gateway } = record.endpoints;
   const address = ({ port, token }: ControlAddress): ControlAddress => ({ port, token });
   await table.start(apiProxyProcess(cluster, apiProxy));
   if (cnf) {
@@ -35,6 +36,19 @@ export async function startDaemons(
         serviceAddress: SERVICE_HOST,
         ...service,
         subscribers: shape.subscribers,
+      }),
+    );
+  }
+  if (gateway && record.gatewayPort !== undefined) {
+    signal?.throwIfAborted();
+    onProgress("a Gateway");
+    await table.start(
+      gatewayProcess({
+        dir: cluster.dir,
+        kubeconfigPath: clusterPaths(cluster.dir).kubeconfig,
+        namespace: shape.namespace,
+        port: record.gatewayPort,
+        control: address(gateway),
       }),
     );
   }

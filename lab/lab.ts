@@ -13,6 +13,7 @@ import { control } from "./control.ts";
 import { startDaemons } from "./daemons.ts";
 import { type ActiveFault, checkedParams, type FaultContext, type FaultParams, labFaults } from "./faults.ts";
 import { readJson, writeJson } from "./files.ts";
+import { gatewayCrds } from "./gateway/crds.ts";
 import { withLock } from "./lock.ts";
 import { claimPodCidr, freePorts, isPortFree, releasePodCidr } from "./network.ts";
 import { ProcessTable } from "./processes.ts";
@@ -30,13 +31,15 @@ import { wipe } from "./reset.ts";
 import { type LabStatus, statusOf } from "./status.ts";
 import { UserCauses } from "./traffic/user-causes.ts";
 
-export interface LabOptions extends Partial<Omit<LabShape, "prometheus">> {
+export interface LabOptions extends Partial<Omit<LabShape, "prometheus" | "gateway">> {
   /** Default `default`. */
   readonly name?: string;
   /** Port of the API server. Default: a free one. */
   readonly port?: number;
   /** Whether a Prometheus scrapes the instances. Default: none. */
   readonly prometheus?: boolean;
+  /** Whether a Gateway stands before HTTP instances of its own; needs `cnf: false`. Default: no. */
+  readonly gateway?: boolean;
   /** Folder that labs are kept in. Default: `.lab` of this checkout. */
   readonly root?: string;
   /** Called when something begins; never more often, so it may print. */
@@ -103,6 +106,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       writeRecord(record);
       await startCluster(table, record.cluster, {
         nodes: shape.nodes,
+        definitions: shape.gateway ? gatewayCrds : [],
         onProgress,
         ...(signal ? { signal } : {}),
       });
@@ -162,6 +166,8 @@ export class Lab {
   readonly endpoints: LabRecord["endpoints"];
   /** Address of its Prometheus, where it has one. */
   readonly prometheusUrl: string | undefined;
+  /** Where the Gateway takes requests on 127.0.0.1, where the lab has one. */
+  readonly gatewayPort: number | undefined;
   readonly #record: LabRecord;
   readonly #table: ProcessTable;
 
@@ -177,6 +183,7 @@ export class Lab {
     this.podCidr = record.podCidr;
     this.endpoints = record.endpoints;
     this.prometheusUrl = record.prometheus && `http://127.0.0.1:${record.prometheus.port}`;
+    this.gatewayPort = record.gatewayPort;
     this.#record = record;
     this.#table = new ProcessTable(this.dir);
   }
@@ -336,6 +343,7 @@ function checkedShape(options: LabOptions): LabShape {
     cnf: options.cnf ?? defaultShape.cnf,
     traffic: options.traffic ?? options.cnf ?? defaultShape.traffic,
     ...(options.prometheus ? { prometheus: true } : {}),
+    ...(options.gateway ? { gateway: true } : {}),
   };
   const mistakes: string[] = [];
   const whole = (key: "nodes" | "subscribers" | "calls" | "fourG" | "churn", least: number, most: number) => {
@@ -362,6 +370,8 @@ function checkedShape(options: LabOptions): LabShape {
     mistakes.push((error as Error).message);
   }
   if (shape.traffic && !shape.cnf) mistakes.push("traffic: needs cnf as well");
+  if (shape.gateway && shape.cnf)
+    mistakes.push("gateway: has instances of its own behind the pods, so cnf must be false");
   if (shape.prometheus && !shape.cnf) mistakes.push("prometheus: needs cnf as well");
   if (
     options.port !== undefined &&
@@ -403,7 +413,7 @@ async function layOut(
   if (port !== undefined && !(await isPortFree(port))) {
     throw new Error(`port ${port} is in use; choose another or leave --port away`);
   }
-  const free = (await freePorts(13)).filter((p) => p !== port);
+  const free = (await freePorts(15)).filter((p) => p !== port);
   const take = () => free.shift() as number;
   const podCidr = claimPodCidr(dir);
   const endpoint = (): Endpoint => {
@@ -439,7 +449,9 @@ async function layOut(
       apiProxy: endpoint(),
       ...(shape.cnf ? { cnf: endpoint() } : {}),
       ...(shape.traffic ? { traffic: endpoint() } : {}),
+      ...(shape.gateway ? { gateway: endpoint() } : {}),
     },
+    ...(shape.gateway ? { gatewayPort: take() } : {}),
     service: { signallingPort: take(), mediaPort: take() },
     ...(prometheus === undefined ? {} : { prometheus: { program: prometheus, port: take() } }),
   };
@@ -466,8 +478,11 @@ async function clean(dir: string, table: ProcessTable): Promise<void> {
   releasePodCidr(dir);
 }
 
-function portsOf({ cluster, endpoints, service, prometheus }: LabRecord): readonly number[] {
-  const controls = [endpoints.apiProxy, endpoints.cnf, endpoints.traffic].flatMap((e) => (e ? [e.port] : []));
+function portsOf({ cluster, endpoints, service, prometheus, gatewayPort }: LabRecord): readonly number[] {
+  const controls = [endpoints.apiProxy, endpoints.cnf, endpoints.traffic, endpoints.gateway].flatMap((e) =>
+    e ? [e.port] : [],
+  );
   const scraper = prometheus ? [prometheus.port] : [];
-  return [...Object.values(cluster.ports), ...controls, ...Object.values(service), ...scraper];
+  const gateway = gatewayPort === undefined ? [] : [gatewayPort];
+  return [...Object.values(cluster.ports), ...controls, ...Object.values(service), ...scraper, ...gateway];
 }

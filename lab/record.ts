@@ -41,6 +41,8 @@ export interface LabShape {
   readonly traffic: boolean;
   /** Whether a Prometheus scrapes the instances; absent where it does not. */
   readonly prometheus?: true;
+  /** Whether a Gateway stands before them, with HTTP instances of its own; not beside `cnf`; absent where not. */
+  readonly gateway?: true;
 }
 
 export interface LabRecord {
@@ -53,7 +55,14 @@ export interface LabRecord {
   readonly shape: LabShape;
   readonly podCidr: string;
   readonly cluster: ClusterRecord;
-  readonly endpoints: { readonly apiProxy: Endpoint; readonly cnf?: Endpoint; readonly traffic?: Endpoint };
+  readonly endpoints: {
+    readonly apiProxy: Endpoint;
+    readonly cnf?: Endpoint;
+    readonly traffic?: Endpoint;
+    readonly gateway?: Endpoint;
+  };
+  /** Where the Gateway takes requests on 127.0.0.1 (HTTP), where the lab has one. */
+  readonly gatewayPort?: number;
   /** Where the lab has one: the program, and its port on loopback. */
   readonly prometheus?: { readonly program: string; readonly port: number };
   /** Of the network functions' service address on 127.0.0.1 (UDP). */

@@ -17,9 +17,15 @@ const RBAC = new URL("../../docs/rbac.yaml", import.meta.url);
  * Fills the cluster with all but the nodes.
  *
  * @param namespace for network functions; the operator's rights are bound to it.
+ * @param more definitions that not every lab has.
  */
-export async function prepare(api: Api, namespace: string, signal?: AbortSignal): Promise<void> {
-  const definitions: readonly KubeObject[] = [stageCrd, ...crds];
+export async function prepare(
+  api: Api,
+  namespace: string,
+  more: readonly KubeObject[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const definitions: readonly KubeObject[] = [stageCrd, ...crds, ...more];
   const manifests = rbac(namespace);
   await Promise.all([
     ...definitions.map((crd) => api.apply(crd)),

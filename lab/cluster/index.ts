@@ -7,7 +7,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { writeText } from "../files.ts";
 import type { ProcessTable } from "../processes.ts";
-import { Api } from "./api.ts";
+import { Api, type KubeObject } from "./api.ts";
 import { addNodes, prepare } from "./bootstrap.ts";
 import {
   type ControlPlane,
@@ -64,6 +64,8 @@ export async function startCluster(
   record: ClusterRecord,
   options: {
     readonly nodes: number;
+    /** Besides those that every lab has. */
+    readonly definitions: readonly KubeObject[];
     readonly onProgress: (message: string) => void;
     readonly signal?: AbortSignal;
   },
@@ -86,7 +88,7 @@ export async function startCluster(
   const starting = [
     table.start(kubeControllerManager(plane)),
     table.start(kubeScheduler(plane)),
-    prepare(api, record.namespace, signal).then(async () => {
+    prepare(api, record.namespace, options.definitions, signal).then(async () => {
       await table.start(kwok(plane));
       await addNodes(api, options.nodes, KUBERNETES_VERSION, signal);
     }),

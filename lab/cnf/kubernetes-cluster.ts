@@ -69,9 +69,11 @@ export class KubernetesCluster implements CnfCluster {
 
     const splits = this.#customInformer<SubscriberSplitSpec, SubscriberSplitStatus>(plurals.subscriberSplit);
     this.#run("splits", splits, () => {
-      const all = [...splits.list()].sort((a, b) =>
-        (a.metadata?.name ?? "") < (b.metadata?.name ?? "") ? -1 : 1,
-      );
+      // Where requests come by an HTTPRoute, a split is not a load balancer's to obey.
+      const all = splits
+        .list()
+        .filter(({ spec }) => spec.httpRoute === undefined)
+        .sort((a, b) => ((a.metadata?.name ?? "") < (b.metadata?.name ?? "") ? -1 : 1));
       const [split] = all;
       if (all.length > 1)
         this.#log(

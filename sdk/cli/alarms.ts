@@ -145,7 +145,8 @@ function targetAlarms(seen: Observation): Alarm[] {
       }
     }
   }
-  if (split && splitGeneration !== undefined && (carried?.observedGeneration ?? 0) < splitGeneration) {
+  const reports = split !== undefined && split.httpRoute === undefined;
+  if (reports && splitGeneration !== undefined && (carried?.observedGeneration ?? 0) < splitGeneration) {
     alarms.push(
       alarm(
         "SPLIT_UNANSWERED",

@@ -5,7 +5,7 @@
  */
 import type * as pulumi from "@pulumi/pulumi";
 import type { CataloguedRelease, InService, ServiceType } from "../policy/cnf-spec";
-import type { UpgradePolicy } from "../policy/upgrade-policy";
+import type { Duration, UpgradePolicy } from "../policy/upgrade-policy";
 import type { Hooks } from "./hooks";
 
 /**
@@ -58,6 +58,26 @@ export interface Quantities {
   readonly [resource: string]: string;
 }
 
+/**
+ * Requests are shared out by the weights of a Gateway API `HTTPRoute` instead of a load balancer of the network function's
+ * own (docs/traffic.md, also for what that can't do: weights count requests, not subscribers).
+ */
+export interface TrafficArgs {
+  /** Name of the HTTPRoute, in the network function's namespace. Only the weights of the two Services are changed in it. */
+  readonly httpRoute: string;
+  /**
+   * The two Services that its rules name, declared without a selector. The version in service has one; the next version
+   * gets the other, so that a promotion changes neither weights nor selectors.
+   */
+  readonly services: readonly [string, string];
+  /**
+   * How long requests and connections of an instance are given to end, once its Service no longer has it.
+   *
+   * @default "30s"
+   */
+  readonly drainAfter?: Duration;
+}
+
 export interface CnfArgs {
   /** Semantic version wanted; the one line that changes for an upgrade. Plain, since names are made from it. */
   readonly version: string;
@@ -81,6 +101,8 @@ export interface CnfArgs {
    * proposed from it; what is left out above is taken from the entry of `version`.
    */
   readonly releases?: readonly CataloguedRelease[];
+  /** @default a load balancer of the network function's own, which obeys its `SubscriberSplit` */
+  readonly traffic?: TrafficArgs;
   /** @default "default" */
   readonly namespace?: pulumi.Input<string>;
   /**

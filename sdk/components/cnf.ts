@@ -37,8 +37,8 @@ export class Cnf extends pulumi.ComponentResource {
   constructor(name: string, args: CnfArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("issu:index:Cnf", name, {}, opts);
     const namespace = args.namespace ?? "default";
-    const components = args.components.map((component) => componentSpec(name, args.version, component));
-    const spec: Omit<CnfSpec, "namespace"> = {
+    const components = args.components.map((component) => componentSpec(name, args, component));
+    const spec: Omit<CnfSpec, "namespace" | "traffic"> & Pick<CnfArgs, "traffic"> = {
       name,
       version: args.version,
       release: releaseId(
@@ -50,6 +50,7 @@ export class Cnf extends pulumi.ComponentResource {
       ...(args.upgradesFrom === undefined ? {} : { upgradesFrom: args.upgradesFrom }),
       ...(args.requires === undefined ? {} : { requires: args.requires }),
       ...(args.releases === undefined ? {} : { releases: args.releases }),
+      ...(args.traffic === undefined ? {} : { traffic: args.traffic }),
     };
     const compatibility = compatibilityOf(args.version, args);
     const target: TargetArgs = {
@@ -77,7 +78,8 @@ export class Cnf extends pulumi.ComponentResource {
     const preflight = addStage("preflight");
     const { policy } = resolvePolicy(args.upgrade ?? {}, "upgrade");
     // Without a policy that makes sense there is no chain to declare: preflight refuses, with every mistake.
-    const chain = policy ? cnfRule.stages({ cnf: { ...spec, namespace: "" }, policy }) : ["preflight"];
+    const { traffic: _, ...cnf } = spec;
+    const chain = policy ? cnfRule.stages({ cnf: { ...cnf, namespace: "" }, policy }) : ["preflight"];
     const firstTraffic = chain[chain.indexOf("dial-test") + 1];
     for (const stage of chain.slice(1)) {
       const hook = args.hooks && hookBefore(stage, args.hooks, firstTraffic);
@@ -100,7 +102,7 @@ export class Cnf extends pulumi.ComponentResource {
             name,
             namespace,
             components[index] as ComponentSpec,
-            contentOf(name, versionOf(args, component), component),
+            contentOf(name, versionOf(args, component), component, args.traffic !== undefined),
             compatibilityNote(args.version, compatibility, component),
             { ...onCluster, dependsOn: previous },
           ),
@@ -191,9 +193,9 @@ function callbackOf({ callback }: Stage): NonNullable<HookContext["callback"]> {
 
 const versionOf = (args: CnfArgs, component: CnfComponent): string => component.version ?? args.version;
 
-function componentSpec(cnf: string, cnfVersion: string, component: CnfComponent): ComponentSpec {
-  const version = component.version ?? cnfVersion;
-  const hash = contentHash(contentOf(cnf, version, component));
+function componentSpec(cnf: string, args: CnfArgs, component: CnfComponent): ComponentSpec {
+  const version = versionOf(args, component);
+  const hash = contentHash(contentOf(cnf, version, component, args.traffic !== undefined));
   const workload = workloadName(cnf, component.name, version, hash);
   return {
     name: component.name,

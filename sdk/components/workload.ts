@@ -16,9 +16,15 @@ import type { CnfComponent } from "./cnf-args";
 
 const CONFIG_DIR = "/etc/nf";
 
-/** Defaults filled in: the content from which a component's hash is made. */
-export function contentOf(cnf: string, version: string, component: CnfComponent) {
+/**
+ * Defaults filled in: the content from which a component's hash is made.
+ *
+ * @param byRoute requests come by an HTTPRoute.
+ */
+export function contentOf(cnf: string, version: string, component: CnfComponent, byRoute = false) {
   return {
+    // Left out where it is not so: a hash must not change with a new version of this package.
+    ...(byRoute && component.serviceType === "load-sharing" ? { routed: true } : {}),
     image: component.image ?? `${cnf}/${component.name}:${version}`,
     config: component.config ?? {},
     podAnnotations: component.podAnnotations ?? {},
@@ -96,7 +102,7 @@ export function createWorkload(
         selector: { matchLabels: { [labels.workload]: name } },
         template: {
           metadata: {
-            labels: allLabels,
+            labels: { ...allLabels, ...(content.routed ? { [labels.routed]: "true" } : {}) },
             annotations: {
               ...content.podAnnotations,
               // Pods of the other types are told apart before a group names their workload.

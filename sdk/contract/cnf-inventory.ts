@@ -5,7 +5,7 @@
  */
 import type { CompatibilityNote, OtherCnf, RequiredBy } from "./compatibility";
 import type { GroupKind, SelfHealing } from "./redundancy-group";
-import type { Admission, PinnedSubscriber } from "./subscriber-split";
+import type { Admission, PinnedSubscriber, RouteRef } from "./subscriber-split";
 
 export type ServiceType = GroupKind | "load-sharing";
 
@@ -45,6 +45,8 @@ export interface SplitState {
   readonly ratio: number;
   readonly admission: Admission;
   readonly pinned: readonly PinnedSubscriber[];
+  /** Absent where a load balancer obeys. With it, `ratio` is what the route's weights say, in percent of the requests. */
+  readonly httpRoute?: RouteRef;
   /** Carried now; absent until the load balancer reported. */
   readonly carried?: {
     readonly left: number;
@@ -82,6 +84,20 @@ export interface ProtectionState {
   readonly mayInstall?: boolean;
 }
 
+/** The HTTPRoute that a network function is declared with, or was upgraded with, as far as it stands in a campaign's way. */
+export interface RouteState {
+  readonly name: string;
+  /** What has to be mended before a campaign can use it, with the property that it belongs to. */
+  readonly problems: readonly {
+    readonly path: string;
+    readonly message: string;
+    /** Only not there yet: the same program may be about to declare it. */
+    readonly missing?: boolean;
+  }[];
+  /** Weights that nobody's campaign wrote, in words; absent if they are as the last campaign left them. */
+  readonly foreignHand?: string;
+}
+
 export interface CnfInventory {
   /** e.g. `1.34.2`, without a vendor's suffix. */
   readonly kubernetesVersion: string;
@@ -102,6 +118,10 @@ export interface CnfInventory {
   readonly missingRights?: readonly string[];
   /** The same, of those that only active-standby and data-storage components take. */
   readonly missingRightsForGroups?: readonly string[];
+  /** The same, of those that only an HTTPRoute takes. */
+  readonly missingRightsForRoute?: readonly string[];
+  /** Absent where a load balancer of the network function's own shares out. */
+  readonly route?: RouteState;
   /** Highest epoch under which any of it was written. */
   readonly epoch?: number;
   /** Pods that could be scheduled in addition; undefined where the cluster does not tell. */

@@ -75,6 +75,14 @@ export const subscriberSplitCrd = crd(
       ratio: { type: "number", minimum: 0, maximum: 100 },
       admission: { type: "string", enum: ["by-ratio", "right"] },
       pinned: list(object({ subscriber: text, side }, ["subscriber", "side"])),
+      httpRoute: object(
+        {
+          name: text,
+          services: { ...list(text), minItems: 2, maxItems: 2 },
+          drainSeconds: { type: "number", minimum: 0 },
+        },
+        ["name", "services", "drainSeconds"],
+      ),
       epoch: count,
     },
     ["ratio", "admission", "pinned", "epoch"],

@@ -5,7 +5,7 @@
  * @module
  */
 export const metrics = {
-  /** Counter: attempts of a procedure as the instance saw them, retries included. */
+  /** Counter: attempts of a procedure that came to an end, as the instance saw them, retries included. */
   attempts: "nf_procedure_attempts_total",
   /** Counter: those of them that succeeded. */
   successes: "nf_procedure_successes_total",

@@ -20,6 +20,8 @@ export const labels = {
   workload: `${GROUP}/workload`,
   /** Semantic version with `+` written as `_`, since a label value has no plus sign. */
   version: `${GROUP}/version`,
+  /** On pods that Services of an HTTPRoute select (`true`); the campaign takes it off a pod that is to drain. */
+  routed: `${GROUP}/routed`,
 } as const;
 
 /** Annotations by which a campaign asks something of one instance, and by which an instance is described. */

@@ -30,6 +30,19 @@ export interface PinnedSubscriber {
   readonly side: Side;
 }
 
+/**
+ * Where requests are shared out by the weights of a Gateway API `HTTPRoute` and not by a load balancer of the network
+ * function's own: the campaign writes these weights itself, and nobody reports.
+ */
+export interface RouteRef {
+  /** Name of the HTTPRoute, in the network function's namespace. */
+  readonly name: string;
+  /** The two Services among which it shares requests out. Which of them a side has changes from campaign to campaign. */
+  readonly services: readonly [string, string];
+  /** How long connections of an instance are given to end once its Service no longer has it. */
+  readonly drainSeconds: number;
+}
+
 export interface SubscriberSplitSpec {
   /** Absent while nothing has served yet. */
   readonly left?: Domain;
@@ -42,6 +55,8 @@ export interface SubscriberSplitSpec {
   readonly ratio: number;
   readonly admission: Admission;
   readonly pinned: readonly PinnedSubscriber[];
+  /** Absent where a load balancer obeys. Present, it has to leave this split alone. */
+  readonly httpRoute?: RouteRef;
   /** Epoch of the lease under which this was written. The API server refuses a lower one, so a stale writer can do nothing. */
   readonly epoch: number;
 }

@@ -94,6 +94,7 @@ const cnf: Kind = {
     return { problems, declared: { spec: { cnf: spec, policy }, goal: { version, release } } };
   },
   async connect({ name, namespace, kubeconfig, context }, spec) {
+    const declared = (spec as { cnf: CnfSpec } | undefined)?.cnf;
     const kubernetes = await import("../drivers/kubernetes/index.js");
     const connection = kubernetes.connect({
       namespace,
@@ -104,7 +105,10 @@ const cnf: Kind = {
       target: kubernetes.cnfTarget(connection, {
         name,
         namespace,
-        others: othersOf((spec as { cnf: CnfSpec } | undefined)?.cnf),
+        others: othersOf(declared),
+        ...(declared?.traffic
+          ? { route: { name: declared.traffic.httpRoute, services: declared.traffic.services } }
+          : {}),
       }) as Target<never>,
       clusterStore: new kubernetes.KubernetesStore(connection),
       clusterSnapshots: new kubernetes.KubernetesSnapshots(connection),

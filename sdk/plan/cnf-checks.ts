@@ -17,6 +17,7 @@ import { percent } from "./cnf-draft";
 import { groupProblems } from "./cnf-group-checks";
 import { type GroupLane, isGroup } from "./cnf-groups";
 import { inServiceProblems } from "./cnf-in-service";
+import { routeProblems, routeWarnings } from "./cnf-route-checks";
 import { HIGHEST_LOAD, ratioOfStage, takesData } from "./cnf-stages";
 import { autoscalerOf, domainOf, targetOf, workloadOf } from "./cnf-tracks";
 import type { Intent, StagePlan } from "./plan";
@@ -35,12 +36,14 @@ export interface CheckArgs {
 /** @returns problems that stop a campaign from being opened. */
 export function problemsOf(args: CheckArgs): Problem[] {
   if (args.intent === "none" || args.intent === "return") return [];
-  if (args.intent === "adjust") return [...rightProblems(args), ...roomProblems(args)];
+  if (args.intent === "adjust")
+    return [...rightProblems(args), ...routeProblems(args), ...roomProblems(args)];
   return [
     ...rightProblems(args),
     ...kubernetesProblems(args),
     ...compatibilityProblems(args),
     ...inServiceProblems(args.cnf, args.policy.mode, args.inventory, args.from),
+    ...routeProblems(args),
     ...takeoverProblems(args),
     ...healthProblems(args),
     ...groupProblems(args),
@@ -52,8 +55,13 @@ export function problemsOf(args: CheckArgs): Problem[] {
 
 /** All that is missing in one go, before the first thing is refused in the middle of a campaign (ESC-21). */
 function rightProblems({ cnf, policy, inventory }: CheckArgs): Problem[] {
-  const { missingRights: always = [], missingRightsForGroups = [], protection } = inventory;
-  const missingRights = [...always, ...(cnf.components.some(isGroup) ? missingRightsForGroups : [])];
+  const { missingRights: always = [], missingRightsForGroups = [], missingRightsForRoute = [] } = inventory;
+  const { protection } = inventory;
+  const missingRights = [
+    ...always,
+    ...(cnf.components.some(isGroup) ? missingRightsForGroups : []),
+    ...(cnf.traffic ? missingRightsForRoute : []),
+  ];
   const problems: Problem[] = [];
   if (missingRights.length > 0) {
     problems.push({
@@ -240,7 +248,7 @@ function readingProblems(
 export function warningsOf(args: CheckArgs): string[] {
   const { cnf, policy, inventory, intent, from, lanes } = args;
   const starts = intent === "install" || intent === "upgrade" || intent === "downgrade";
-  const warnings = starts ? compatibilityWarnings(args) : [];
+  const warnings = [...routeWarnings(args), ...(starts ? compatibilityWarnings(args) : [])];
   if (intent === "downgrade") {
     warnings.push(`${cnf.name} goes back from ${from?.version} to the older ${cnf.version}`);
   }

@@ -7,6 +7,7 @@
 
 import type { CnfInventory, DomainState, ServiceType, SplitState } from "../contract/cnf-inventory";
 import { type GroupKind, groupName, type SelfHealing } from "../contract/redundancy-group";
+import type { RouteRef } from "../contract/subscriber-split";
 import type { CnfSpec } from "../policy/cnf-spec";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import { checkStep } from "./check-step";
@@ -76,12 +77,12 @@ export class Draft {
 
   /** Workloads whose instances are members of a redundancy group. */
   private readonly members: ReadonlySet<string>;
-  private readonly id: { readonly name: string; readonly namespace: string };
+  private readonly id: Pick<CnfSpec, "name" | "namespace" | "traffic">;
   private readonly policy: ResolvedPolicy;
   private readonly inventory: CnfInventory;
 
   constructor(
-    id: Pick<CnfSpec, "name" | "namespace" | "components">,
+    id: Pick<CnfSpec, "name" | "namespace" | "components" | "traffic">,
     policy: ResolvedPolicy,
     inventory: CnfInventory,
   ) {
@@ -148,6 +149,8 @@ export class Draft {
     const drained =
       from > 0 && !mayLose && !member ? ((from - replicas) / from) * this.carriedBy(workload) : 0;
     const syncs = member && awaitServing;
+    const { traffic } = this.id;
+    const leavesMs = traffic && !up && !member && !mayLose ? traffic.drainAfterMs : 0;
     const { limits } = this.policy;
     const serve = member
       ? replicas === 1
@@ -165,11 +168,21 @@ export class Draft {
         replicas === from
           ? `wait until ${replicas === 1 ? "the instance" : `all ${replicas} instances`} of ${workload} ${serve}`
           : `scale ${workload} from ${from} to ${instances(replicas)}${up && syncs ? ` and wait until ${replicas === 1 ? "it" : "they"} ${serve}` : ""}`,
-      expectedMs: up ? boot + (syncs ? expected.syncMs : 0) : expected.endMs + moving(drained),
-      limitMs: up ? limits.bootMs + (syncs ? limits.syncMs : 0) : member ? limits.syncMs : limits.moveMs,
+      expectedMs: up ? boot + (syncs ? expected.syncMs : 0) : expected.endMs + moving(drained) + leavesMs,
+      limitMs: up
+        ? limits.bootMs + (syncs ? limits.syncMs : 0)
+        : member
+          ? limits.syncMs
+          : limits.moveMs + leavesMs,
       ...(up || drained === 0
         ? {}
         : { coordination: "instances are drained: their sessions move to others of the same version" }),
+      ...(leavesMs > 0
+        ? {
+            coordination:
+              "instances leave their Service; requests that they still have are given time to end",
+          }
+        : {}),
     });
     count.asked = replicas;
     count.serving = up && awaitServing ? replicas : Math.min(count.serving, replicas);
@@ -192,6 +205,7 @@ export class Draft {
     const sides = sameSides(before, after);
     const moved = sides ? share * this.subscribers + pins + gone : 0;
     this.split = after;
+    const route = routeOf(this.id);
     this.steps.push({
       action: "split",
       object: this.object,
@@ -201,6 +215,7 @@ export class Draft {
         ratio: after.ratio,
         admission: after.admission,
         pinned: after.pinned.map(({ subscriber, side }) => ({ subscriber, side })),
+        ...(route ? { httpRoute: { ...route, services: [...route.services] } } : {}),
       },
       summary:
         share > 0 && sides && this.subscribers > 0
@@ -208,9 +223,11 @@ export class Draft {
           : summary,
       expectedMs: expected.moveMs + moving(moved) - moving(0),
       limitMs: this.policy.limits.moveMs,
-      ...(moved > 0
-        ? { coordination: "subscribers move between instances; the load balancer reports when done" }
-        : {}),
+      ...(route
+        ? { coordination: `the controller of httproute/${route.name} takes up its weights and reports so` }
+        : moved > 0
+          ? { coordination: "subscribers move between instances; the load balancer reports when done" }
+          : {}),
     });
   }
 
@@ -373,6 +390,14 @@ export class Draft {
     return (Math.min(100, share) / 100) * this.subscribers;
   }
 }
+
+/** As it is kept on the split. */
+export const routeOf = ({ traffic }: Pick<CnfSpec, "traffic">): RouteRef | undefined =>
+  traffic && {
+    name: traffic.httpRoute,
+    services: traffic.services,
+    drainSeconds: traffic.drainAfterMs / 1000,
+  };
 
 const isMember = ({ serviceType }: { readonly serviceType: ServiceType }): boolean =>
   serviceType !== "load-sharing";

@@ -43,5 +43,20 @@ function specOf(domain: DomainState, inventory: CnfInventory, name: string, name
     const contentHash = hashOfWorkload(workload);
     return { name: component, serviceType, replicas, version, contentHash, workload };
   });
-  return { name, namespace, ...releaseOf(domain), components };
+  const route = inventory.split?.httpRoute;
+  return {
+    name,
+    namespace,
+    ...releaseOf(domain),
+    components,
+    ...(route
+      ? {
+          traffic: {
+            httpRoute: route.name,
+            services: route.services,
+            drainAfterMs: 1000 * route.drainSeconds,
+          },
+        }
+      : {}),
+  };
 }

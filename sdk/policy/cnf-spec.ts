@@ -52,6 +52,16 @@ export interface ComponentSpec {
   readonly inService?: Exclude<InService, true>;
 }
 
+/** How requests get to the instances where a Gateway shares them out. */
+export interface RouteTraffic {
+  /** Name of the HTTPRoute. */
+  readonly httpRoute: string;
+  /** The two Services that it names. */
+  readonly services: readonly [string, string];
+  /** Time that connections are given to end, in milliseconds. */
+  readonly drainAfterMs: number;
+}
+
 export interface CnfSpec extends Compatibility {
   readonly name: string;
   readonly namespace: string;
@@ -61,4 +71,6 @@ export interface CnfSpec extends Compatibility {
   readonly components: readonly ComponentSpec[];
   /** The vendor's catalogue, from which a way over other versions is proposed where a direct step is refused. */
   readonly releases?: readonly CataloguedRelease[];
+  /** Absent where a load balancer of its own obeys the split. */
+  readonly traffic?: RouteTraffic;
 }

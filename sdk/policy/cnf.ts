@@ -10,6 +10,7 @@ import type { Problem } from "./problem";
 import { checkBesideEachOther, readCompatibility, readComponentRanges } from "./read-compatibility";
 import { Reader } from "./reader";
 import { contentHash, releaseId, workloadName } from "./release";
+import { checkTraffic } from "./traffic";
 import type { ResolvedPolicy } from "./upgrade-policy";
 
 const SERVICE_TYPES = ["load-sharing", "active-standby", "data-storage"] as const;
@@ -25,7 +26,7 @@ const SERVICE_TYPES = ["load-sharing", "active-standby", "data-storage"] as cons
  */
 export function checkCnf(
   raw: unknown,
-  policy?: Pick<ResolvedPolicy, "surge">,
+  policy?: Pick<ResolvedPolicy, "surge"> & Partial<Pick<ResolvedPolicy, "mode" | "dialTest">>,
 ): { readonly problems: readonly Problem[]; readonly cnf?: CnfSpec } {
   const reader = new Reader();
   const given = reader.fields(raw, "");
@@ -56,6 +57,7 @@ export function checkCnf(
   });
   // With a component amiss, what others say of it can't be judged.
   if (components.length === list.length) checkBesideEachOther(reader, components);
+  const traffic = checkTraffic(reader, given.traffic, components, policy);
   if (reader.problems.length > 0 || name === undefined || version === undefined)
     return { problems: reader.problems };
   const text = (value: unknown, otherwise: string): string =>
@@ -74,6 +76,7 @@ export function checkCnf(
     components: components.map(({ index: _, ...one }) => one),
     ...(compatibility.releases ? { releases: compatibility.releases } : {}),
     ...compatibilityOf(version, compatibility),
+    ...(traffic === undefined ? {} : { traffic }),
   };
   return { problems: [], cnf };
 }

@@ -11,6 +11,7 @@ import {
   mayProtect,
   NEEDED,
   NEEDED_FOR_GROUPS,
+  NEEDED_FOR_ROUTE,
   type Right,
   TO_PROTECT,
 } from "#sdk/drivers/kubernetes/rights.js";
@@ -25,7 +26,7 @@ interface Role extends KubeObject {
 const RBAC = new URL("../../docs/rbac.yaml", import.meta.url);
 const API = "rbac.authorization.k8s.io/v1";
 
-const ALL: readonly Right[] = [...NEEDED, ...NEEDED_FOR_GROUPS];
+const ALL: readonly Right[] = [...NEEDED, ...NEEDED_FOR_GROUPS, ...NEEDED_FOR_ROUTE];
 
 const granted = ({ rules }: Role): string[] =>
   rules
@@ -68,7 +69,12 @@ describe("rights (docs/rbac.yaml)", () => {
     });
     return connect({ kubeconfig, namespace: "core" });
   };
-  const target = (user: string) => cnfTarget(connection(user), { name: "amf", namespace: "core" });
+  const target = (user: string) =>
+    cnfTarget(connection(user), {
+      name: "amf",
+      namespace: "core",
+      route: { name: "amf-sbi", services: ["amf-a", "amf-b"] },
+    });
   async function grant(user: string, rights: readonly Right[]): Promise<void> {
     const metadata = { name: user, namespace: "core" };
     await admin.create({
@@ -92,8 +98,12 @@ describe("rights (docs/rbac.yaml)", () => {
   /** What a campaign is told of missing rights before it begins. */
   async function told(user: string): Promise<readonly string[]> {
     try {
-      const { missingRights = [], missingRightsForGroups = [] } = await target(user).observe();
-      return [...missingRights, ...missingRightsForGroups];
+      const {
+        missingRights = [],
+        missingRightsForGroups = [],
+        missingRightsForRoute = [],
+      } = await target(user).observe();
+      return [...missingRights, ...missingRightsForGroups, ...missingRightsForRoute];
     } catch (error) {
       const { message, code } = error as Error & { code?: string };
       assert.equal(code, "UNAUTHORIZED", message);

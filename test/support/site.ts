@@ -34,6 +34,8 @@ export interface SiteOptions {
   readonly churn?: number;
   /** Whether a Prometheus scrapes the instances. */
   readonly prometheus?: boolean;
+  /** A Gateway with HTTP instances instead of subscribers. */
+  readonly gateway?: boolean;
 }
 
 export async function openTestSite(options: SiteOptions): Promise<TestSite> {
@@ -45,6 +47,7 @@ export async function openTestSite(options: SiteOptions): Promise<TestSite> {
     cnf: served,
     traffic: served,
     prometheus: options.prometheus ?? false,
+    gateway: options.gateway ?? false,
     ...(served ? { subscribers: options.subscribers, calls: options.calls ?? 10 } : {}),
     ...(options.churn === undefined ? {} : { churn: options.churn }),
   });

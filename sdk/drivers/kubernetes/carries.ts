@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { labels } from "../../contract/names";
 import type { SubscriberSplit } from "../../contract/subscriber-split";
 import type { Cnf } from "./cnf-context";
 import { isNotFound } from "./errors";
 import { groupsOf } from "./groups";
-import { type Deployment, isAlive, type KubeList, type Pod, paths } from "./objects";
+import { type Deployment, paths } from "./objects";
 import { type Limits, retrying } from "./retry";
+import { trafficOf } from "./traffic";
 
 const PATIENCE_MS = 3_000;
 
@@ -31,8 +31,9 @@ async function memberOf(
   );
 }
 
-/** @returns undefined if the cluster or the load balancer can't tell. */
-export async function carries({ api, namespace, name }: Cnf, workload: string): Promise<boolean | undefined> {
+/** @returns undefined if the cluster, or who brings work to the instances, can't tell. */
+export async function carries(cnf: Cnf, workload: string): Promise<boolean | undefined> {
+  const { api, namespace, name } = cnf;
   const limits = { deadline: Date.now() + PATIENCE_MS };
   try {
     const split = await retrying(limits, "reading the split", () =>
@@ -42,21 +43,7 @@ export async function carries({ api, namespace, name }: Cnf, workload: string): 
       }),
     );
     if ((await memberOf({ name, namespace }, workload, limits, api)) === true) return true;
-    if (split?.status !== undefined) {
-      const here = (split.status.instances ?? []).filter((instance) => instance.workload === workload);
-      if (here.some((instance) => instance.subscribers > 0 || instance.sessions > 0)) return true;
-      // A report on an earlier split may miss those who are on their way here.
-      return (split.status.observedGeneration ?? 0) >= (split.metadata.generation ?? 0) ? false : undefined;
-    }
-    const named = [split?.spec.left, split?.spec.right].some((domain) =>
-      domain?.workloads.includes(workload),
-    );
-    if (split !== undefined && !named) return false;
-    // Nobody reports what it carries; without an instance it carries nothing.
-    const pods = await retrying(limits, "reading pods", () =>
-      api.get<KubeList<Pod>>(paths.pods(namespace), { labelSelector: `${labels.workload}=${workload}` }),
-    );
-    return pods.items.some(isAlive) ? undefined : false;
+    return await trafficOf(cnf, split).carries(workload, limits);
   } catch {
     return undefined;
   }

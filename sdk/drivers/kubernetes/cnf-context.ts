@@ -7,6 +7,8 @@ import type { ActionContext } from "../../contract/target";
 import type { Api } from "./api";
 
 export interface Cnf {
+  /** The HTTPRoute that is declared; what is in service may be by another, or by none: the split says. */
+  readonly route?: { readonly name: string; readonly services: readonly [string, string] };
   readonly api: Api;
   readonly name: string;
   readonly namespace: string;

@@ -37,6 +37,8 @@ import { Watched } from "./watched";
 export interface CnfTargetOptions {
   readonly name: string;
   readonly namespace: string;
+  /** The HTTPRoute that requests are to come by, if they are. */
+  readonly route?: Cnf["route"];
   /** How long passing states are put up with. */
   readonly patience?: Partial<Patience>;
   /** Network functions of whose versions `observe` tells, `namespace/name` each. */
@@ -78,9 +80,13 @@ class CnfTarget implements Target<CnfInventory> {
   private letGo: NodeJS.Timeout | undefined;
   private observed: Promise<CnfInventory> | undefined;
 
-  constructor({ api }: KubernetesConnection, { name, namespace, patience, others = [] }: CnfTargetOptions) {
+  constructor(
+    { api }: KubernetesConnection,
+    { name, namespace, route, patience, others = [] }: CnfTargetOptions,
+  ) {
     this.id = `cnf/${namespace}/${name}`;
-    this.cnf = { api, name, namespace, patience: { ...PATIENCE, ...patience }, others };
+    const cnf = { api, name, namespace, patience: { ...PATIENCE, ...patience }, others };
+    this.cnf = { ...cnf, ...(route ? { route } : {}) };
   }
 
   observe(signal?: AbortSignal): Promise<CnfInventory> {

@@ -154,6 +154,10 @@ export const paths = {
     at(`/apis/${GROUP}/${CONTRACT_VERSION}`, namespace, plurals.dialTest, name),
   requests: (namespace: string) =>
     at(`/apis/${GROUP}/${CONTRACT_VERSION}`, namespace, plurals.campaignRequest),
+  services: (namespace: string, name?: string) => at("/api/v1", namespace, "services", name),
+  endpointSlices: (namespace: string) => at("/apis/discovery.k8s.io/v1", namespace, "endpointslices"),
+  httpRoutes: (namespace: string, name?: string) =>
+    at("/apis/gateway.networking.k8s.io/v1", namespace, "httproutes", name),
   policies: (name?: string) => admission("validatingadmissionpolicies", name),
   bindings: (name?: string) => admission("validatingadmissionpolicybindings", name),
 } as const;
@@ -170,6 +174,8 @@ export const marks = {
   suspendedBy: `${GROUP}/suspended-by`,
   /** Instances that the campaign means a workload to have, in the same write that sets them: the admission policy's key. */
   instances: `${GROUP}/instances`,
+  /** Weights that a campaign left on a route, e.g. `smf-a=100,smf-b=0`: by them another hand is noticed. */
+  weights: `${GROUP}/weights`,
   /** Kubernetes' own: pods with a lower cost go first when a ReplicaSet shrinks. */
   deletionCost: "controller.kubernetes.io/pod-deletion-cost",
 } as const;

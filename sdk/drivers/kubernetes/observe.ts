@@ -22,6 +22,7 @@ import type { Cnf } from "./cnf-context";
 import { noteOf, otherCnfs, requiredBy } from "./compatibility";
 import { isForbidden } from "./errors";
 import { groupState, groupsOf } from "./groups";
+import { type ObservedRoute, observeRoute } from "./http-route/observe";
 import {
   type Autoscaler,
   type Deployment,
@@ -37,7 +38,15 @@ import {
 import { whoProtects } from "./protection/holds";
 import { splitOf } from "./read-split";
 import { retrying } from "./retry";
-import { describeRight, mayProtect, missingRights, NEEDED, NEEDED_FOR_GROUPS, type Right } from "./rights";
+import {
+  describeRight,
+  mayProtect,
+  missingRights,
+  NEEDED,
+  NEEDED_FOR_GROUPS,
+  NEEDED_FOR_ROUTE,
+  type Right,
+} from "./rights";
 import type { Scraped, Scraper } from "./scrape";
 import { autoscalersOf, highestEpoch } from "./traces";
 
@@ -48,14 +57,20 @@ const SCRAPE_MS = 1_500;
 
 /** @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `ABORTED` */
 export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<CnfInventory> {
+  const forRoute = cnf.route ? NEEDED_FOR_ROUTE : [];
   const [inventory, missing] = await Promise.all([
     look(cnf, scraper, signal),
-    missingRights(cnf.api, cnf.namespace, [...NEEDED, ...NEEDED_FOR_GROUPS]),
+    missingRights(cnf.api, cnf.namespace, [...NEEDED, ...NEEDED_FOR_GROUPS, ...forRoute]),
   ]);
   if (missing.length === 0) return inventory;
   const of = (wanted: readonly Right[]) =>
     missing.filter((right) => wanted.includes(right)).map(describeRight);
-  return { ...inventory, missingRights: of(NEEDED), missingRightsForGroups: of(NEEDED_FOR_GROUPS) };
+  return {
+    ...inventory,
+    missingRights: of(NEEDED),
+    missingRightsForGroups: of(NEEDED_FOR_GROUPS),
+    ...(cnf.route ? { missingRightsForRoute: of(NEEDED_FOR_ROUTE) } : {}),
+  };
 }
 
 async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<CnfInventory> {
@@ -82,6 +97,7 @@ async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<C
     groups,
     others,
     requirers,
+    route,
   ] = await Promise.all([
     read<{ gitVersion: string }>("/version"),
     deploymentsRead,
@@ -103,6 +119,7 @@ async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<C
     deploymentsRead.then((found) => groupsOf(cnf, found, read)),
     otherCnfs(cnf.others ?? [], read),
     requiredBy(cnf, read, signal === undefined),
+    splitRead.then((found) => observeRoute(cnf, found?.spec, read)),
   ]);
   const bootMs = bootTime(podList);
   return {
@@ -116,7 +133,8 @@ async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<C
     kubernetesVersion: /\d+\.\d+\.\d+/.exec(version.gitVersion)?.[0] ?? version.gitVersion,
     workloads: deployments.map((of) => workloadState(of, podList)).sort(byName),
     autoscalers: autoscalerStates(cnf.name, autoscalers, deployments),
-    ...(split ? { split: splitState(split) } : {}),
+    ...(split ? { split: splitState(split, route) } : {}),
+    ...(route ? { route: route.state } : {}),
     ...(groups.length > 0 ? { groups: groups.map(groupState) } : {}),
     kpis: rates(scraped),
     load: loads(scraped),
@@ -211,12 +229,14 @@ function autoscalerStates(
     .sort(byName);
 }
 
-function splitState({ spec, status }: SubscriberSplit): SplitState {
+function splitState({ spec, status }: SubscriberSplit, route: ObservedRoute | undefined): SplitState {
   const domain = (of: NonNullable<typeof spec.left>) => ({ version: of.version, workloads: of.workloads });
   return {
     ...(spec.left ? { left: domain(spec.left) } : {}),
     ...(spec.right ? { right: domain(spec.right) } : {}),
-    ratio: spec.ratio,
+    // What the weights say: they may have been left behind by a killed run, or set by somebody else.
+    ratio: (spec.httpRoute && route?.ratio) ?? spec.ratio,
+    ...(spec.httpRoute ? { httpRoute: spec.httpRoute } : {}),
     admission: spec.admission,
     pinned: spec.pinned,
     ...(status?.left && status.right

@@ -43,6 +43,13 @@ export const NEEDED_FOR_GROUPS: readonly Right[] = [
   ...rights(GROUP, plurals.dataTransfer, "list", "watch", "create", "delete"),
 ];
 
+/** In addition, where requests come by an HTTPRoute (docs/traffic.md). */
+export const NEEDED_FOR_ROUTE: readonly Right[] = [
+  ...rights("gateway.networking.k8s.io", "httproutes", "get", "list", "watch", "patch"),
+  ...rights("", "services", "get", "list", "watch", "patch"),
+  ...rights("discovery.k8s.io", "endpointslices", "list", "watch"),
+];
+
 const ADMISSION = "admissionregistration.k8s.io";
 
 /** To install the admission policy; whoever writes one must also be able to read what it decides from, everywhere. */

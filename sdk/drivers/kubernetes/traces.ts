@@ -4,7 +4,7 @@
  * @module
  */
 import { annotations, labels } from "../../contract/names";
-import type { SubscriberSplit } from "../../contract/subscriber-split";
+import type { RouteRef, SubscriberSplit } from "../../contract/subscriber-split";
 import type { Traces } from "../../contract/target";
 import type { Query } from "./api";
 import type { Cnf } from "./cnf-context";
@@ -116,6 +116,7 @@ export async function fenceOff(cnf: Cnf, epoch: number, signal?: AbortSignal): P
         () =>
           fenceSpec(cnf, paths.groups(namespace, metadata.name), `group/${metadata.name}`, epoch, limits),
     ),
+    ...routeOf(cnf, split?.spec.httpRoute).map(({ path, what }) => mark(path, what)),
     ...deployments.map(({ metadata }) =>
       mark(paths.deployments(namespace, metadata.name), `deployment/${metadata.name}`),
     ),
@@ -125,6 +126,15 @@ export async function fenceOff(cnf: Cnf, epoch: number, signal?: AbortSignal): P
   ];
   await inParallel(all, (one) => one().then(() => undefined));
 }
+
+/** What a campaign writes where requests come by an HTTPRoute. */
+const routeOf = ({ namespace }: Cnf, ref: RouteRef | undefined) =>
+  ref === undefined
+    ? []
+    : [
+        { path: paths.httpRoutes(namespace, ref.name), what: `httproute/${ref.name}` },
+        ...ref.services.map((name) => ({ path: paths.services(namespace, name), what: `service/${name}` })),
+      ];
 
 /** Objects of the contract carry the epoch in their specification. */
 async function fenceSpec(cnf: Cnf, path: string, what: string, epoch: number, limits: Limits): Promise<void> {

@@ -11,7 +11,7 @@ import type { Watched } from "./watched";
 const LOOK_EVERY_MS = 250;
 
 // biome-ignore lint/suspicious/noExplicitAny: collections of any kind
-type AnyWatched = Watched<any>;
+export type AnyWatched = Watched<any>;
 
 /**
  * Waits until `check` returns something.

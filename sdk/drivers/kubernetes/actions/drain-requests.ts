@@ -10,17 +10,21 @@ import type { ActionContext } from "../../../contract/target";
 import type { Cnf } from "../cnf-context";
 import type { Pod } from "../objects";
 import { askToDrain, isDraining, takeBackDrain } from "./drain";
+import type { Reports } from "./reports";
 
 export class DrainRequests {
   private readonly cnf: Cnf;
   private readonly context: ActionContext;
+  private readonly labels: Reports["labels"];
   /** What was written last, by the pod's uid. */
   private readonly own = new Map<string, boolean>();
   private readonly late: Promise<unknown>[] = [];
 
-  constructor(cnf: Cnf, context: ActionContext) {
+  /** @param labels of a pod that drains, and of one that serves, where whoever brings the work goes by them */
+  constructor(cnf: Cnf, context: ActionContext, labels: Reports["labels"]) {
     this.cnf = cnf;
     this.context = context;
+    this.labels = labels;
   }
 
   readonly has = (pod: Pod): boolean => this.own.get(pod.metadata.uid ?? "") ?? isDraining(pod);
@@ -33,14 +37,14 @@ export class DrainRequests {
   /** @throws TargetError `STALE_EPOCH` */
   async ask(pod: Pod): Promise<void> {
     if (this.has(pod)) return;
-    await askToDrain(this.cnf, pod, this.context.epoch, this.context);
+    await askToDrain(this.cnf, pod, this.context.epoch, this.context, this.labels?.drained);
     this.own.set(pod.metadata.uid ?? "", true);
   }
 
   /** @throws TargetError `STALE_EPOCH` */
   async takeBack(pod: Pod): Promise<void> {
     if (!this.has(pod)) return;
-    await takeBackDrain(this.cnf, pod, this.context.epoch, this.context);
+    await takeBackDrain(this.cnf, pod, this.context.epoch, this.context, this.labels?.serving);
     this.own.set(pod.metadata.uid ?? "", false);
   }
 
@@ -55,7 +59,7 @@ export class DrainRequests {
     const surprised = pods.filter((pod) => pod.metadata.deletionTimestamp !== undefined && !this.has(pod));
     for (const pod of surprised) {
       this.own.set(pod.metadata.uid ?? "", true);
-      const asking = askToDrain(this.cnf, pod, this.context.epoch, this.context);
+      const asking = askToDrain(this.cnf, pod, this.context.epoch, this.context, this.labels?.drained);
       asking.catch(() => undefined);
       this.late.push(asking);
     }

@@ -17,21 +17,37 @@ export const isDraining = (pod: Pod): boolean => pod.metadata.annotations?.[anno
 const LOW_COST = "-1000";
 
 /** @throws TargetError `STALE_EPOCH` if a later campaign asked this pod already. */
-export async function askToDrain(cnf: Cnf, pod: Pod, epoch: number, limits: Limits): Promise<void> {
-  const values = { [annotations.drain]: String(epoch), [marks.deletionCost]: LOW_COST };
-  await annotate(cnf, pod, epoch, limits, values);
-}
-
-export async function takeBackDrain(cnf: Cnf, pod: Pod, epoch: number, limits: Limits): Promise<void> {
-  await annotate(cnf, pod, epoch, limits, { [annotations.drain]: null, [marks.deletionCost]: null });
-}
-
-async function annotate(
+export async function askToDrain(
   cnf: Cnf,
   pod: Pod,
   epoch: number,
   limits: Limits,
-  values: { readonly [key: string]: string | null },
+  labels: Values = {},
+): Promise<void> {
+  const values = { [annotations.drain]: String(epoch), [marks.deletionCost]: LOW_COST };
+  await mark(cnf, pod, epoch, limits, values, labels);
+}
+
+export async function takeBackDrain(
+  cnf: Cnf,
+  pod: Pod,
+  epoch: number,
+  limits: Limits,
+  labels: Values = {},
+): Promise<void> {
+  await mark(cnf, pod, epoch, limits, { [annotations.drain]: null, [marks.deletionCost]: null }, labels);
+}
+
+/** null removes. */
+type Values = { readonly [key: string]: string | null };
+
+async function mark(
+  cnf: Cnf,
+  pod: Pod,
+  epoch: number,
+  limits: Limits,
+  values: Values,
+  labels: Values,
 ): Promise<void> {
   const { name, uid } = pod.metadata;
   const path = paths.pods(cnf.namespace, name);
@@ -44,7 +60,7 @@ async function annotate(
       // A pod that nobody drained yet bears no epoch; the split does, from the moment that somebody took the lease.
       await checkSplitEpoch(cnf, epoch);
       const { resourceVersion } = now.metadata;
-      await cnf.api.merge(path, { metadata: { uid, resourceVersion, annotations: values } });
+      await cnf.api.merge(path, { metadata: { uid, resourceVersion, annotations: values, labels } });
     });
   } catch (error) {
     if (!isNotFound(error)) throw error;

@@ -65,7 +65,7 @@ export function refuseWhileInService(workload: string, split: SubscriberSplit | 
   throw refused(workload, `the split still sends subscribers to ${versions}`);
 }
 
-const refused = (workload: string, why: string): TargetError =>
+export const refused = (workload: string, why: string): TargetError =>
   new TargetError(
     "WOULD_LOSE_SESSIONS",
     `deployment/${workload} is not scaled to 0: ${why}. Move its subscribers first (a split with ratio 0 or 100).`,

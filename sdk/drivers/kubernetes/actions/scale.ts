@@ -5,8 +5,8 @@
  * @module
  */
 import { annotations, labels } from "../../../contract/names";
-import { groupName, type RedundancyGroup } from "../../../contract/redundancy-group";
-import type { CarryingInstance, SubscriberSplit } from "../../../contract/subscriber-split";
+import { groupName } from "../../../contract/redundancy-group";
+import type { CarryingInstance } from "../../../contract/subscriber-split";
 import { type Action, type ActionContext, TargetError } from "../../../contract/target";
 import type { Query } from "../api";
 import { countArg, nameIn } from "../arguments";
@@ -24,15 +24,17 @@ import {
   selectorText,
 } from "../objects";
 import { inParallel } from "../parallel";
+import { splitOf } from "../read-split";
 import { checkAborted, retrying } from "../retry";
+import { type Traffic, trafficOf } from "../traffic";
 import { onceEach, waitUntil } from "../wait";
 import { Watched } from "../watched";
 import { surplus } from "./drain";
 import { DrainRequests } from "./drain-requests";
-import { noLoadBalancer } from "./load-balancer";
-import { refuseLoss, refuseWhileInService } from "./loss";
-import { carriedByMembers, noGroup, refuseActive, tallyOf } from "./members";
+import { refuseWhileInService } from "./loss";
+import { refuseActive } from "./members";
 import { complaints, PodTrouble } from "./pod-trouble";
+import { GroupReports, type Reports } from "./reports";
 
 /** @throws TargetError `UNSCHEDULABLE`, `NOT_STARTING`, `CANNOT_CREATE_PODS`, `WOULD_LOSE_SESSIONS`, `NO_LOAD_BALANCER`, `STALE_EPOCH`, `TIMEOUT`, `ABORTED` */
 export async function scale(cnf: Cnf, action: Action, context: ActionContext): Promise<string> {
@@ -55,14 +57,11 @@ class Scaling {
   private readonly mayLose: boolean;
   private readonly path: string;
   private readonly say: (line: string) => void;
-  private readonly requests: DrainRequests;
+  private requests!: DrainRequests;
   private readonly watches: { stop(): void }[] = [];
   private readonly deployments: Watched<Deployment>;
-  private readonly splits: Watched<SubscriberSplit>;
   private pods!: Watched<Pod>;
-  /** Where the instances are members of a redundancy group: that group. */
-  private groups: Watched<RedundancyGroup & KubeObject> | undefined;
-  private group = "";
+  private reports!: Reports;
 
   constructor(cnf: Cnf, action: Action, context: ActionContext) {
     this.cnf = cnf;
@@ -74,11 +73,9 @@ class Scaling {
     this.mayLose = action.args.mayLose === true;
     this.path = paths.deployments(cnf.namespace, this.name);
     this.say = onceEach(context.progress);
-    this.requests = new DrainRequests(cnf, context);
     this.deployments = this.watch(paths.deployments(cnf.namespace), {
       fieldSelector: `metadata.name=${this.name}`,
     });
-    this.splits = this.watch(paths.splits(cnf.namespace), { fieldSelector: `metadata.name=${cnf.name}` });
   }
 
   stop(): void {
@@ -92,13 +89,12 @@ class Scaling {
     this.pods = this.watch(paths.pods(this.cnf.namespace), {
       labelSelector: selectorText(found.spec.selector),
     });
-    const { [annotations.serviceType]: type = "load-sharing" } = found.metadata.annotations ?? {};
-    if (type !== "load-sharing") {
-      this.group = groupName(this.cnf.name, found.metadata.labels?.[labels.component] ?? "");
-      this.groups = this.watch(paths.groups(this.cnf.namespace), {
-        fieldSelector: `metadata.name=${this.group}`,
-      });
-    }
+    const split = await retrying(this.context, "reading the split", () =>
+      splitOf(this.cnf, (path) => this.cnf.api.get(path)),
+    );
+    const traffic = trafficOf(this.cnf, split);
+    this.reports = this.reportsOn(found, traffic);
+    this.requests = new DrainRequests(this.cnf, this.context, this.reports.labels);
     await this.until("the cluster's answer", () => true);
 
     const before = found.spec.replicas;
@@ -107,9 +103,20 @@ class Scaling {
     if (before !== this.from && before !== this.wanted) {
       notes.push(`the plan took it to have ${this.from}, someone else had set ${before}`);
     }
-    const gone = before > this.wanted ? await this.down(before) : await this.up(before);
+    const gone = before > this.wanted ? await this.down(before, traffic, split) : await this.up(before);
     if (gone !== undefined) notes.push(gone);
     return `${this.name} has ${this.wanted} of ${this.wanted} instances, was ${before}${notes.map((note) => `; ${note}`).join("")}`;
+  }
+
+  /** Of the members of a redundancy group that group tells, of others whoever brings them their work. */
+  private reportsOn({ metadata }: Deployment, traffic: Traffic): Reports {
+    const { cnf, name } = this;
+    const watch = <T extends KubeObject>(path: string, query: Query) => this.watch<T>(path, query);
+    const { [annotations.serviceType]: type = "load-sharing" } = metadata.annotations ?? {};
+    if (type === "load-sharing") return traffic.reports(name, this.pods, watch);
+    const group = groupName(cnf.name, metadata.labels?.[labels.component] ?? "");
+    const query = { fieldSelector: `metadata.name=${group}` };
+    return new GroupReports(cnf, watch(paths.groups(cnf.namespace), query), group, name);
   }
 
   private async up(before: number): Promise<undefined> {
@@ -133,11 +140,8 @@ class Scaling {
         const carrying = this.carrying();
         if (pods.every((pod) => carrying.get(pod.metadata.name)?.serving)) return true;
         readySince ??= Date.now();
-        if (!this.reported && Date.now() - readySince > this.cnf.patience.silenceMs) {
-          throw this.groups
-            ? noGroup(this.cnf, this.group, "has not reported which members are in step")
-            : noLoadBalancer(this.cnf, "has not reported which instances serve");
-        }
+        if (!this.reports.reported && Date.now() - readySince > this.cnf.patience.silenceMs)
+          throw this.reports.silent("serving");
         return undefined;
       }
       trouble.check(this.deployments.items.get(this.name), pods);
@@ -146,10 +150,14 @@ class Scaling {
   }
 
   /** @returns what went otherwise than asked for. */
-  private async down(before: number): Promise<string | undefined> {
-    const split = this.splits.items.get(this.cnf.name);
+  private async down(
+    before: number,
+    traffic: Traffic,
+    split: Awaited<ReturnType<typeof splitOf>>,
+  ): Promise<string | undefined> {
     if (this.mayLose) refuseWhileInService(this.name, split);
-    else if (this.wanted === 0 && !this.groups) await refuseLoss(this.cnf, this.name, this.context, split);
+    else if (this.wanted === 0 && !(this.reports instanceof GroupReports))
+      await traffic.refuseLoss(this.name, this.context);
     const chosen = this.mayLose ? [] : await this.emptied();
     const serving = new Set(this.alive().map(({ metadata }) => metadata.uid));
     await this.set(this.wanted);
@@ -179,29 +187,18 @@ class Scaling {
 
   /** Drains the surplus and waits until it carries nobody. @returns names of those pods. */
   private async emptied(): Promise<string[]> {
-    const { context } = this;
+    const { context, reports } = this;
     const started = Date.now();
     for (;;) {
       checkAborted(context.signal, `draining ${this.name}`);
       const count = Math.max(0, this.alive().length - this.wanted);
       const chosen = surplus(this.alive(), count, this.carrying(), this.requests.has);
       const names = new Set(chosen.map((pod) => pod.metadata.name));
-      if (this.groups) refuseActive(this.name, [...names], this.groups.items.get(this.group));
+      if (reports instanceof GroupReports) refuseActive(this.name, [...names], reports.group);
       await inParallel(this.alive(), (pod) =>
         names.has(pod.metadata.name) ? this.requests.ask(pod) : this.requests.takeBack(pod),
       );
-      const loads = () => {
-        const carrying = this.carrying();
-        return [...names]
-          .map((name) => carrying.get(name))
-          .filter((of): of is CarryingInstance => of !== undefined);
-      };
-      const line = () => {
-        if (this.groups) return `${names.size} members of ${this.name} are to leave; ${this.tally()}`;
-        const subscribers = loads().reduce((sum, of) => sum + of.subscribers, 0);
-        const sessions = loads().reduce((sum, of) => sum + of.sessions, 0);
-        return `${names.size} instances of ${this.name} draining: ${subscribers} subscribers, ${sessions} sessions left`;
-      };
+      const line = () => reports.draining(names, `${names.size} instances of ${this.name}`);
       const done = await this.until(line, () => {
         this.say(line());
         this.checkUnchanged();
@@ -211,18 +208,12 @@ class Scaling {
         const same = now.length === names.size && now.every((pod) => names.has(pod.metadata.name));
         if (!same) return "choose again";
         // Without a split, or a group, nobody was ever sent here.
-        if (!this.asked) return "empty";
-        if (!this.reported) {
-          if (Date.now() - started > this.cnf.patience.silenceMs) {
-            throw this.groups
-              ? noGroup(this.cnf, this.group, "has not reported its members")
-              : noLoadBalancer(this.cnf, "has not reported what its instances carry");
-          }
+        if (!reports.asked) return "empty";
+        if (!reports.reported) {
+          if (Date.now() - started > this.cnf.patience.silenceMs) throw reports.silent("carried");
           return undefined;
         }
-        // An instance that the load balancer doesn't know carries nothing; when it learns of it, it sees the request too.
-        const empty = loads().every((of) => of.draining && of.subscribers === 0 && of.sessions === 0);
-        return empty && this.requests.shownBy(alive) ? "empty" : undefined;
+        return reports.empty(names) && this.requests.shownBy(alive) ? "empty" : undefined;
       });
       if (done === "empty") return [...names];
     }
@@ -278,33 +269,16 @@ class Scaling {
     return [...this.pods.items.values()].filter((pod) => pod.metadata.deletionTimestamp !== undefined).length;
   }
 
-  /** Whether the network function was ever told what to do with these instances. */
-  private get asked(): boolean {
-    if (this.groups) return this.groups.items.get(this.group)?.spec.workloads.includes(this.name) ?? false;
-    return this.splits.items.has(this.cnf.name);
-  }
-
-  private get reported(): boolean {
-    const of = this.groups ? this.groups.items.get(this.group) : this.splits.items.get(this.cnf.name);
-    return of?.status !== undefined;
-  }
-
-  private carrying(): Map<string, CarryingInstance> {
-    const instances = this.groups
-      ? carriedByMembers(this.groups.items.get(this.group))
-      : (this.splits.items.get(this.cnf.name)?.status?.instances ?? []);
-    return new Map(instances.map((instance) => [instance.name, instance]));
+  private carrying(): ReadonlyMap<string, CarryingInstance> {
+    return this.reports.carrying();
   }
 
   private tally(): string {
     const pods = this.alive();
     const ready = pods.filter(isReady);
     const leaving = this.leaving();
-    const carrying = this.carrying();
-    const serving = ready.filter((pod) => carrying.get(pod.metadata.name)?.serving).length;
-    const shown = this.awaitServing && !this.groups ? `, ${serving} serving` : "";
-    const group = this.groups ? `; ${tallyOf(this.group, this.groups.items.get(this.group)?.status)}` : "";
-    return `${this.name}: ${ready.length} of ${this.wanted} Ready${shown}${leaving > 0 ? `, ${leaving} ending` : ""}${group}`;
+    const shown = this.awaitServing || this.reports instanceof GroupReports ? this.reports.tally(ready) : "";
+    return `${this.name}: ${ready.length} of ${this.wanted} Ready${shown}${leaving > 0 ? `, ${leaving} ending` : ""}`;
   }
 
   private gone(): TargetError {
@@ -321,7 +295,7 @@ class Scaling {
   }
 
   private until<T>(what: string | (() => string), check: () => T | undefined): Promise<T> {
-    const sources = [this.deployments, this.splits, this.pods, ...(this.groups ? [this.groups] : [])];
+    const sources = [this.deployments, this.pods, ...this.reports.sources];
     return waitUntil(sources, this.context, typeof what === "string" ? () => what : what, check);
   }
 }
