@@ -9,12 +9,13 @@ import type { Lab } from "../../lab/lab.ts";
 import type { Endpoint } from "../../lab/record.ts";
 import type { CardMedia } from "../../lab/traffic/card-media.ts";
 import type { Kpis } from "../../lab/traffic/kpi-counts.ts";
+import type { ProbeFigures } from "../../lab/traffic/prober.ts";
 import type { Rest } from "../../lab/traffic/rests.ts";
 import type { Served } from "../../lab/traffic/served-log.ts";
 import type { Figures } from "./report.ts";
 
 /** Figures of a window, with what only some checks need. */
-export interface WindowFigures extends Figures {
+export interface WindowFigures extends Figures, ProbeFigures {
   readonly userCauses: number;
   readonly users: Rest["users"];
   readonly kpis: Kpis;

@@ -49,6 +49,8 @@ export interface Outcome {
   readonly proceduresFailed: number;
   /** In the longest of the calls' pauses. */
   readonly longestGapMs: number;
+  /** Longest time for which nobody answered for an active-standby component, seen from outside. */
+  readonly switchoverGapMs: number;
 }
 
 const REPLICAS = 3;
@@ -204,6 +206,8 @@ export class Campaigns {
     const convergedMs = Date.now() - struck;
     const figures = await site.traffic.closeWindow(window);
     await this.#atRest(end);
+    // Whoever was active answers nobody once another is, whatever came between them (ESC-23).
+    assert.equal(figures.probesStale, 0, "answers of a member whose term as the active one was over");
     if (!trouble.losesSessions) {
       assert.deepEqual(
         [figures.sessionsLost, figures.reRegistrations],
@@ -211,7 +215,7 @@ export class Campaigns {
         "sessions lost, re-registrations",
       );
     }
-    const { sessionsLost, reRegistrations, proceduresFailed, longestGapMs } = figures;
+    const { sessionsLost, reRegistrations, proceduresFailed, longestGapMs, switchoverGapMs } = figures;
     return {
       point: point.name,
       trouble: bad ? `${trouble.name}, ${bad.name}` : trouble.name,
@@ -221,7 +225,7 @@ export class Campaigns {
       convergedMs,
       ...(back === undefined ? {} : { wayBackMs: back }),
       forwardMs: this.#forwardMs,
-      ...{ sessionsLost, reRegistrations, proceduresFailed, longestGapMs },
+      ...{ sessionsLost, reRegistrations, proceduresFailed, longestGapMs, switchoverGapMs },
     };
   }
 

@@ -116,10 +116,12 @@ export function allCases(random: Random): readonly Case[] {
 
 /** Members of redundancy groups that fail, or never become what they are to be. */
 function groupCases(): Case[] {
-  const { never, refused, active, replica } = groupTroubles;
+  const { never, refused, link, disk, active, replica } = groupTroubles;
   return [
     ...at(never, [during("minimal", 0)], "back"),
     ...at(refused, [during("switchover", 0)], "back"),
+    ...at(link, [during("minimal", 0), during("switchover", 0.5), during("other-halves", 0.3)], "back"),
+    ...at(disk, [during("minimal", 0), during("gray-50", 0.5)], "back"),
     ...at(active, [during("minimal", 0.3), during("switchover", 1), during("other-halves", 0.3)], "goal"),
     ...at(replica, [during("minimal", 0.6), during("other-halves", 0.6)], "goal"),
     ...at(active, [duringRollback(0.5)], "back").map((one) => ({ ...one, bad: badVersions.gate })),

@@ -316,6 +316,19 @@ export const groupTroubles = {
     prepare: ({ lab, version }) => lab.fault("switchover-refused", { version }),
     first: ["rolled-back"],
   },
+  link: {
+    name: "link between the halves down",
+    meaning: "members of the new version can't reach those of the old one, nor be reached by them",
+    strike: async ({ lab, version }) => lab.fault("link-down", { version }),
+    // Where the new version has the active role there is no way back while nobody of the old one can take over.
+    first: ANY,
+  },
+  disk: {
+    name: "disk full",
+    meaning: "members of the new version have no space left for records",
+    strike: async ({ lab, version }) => lab.fault("disk-full", { version }),
+    first: ANY,
+  },
   active: {
     name: "active member dies",
     meaning: "the active member dies with all it holds, and comes back empty",
