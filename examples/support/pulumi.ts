@@ -110,8 +110,16 @@ export class Stack {
     return this.command(["preview", "--non-interactive", ...this.stackArgs, ...more]);
   }
 
-  /** Takes the backend's lock away that a killed run left behind. */
+  /**
+   * Takes away what a killed run left behind: the backend's lock, and the note beside a file of the backend that it had no
+   * time to fill (`issu status` says so to an operator).
+   */
   async cancel(): Promise<void> {
+    const files = path.join(this.args.dir, "backend", ".pulumi", "stacks");
+    for (const entry of await fs.readdir(files, { recursive: true, withFileTypes: true })) {
+      const file = path.join(entry.parentPath, entry.name);
+      if (entry.isFile() && file.endsWith(".attrs") && (await fs.stat(file)).size === 0) await fs.rm(file);
+    }
     await this.quietly(["cancel", "--yes", ...this.stackArgs]);
   }
 

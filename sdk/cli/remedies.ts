@@ -6,11 +6,16 @@
 import type { CampaignRecord, JournalData } from "../campaign/journal";
 import type { HeldLease } from "../contract/store";
 
-/** After a killed run, as tried with Pulumi 3.250: a lock left behind, operations that re-run, creates that warn. */
+/**
+ * After a killed run, as tried with Pulumi 3.250: a lock left behind, operations that re-run, creates that warn. A file
+ * backend notes each file's type and checksum beside it, just before the file is replaced; killed in that instant it leaves
+ * an empty note, which it can't read any more. The state is then the one before, and whole.
+ */
 const afterKill = (goesOn: string): string[] => [
   `pulumi up: ${goesOn}.`,
   "pulumi cancel first, if pulumi says that the stack is locked: a killed run leaves its lock behind.",
   "pulumi refresh --clear-pending-creates, if pulumi warns of pending creates.",
+  "find BACKEND/.pulumi -name '*.attrs' -empty -delete, if pulumi fails with \"failed to load checkpoint: EOF\" on a file:// backend; the state itself is whole.",
 ];
 
 export function remediesOf(journal: JournalData, lease: HeldLease | undefined): string[] {

@@ -31,6 +31,10 @@ export async function keep(part: PartName, number: number, of: number, outcome: 
   await fs.mkdir(folder, { recursive: true });
   const before = await read(file);
   const outcomes = { ...(before?.seed === seed ? before.outcomes : {}), [number]: outcome };
+  // The reporter says nothing before the whole file is through where files run side by side.
+  process.stderr.write(
+    `${part} ${number} of ${of}: ${outcome.trouble}, ${outcome.point}: ${outcome.first}\n`,
+  );
   await fs.writeFile(file, `${JSON.stringify({ seed, of, outcomes } satisfies Part, undefined, 2)}\n`);
 }
 
