@@ -107,7 +107,7 @@ function stepProblems(to: string, from: string): Problem[] {
     return [
       wrong(
         "version",
-        `${to}, and ${from} runs`,
+        `${to}, and ${from} is running`,
         "a release of the same system: Junos OS and Junos OS Evolved are no steps from one another",
         "Take the release of the other name",
       ),
@@ -116,7 +116,7 @@ function stepProblems(to: string, from: string): Problem[] {
     return [
       wrong(
         "version",
-        `${from} runs`,
+        `${from}, which runs`,
         `${FIRST} or later: before it there is no in-service upgrade`,
         "Upgrade by hand",
       ),

@@ -104,7 +104,7 @@ export interface ChassisAddress {
 export function checkChassisAddress(raw: unknown): readonly Problem[] {
   const reader = new Reader();
   const given = reader.fields(raw, "", ["nodes", "access", "imageUrl"]);
-  const access = reader.fields(given.access, "access", [
+  const access = reader.fields(withoutValues(given.access), "access", [
     "user",
     "password",
     "privateKey",
@@ -116,6 +116,15 @@ export function checkChassisAddress(raw: unknown): readonly Problem[] {
     "answerMs",
   ]);
   reader.text(access.user, "access.user", "the name to log in with", "issu");
+  for (const name of ["password", "privateKey", "passphrase", "agent", "knownHosts"] as const) {
+    if (access[name] === undefined || typeof access[name] === "string") continue;
+    reader.wrong(
+      `access.${name}`,
+      access[name],
+      "text",
+      "Write it as text, as a secret of the stack's config",
+    );
+  }
   if ([access.password, access.privateKey, access.agent].every((one) => one === undefined || one === "")) {
     reader.wrong(
       "access",
@@ -138,6 +147,20 @@ export function checkChassisAddress(raw: unknown): readonly Problem[] {
     );
   }
   return reader.problems;
+}
+
+/** A password under a misspelt name must not be shown either. */
+const PUBLIC = ["user", "hostKeys", "connectMs", "answerMs"];
+
+function withoutValues(access: unknown): unknown {
+  if (typeof access !== "object" || access === null || Array.isArray(access))
+    return access && "something else";
+  return Object.fromEntries(
+    Object.entries(access).map(([name, value]) => {
+      if (PUBLIC.includes(name) || value === undefined || value === "") return [name, value];
+      return [name, typeof value === "string" ? "(not shown)" : null];
+    }),
+  );
 }
 
 function readNodes(reader: Reader, raw: unknown, pinned: boolean): void {

@@ -8,6 +8,8 @@ import { type ActionContext, TargetError } from "../../contract/target";
 import { formatDuration } from "../../policy/duration";
 import type { Chassis } from "./chassis-context";
 
+const FIRST_PAUSE_MS = 100;
+
 export interface Waiting<T> {
   /** For people, e.g. `RG-1 to be primary on node0`. */
   readonly what: string;
@@ -20,7 +22,7 @@ export interface Waiting<T> {
 /** @throws TargetError `TIMEOUT`, the signal's reason, what `look` throws. */
 export async function waitFor<T>(chassis: Chassis, context: ActionContext, waiting: Waiting<T>): Promise<T> {
   const began = Date.now();
-  for (;;) {
+  for (let looks = 0; ; looks++) {
     context.signal.throwIfAborted();
     const got = await waiting.look();
     if (got !== undefined) return got;
@@ -32,7 +34,8 @@ export async function waitFor<T>(chassis: Chassis, context: ActionContext, waiti
         `waited ${formatDuration(context.deadline - began)} for ${waiting.what}, in vain${seen ? `: ${seen}` : ""}`,
       );
     }
-    const pause = Math.min(left, chassis.pollMs);
+    // What takes long is not asked about all the time; what is done at once is seen at once.
+    const pause = Math.min(left, chassis.pollMs, FIRST_PAUSE_MS * 2 ** looks);
     if (chassis.run && chassis.run.over === undefined) await chassis.run.news(pause, context.signal);
     else await delay(pause, undefined, { signal: context.signal }).catch(() => undefined);
   }

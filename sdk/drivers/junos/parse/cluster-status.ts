@@ -37,7 +37,7 @@ export function parseClusterStatus(output: string): ClusterStatus {
   for (const line of output.split("\n")) {
     const group = GROUP.exec(line);
     if (group) groups.push({ id: Number(group[1]), failovers: Number(group[2]), rows: [] });
-    const row = ROW.exec(line);
+    const row = ROW.exec(line.trimEnd());
     if (!row) continue;
     const [, node = "", priority, status = "", preempt, manual, failures = ""] = row;
     groups.at(-1)?.rows.push({
