@@ -25,9 +25,10 @@ describe("a node over SSH", function () {
   const VERSION = "Hostname: edge-0\nModel: srx5800\nJunos: 21.4R3-S5.4";
   const answering = (more: Script = {}): Script => ({ answer: () => VERSION, ...more });
 
+  type Login = Pick<NodeAddress, "password" | "privateKey" | "passphrase">;
   async function reach(
     script: Script,
-    more: Partial<NodeAddress> = {},
+    login: Login = { password: PASSWORD },
     answerMs = 5_000,
   ): Promise<JunosNode> {
     device = await scriptedDevice(script);
@@ -37,9 +38,8 @@ describe("a node over SSH", function () {
         host: "127.0.0.1",
         port: device.port,
         user: "ops",
-        password: PASSWORD,
         hostKeys: { pinned: [device.hostKey] },
-        ...more,
+        ...login,
       },
       { connectMs: 3_000, answerMs },
     );
@@ -131,7 +131,7 @@ describe("a node over SSH", function () {
         answer: (command) => (command === "show hang" ? "half an answer" : VERSION),
         silent: /hang/,
       },
-      {},
+      undefined,
       400,
     );
     const { code, message } = await refused(one.look("show hang"));
@@ -144,7 +144,7 @@ describe("a node over SSH", function () {
   });
 
   it("waits for a device that is slow, if it may be", async () => {
-    const one = await reach(answering({ lateMs: 1_200 }), {}, 10_000);
+    const one = await reach(answering({ lateMs: 1_200 }), undefined, 10_000);
     assert.equal(await one.look("show version"), VERSION);
   });
 
@@ -179,26 +179,17 @@ describe("a node over SSH", function () {
         rounds: 4,
       });
       const script = answering({ authorizedKeys: [plain.public, locked.public] });
-      const one = await reach(script, {
-        password: undefined,
-        privateKey: plain.private,
-      } as Partial<NodeAddress>);
+      const one = await reach(script, { privateKey: plain.private });
       assert.equal(await one.look("show version"), VERSION);
       one.close();
       await device?.close();
-      const two = await reach(script, {
-        password: undefined,
-        privateKey: locked.private,
-        passphrase,
-      } as Partial<NodeAddress>);
+      const two = await reach(script, { privateKey: locked.private,
+        passphrase });
       assert.equal(await two.look("show version"), VERSION);
       two.close();
       await device?.close();
-      const bad = await reach(script, {
-        password: undefined,
-        privateKey: locked.private,
-        passphrase: "wrong",
-      } as Partial<NodeAddress>);
+      const bad = await reach(script, { privateKey: locked.private,
+        passphrase: "wrong" });
       const { code, message } = await refused(bad.look("show version"));
       assert.equal(code, "UNAUTHORIZED");
       assert.doesNotMatch(message, /PRIVATE KEY|Battery/);
