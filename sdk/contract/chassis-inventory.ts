@@ -32,7 +32,7 @@ export interface NodeState {
   readonly unreachable?: string;
   /** Running release, e.g. `12.1X46-D10.2`. */
   readonly version?: string;
-  /** Release that a rollback would bring back; undefined if the node does not tell. */
+  /** Release that a rollback would bring back, `none` if there is none; undefined if the node does not tell. */
   readonly previous?: string;
   /** e.g. `srx5800`, in lower case. */
   readonly model?: string;

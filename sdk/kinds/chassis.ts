@@ -8,6 +8,7 @@ import * as path from "node:path";
 import type { ChassisInventory, NodeName } from "../contract/chassis-inventory";
 import type { Target } from "../contract/target";
 import { chassisRule } from "../plan/chassis";
+import { chassisRows } from "../plan/chassis-rows";
 import { shownByChassis } from "../plan/chassis-shown";
 import type { ChassisPlanSpec } from "../plan/chassis-steps";
 import type { PlanRule } from "../plan/plan";
@@ -39,6 +40,7 @@ export const chassis: Kind = {
   },
   parts: (spec) => [specOf(spec).chassis.release],
   shown: (inventory, { name }) => shownByChassis(inventory as ChassisInventory, name),
+  rows: (inventory) => chassisRows(inventory as ChassisInventory),
   rule: chassisRule as PlanRule<never, never>,
   declare(raw, policy) {
     const { problems, chassis: spec } = checkChassis(raw);

@@ -13,7 +13,7 @@ import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { cnfRule } from "../plan/cnf";
 import { shownByCnf } from "../plan/cnf-shown";
-import type { OnFailure, PlanRule, ReleaseRef, Shown } from "../plan/plan";
+import type { OnFailure, PlanRule, ReleaseRef, Shown, StatusRow } from "../plan/plan";
 import type { ResolvedPeers } from "../policy/alarm-policy";
 import { checkCnf } from "../policy/cnf";
 import type { CnfSpec } from "../policy/cnf-spec";
@@ -81,6 +81,8 @@ export interface Kind {
   parts(spec: unknown): readonly string[];
   /** What a target shows of itself, for a journal that begins anew. @throws Error if it contradicts itself. */
   shown(inventory: unknown, address: Address): Shown;
+  /** What the target consists of, for `issu status`; left out by kinds that it knows by itself. */
+  rows?(inventory: unknown): readonly StatusRow[];
   readonly rule: PlanRule<never, never>;
   /**
    * Reaches the target. The driver is loaded only now, since most calls of a run without changes don't need it.

@@ -86,12 +86,13 @@ export function downgradeProblems({ chassis }: ChassisPlanSpec, inventory: Chass
   const other = NODES.flatMap((node): Problem[] => {
     const { previous, version } = nodeOf(inventory, node);
     if (previous === undefined || sameTrain(previous, chassis.version)) return [];
+    const back = previous === "none" ? `; ${node} has none to roll back to` : `, or ${previous}, which ${node} can roll back to`;
     return [
       wrong(
         "version",
         `${chassis.version}, and ${node} runs ${version}`,
-        `a later release, since no in-service upgrade leads to an earlier one (CHA-1), or ${previous}, which ${node} can roll back to`,
-        `Set the version to one of these`,
+        `a later release, since no in-service upgrade leads to an earlier one (CHA-1)${back}`,
+        "Set the version to one of these",
       ),
     ];
   });

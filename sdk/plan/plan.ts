@@ -101,6 +101,15 @@ export interface Shown {
   readonly coming?: ReleaseRef & { readonly spec: unknown };
 }
 
+/** One thing that a target consists of, for `issu status`. */
+export interface StatusRow {
+  /** e.g. `node0`, `RG-1`. */
+  readonly object: string;
+  readonly state: string;
+  readonly version?: string;
+  readonly detail: string;
+}
+
 /** A campaign that did not end yet. */
 export interface InCampaign {
   readonly from?: ReleaseRef;
