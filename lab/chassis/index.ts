@@ -6,12 +6,15 @@
 import { freePorts } from "../network.ts";
 import { Cluster } from "./cluster.ts";
 import type { ChassisEvent, NodeId } from "./events.ts";
+import { DataPlane } from "./forwarding/data-plane.ts";
+import { Traffic } from "./forwarding/traffic.ts";
 import { type Credentials, identityOf } from "./identity.ts";
 import { Upgrade } from "./issu.ts";
 import { type ChassisOptions, checkedOptions } from "./options.ts";
 import { fingerprintOf, NodeServer } from "./ssh/server.ts";
 
 export type { ChassisEvent, ChassisEventType, NodeId } from "./events.ts";
+export type { FlowReport, TrafficOptions, WindowReport } from "./forwarding/traffic.ts";
 export type { Credentials } from "./identity.ts";
 export { buildImage, type ImageOptions, imageName } from "./image.ts";
 export type { ChassisOptions } from "./options.ts";
@@ -45,19 +48,24 @@ export async function startChassisCluster(options: ChassisOptions = {}): Promise
   });
   for (const [at, node] of cluster.nodes.entries()) cluster.attach(node.id, servers[at] as NodeServer);
   await Promise.all(servers.map((server) => server.comeUp()));
-  return new ChassisCluster(cluster, servers, identity.credentials);
+  return new ChassisCluster(cluster, servers, identity.credentials, await DataPlane.open(cluster));
 }
 
 export class ChassisCluster {
   readonly credentials: Credentials;
   /** What the boxes are, for whoever tests from within the process. */
   readonly model: Cluster;
+  /** What passes through the boxes. */
+  readonly traffic: Traffic;
   readonly #servers: readonly NodeServer[];
+  readonly #plane: DataPlane;
 
-  constructor(cluster: Cluster, servers: readonly NodeServer[], credentials: Credentials) {
+  constructor(cluster: Cluster, servers: readonly NodeServer[], credentials: Credentials, plane: DataPlane) {
     this.model = cluster;
     this.credentials = credentials;
     this.#servers = servers;
+    this.#plane = plane;
+    this.traffic = new Traffic(plane);
   }
 
   get nodes(): readonly NodeAddress[] {
@@ -91,6 +99,8 @@ export class ChassisCluster {
   /** Ends it: logins, reboots on their way, sockets. */
   async close(): Promise<void> {
     this.model.close();
-    for (const server of this.#servers) server.goDown();
+    this.traffic.close();
+    this.#plane.close();
+    for (const server of this.#servers) server.close();
   }
 }
