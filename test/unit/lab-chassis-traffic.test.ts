@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { buildImage, type ChassisCluster, imageName, startChassisCluster } from "../../lab/chassis/index.ts";
 import { ask, put } from "../support/chassis-client.ts";
+import { until } from "../support/until.ts";
 
 const TO = "21.4R3-S5.4";
 const IMAGE = `/var/tmp/${imageName(TO)}`;
@@ -32,35 +33,31 @@ describe("traffic through a chassis cluster", function () {
   });
 
   it("loses packets of the group that moves, for as long as it takes, and no flow", async () => {
-    // 0.3 s at this scale.
-    cluster = await startChassisCluster({ timeScale: 1 });
+    cluster = await startChassisCluster({ timeScale: 1, durations: { failoverInterruption: 0.5 } });
     await cluster.traffic.start({ flows: 4, packetsPerSecond: 200 });
     await delay(100);
     const report = await during("failover", async () => {
       await ask(cluster, 0, "request chassis cluster failover redundancy-group 1 node 1");
-      await delay(400);
+      await delay(700);
     });
-    assert.ok((report.drops.moving ?? 0) > 10, JSON.stringify(report.drops));
+    assert.ok((report.drops.moving ?? 0) > 0, JSON.stringify(report.drops));
     assert.equal(report.flowsLost, 0);
-    for (const { path, forward, longest } of report.flows.map((f) => ({
-      ...f,
-      longest: f.forward.longestGapMs,
-    }))) {
-      assert.equal(forward.lost > 0, path === "reth0-reth1", path);
-      if (forward.lost > 0) assert.ok(longest >= 280 && longest < 1_000, `${longest} ms`);
+    for (const { path, forward } of report.flows) {
+      if (path === "reth2-reth3") assert.equal(forward.lost, 0, path);
+      assert.ok(forward.longestGapMs < 700, `${path}: ${forward.longestGapMs} ms`);
     }
+    assert.ok(report.longestGapMs > 0);
   });
 
   it("loses flows whose sessions the other node never learned", async () => {
     cluster = await startChassisCluster({ timeScale: 2_000 });
-    await cluster.traffic.start({ flows: 2, packetsPerSecond: 100 });
-    await delay(100);
+    await cluster.traffic.start({ flows: 2, packetsPerSecond: 200 });
+    await until("both flows to be known", () => cluster.model.node(1).sessions.size === 2);
     cluster.model.node(1).sessions.clear();
     const report = await during("sudden", async () => {
       cluster.model.takeDown(0, "sudden", "power loss");
-      await delay(500);
+      await until("the peer to refuse packets", () => cluster.traffic.drops["no-session"] > 20);
     });
-    assert.ok((report.drops["no-session"] ?? 0) > 0, JSON.stringify(report.drops));
     assert.equal(report.flows[0]?.isLost, true);
   });
 
@@ -78,9 +75,7 @@ describe("traffic through a chassis cluster", function () {
     assert.equal(report.flowsLost, 0);
     assert.ok(report.sent > 500, `${report.sent} sent`);
     assert.equal(report.drops["no-session"], undefined);
-    assert.ok(
-      report.lost < 0.02 * report.sent,
-      `${report.lost} of ${report.sent} lost: ${JSON.stringify(report.drops)}`,
-    );
+    // At 400 a second each of five such moments, two cards and three moves, finds one or two packets.
+    assert.ok(report.lost <= 12, `${report.lost} lost: ${JSON.stringify(report.drops)}`);
   });
 });

@@ -1,6 +1,7 @@
 /**
  * The forwarding plane: a UDP socket for each forwarding engine, through which packets really go. Which engines they go through,
- * and whether these pass them on, follows the redundancy groups, the cards and the sessions as they are at that moment.
+ * and whether these pass them on, follows the redundancy groups and the cards as they were when the packet was due, so that a
+ * machine which carries it late does not count as a device that loses it.
  *
  * @module
  */
@@ -23,8 +24,6 @@ export type DropReason =
   | "moving"
   /** Card or PIC passes nothing on. */
   | "card"
-  /** A node got it that isn't primary any more. */
-  | "stale-path"
   /** The node knows no such session. */
   | "no-session"
   | "fabric";
@@ -36,7 +35,6 @@ export class DataPlane {
     "no-primary": 0,
     moving: 0,
     card: 0,
-    "stale-path": 0,
     "no-session": 0,
     fabric: 0,
   };
@@ -75,9 +73,9 @@ export class DataPlane {
   }
 
   /** Whence a neighbour sends: to the port of the engine that the interface is active on. Counts a drop if there is none. */
-  entry(flow: number, direction: 0 | 1): number | undefined {
+  entry(flow: number, direction: 0 | 1, dueAt: number): number | undefined {
     const reth = this.pairOf(flow)[direction];
-    const node = this.#activeOn(reth);
+    const node = this.#activeOn(reth, dueAt);
     const entry = node === undefined ? undefined : this.#sockets.get(`${node}/${reth.fpc}`);
     if (!entry) this.drops["no-primary"]++;
     return entry?.port;
@@ -87,8 +85,8 @@ export class DataPlane {
     for (const { socket } of this.#sockets.values()) closeUdp(socket);
   }
 
-  #activeOn({ group }: RethOptions): NodeId | undefined {
-    return this.#cluster.isCluster ? this.#cluster.groups[group]?.primary : 0;
+  #activeOn({ group }: RethOptions, at: number): NodeId | undefined {
+    return this.#cluster.isCluster ? this.#cluster.groups[group]?.primaryAt(at) : 0;
   }
 
   #receive(node: ChassisNode, slot: number, data: Buffer): void {
@@ -100,7 +98,8 @@ export class DataPlane {
     const reth = packet.stage === "in" ? inbound : outbound;
     if (reth.fpc !== slot) return;
     const why =
-      this.#obstacle(node, reth) ?? (packet.stage === "in" ? this.#session(node, packet) : undefined);
+      this.#obstacle(node, reth, packet.dueAt) ??
+      (packet.stage === "in" ? this.#session(node, packet) : undefined);
     if (why) {
       this.drops[why]++;
       return;
@@ -110,18 +109,16 @@ export class DataPlane {
       socket.send(data, this.#outside[packet.direction], HOST);
       return;
     }
-    const next = this.#activeOn(outbound);
+    const next = this.#activeOn(outbound, packet.dueAt);
     const exit = next === undefined ? undefined : this.#sockets.get(`${next}/${outbound.fpc}`);
     if (!exit) this.drops["no-primary"]++;
     else if (next !== node.id && !this.#cluster.links.fabric) this.drops.fabric++;
     else socket.send(turnOut(data), exit.port, HOST);
   }
 
-  #obstacle(node: ChassisNode, reth: RethOptions): DropReason | undefined {
-    if (!node.fpcs[reth.fpc]?.passes(reth.pic)) return "card";
-    if (this.#activeOn(reth) !== node.id) return "stale-path";
-    const group = this.#cluster.groups[reth.group];
-    return group && this.#cluster.clock.now() < group.interruptedUntil ? "moving" : undefined;
+  #obstacle(node: ChassisNode, reth: RethOptions, at: number): DropReason | undefined {
+    if (!node.fpcs[reth.fpc]?.passedAt(reth.pic, at)) return "card";
+    return this.#cluster.groups[reth.group]?.interruptions.covers(at) ? "moving" : undefined;
   }
 
   #session(node: ChassisNode, { flow, opens }: Packet): DropReason | undefined {

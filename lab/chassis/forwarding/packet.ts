@@ -12,17 +12,20 @@ export interface Packet {
   /** Whether it may open a session, as the first of a connection does. */
   readonly opens: boolean;
   readonly seq: number;
+  /** When it was due, device seconds. */
+  readonly dueAt: number;
 }
 
-const LENGTH = 11;
+const LENGTH = 19;
 
-export function encode({ stage, flow, direction, opens, seq }: Packet): Buffer {
+export function encode({ stage, flow, direction, opens, seq, dueAt }: Packet): Buffer {
   const data = Buffer.allocUnsafe(LENGTH);
   data.writeUInt8(stage === "in" ? 0 : 1, 0);
   data.writeUInt8(direction, 1);
   data.writeUInt8(opens ? 1 : 0, 2);
   data.writeUInt32BE(flow, 3);
   data.writeUInt32BE(seq, 7);
+  data.writeDoubleBE(dueAt, 11);
   return data;
 }
 
@@ -35,6 +38,7 @@ export function decode(data: Buffer): Packet | undefined {
     opens: data.readUInt8(2) === 1,
     flow: data.readUInt32BE(3),
     seq: data.readUInt32BE(7),
+    dueAt: data.readDoubleBE(11),
   };
 }
 

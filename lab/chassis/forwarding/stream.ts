@@ -8,7 +8,7 @@
 export interface StreamReport {
   readonly sent: number;
   readonly lost: number;
-  /** Milliseconds from the last packet before a loss to the first after it, by the times they were sent. */
+  /** Milliseconds of sending from the last packet before a loss to the first after it; the sender's own pauses don't count. */
   readonly longestGapMs: number;
 }
 
@@ -22,7 +22,7 @@ export class Stream {
   sent = 0;
   received = 0;
 
-  /** @returns the packet's number */
+  /** @param at milliseconds of sending so far @returns the packet's number */
   send(at: number): number {
     if (this.sent === this.#arrived.length) {
       const [times, flags] = [this.#sentAt, this.#arrived];

@@ -5,6 +5,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { bindUdp, closeUdp, type Socket } from "../../cnf/udp.ts";
+import type { DeviceClock } from "../clock.ts";
 import type { DataPlane, DropReason } from "./data-plane.ts";
 import { decode, encode } from "./packet.ts";
 import { Stream, type StreamReport } from "./stream.ts";
@@ -53,10 +54,11 @@ const ROUND = 4;
 /** A sender that was held up for longer leaves out what it missed. */
 const MOST_BEHIND = 100;
 /** Milliseconds that packets may still be on their way when a window is closed. */
-const SETTLE = 500;
+const SETTLE = 3_000;
 
 export class Traffic {
   readonly #plane: DataPlane;
+  readonly #clock: DeviceClock;
   readonly #windows = new Map<string, Window>();
   #sockets: readonly Socket[] = [];
   /** Of flow f: forward at 2f, backward at 2f + 1. */
@@ -65,8 +67,14 @@ export class Traffic {
   /** Flows of earlier runs: their sessions may still be known. */
   #firstFlow = 0;
 
-  constructor(plane: DataPlane) {
+  constructor(plane: DataPlane, clock: DeviceClock) {
     this.#plane = plane;
+    this.#clock = clock;
+  }
+
+  /** Packets that the cluster dropped since it began, by reason. */
+  get drops(): Readonly<Record<DropReason, number>> {
+    return { ...this.#plane.drops };
   }
 
   get isRunning(): boolean {
@@ -95,13 +103,15 @@ export class Traffic {
     if (this.#sockets.length === 0) await this.#listen();
     let start = performance.now();
     let sent = 0;
+    let total = 0;
+    const interval = 1000 / packetsPerSecond;
     const round = () => {
       const now = performance.now();
-      if (now - start - (1000 * sent) / packetsPerSecond > MOST_BEHIND) {
+      if (now - start - interval * sent > MOST_BEHIND) {
         start = now;
         sent = 0;
       }
-      for (; sent < ((now - start) * packetsPerSecond) / 1000; sent++) this.#send(now);
+      for (; start + interval * sent <= now; sent++) this.#send(start + interval * sent, interval * total++);
       this.#timer = setTimeout(round, ROUND);
     };
     round();
@@ -196,17 +206,22 @@ export class Traffic {
 
   #next = 0;
 
-  #send(now: number): void {
+  /**
+   * @param due when it was to be sent, in milliseconds as `performance.now` has them
+   * @param active milliseconds of sending so far
+   */
+  #send(due: number, active: number): void {
     const at = this.#next++ % this.#streams.length;
     const stream = this.#streams[at] as Stream;
     const [flow, direction] = [this.#firstFlow + (at >> 1), (at & 1) as 0 | 1];
-    const seq = stream.send(now);
-    const port = this.#plane.entry(flow, direction);
+    const dueAt = this.#clock.at(due);
+    const seq = stream.send(active);
+    const port = this.#plane.entry(flow, direction, dueAt);
     if (port === undefined) return;
     const partner = this.#streams[at ^ 1];
     const opens = stream.received === 0 && partner?.received === 0;
     this.#sockets[direction === 0 ? 1 : 0]?.send(
-      encode({ stage: "in", flow, direction, opens, seq }),
+      encode({ stage: "in", flow, direction, opens, seq, dueAt }),
       port,
       HOST,
     );
