@@ -45,7 +45,8 @@ const FILLER = "/var/crash/core-of-something.gz";
 const list: readonly ChassisFault[] = [
   {
     name: "image-corrupt",
-    effect: "copies to the node are stored with a flipped bit; an image that is there already is spoilt at once",
+    effect:
+      "copies to the node are stored with a flipped bit; an image that is there already is spoilt at once",
     params: { node: node("which", 0) },
     begin(context, params) {
       serverOf(context, params).troubles.corruptCopies = true;
@@ -219,7 +220,8 @@ const list: readonly ChassisFault[] = [
     },
     begin({ cluster }, params) {
       const group = cluster.groups[Number(params.group)];
-      if (group?.primary === undefined) throw new Error(`there is no redundancy group ${params.group} with a primary`);
+      if (group?.primary === undefined)
+        throw new Error(`there is no redundancy group ${params.group} with a primary`);
       cluster.hold(group, other(group.primary), Number(params.seconds));
     },
   },
@@ -263,10 +265,13 @@ const list: readonly ChassisFault[] = [
   },
 ];
 
-export const chassisFaults: ReadonlyMap<string, ChassisFault> = new Map(list.map((fault) => [fault.name, fault]));
+export const chassisFaults: ReadonlyMap<string, ChassisFault> = new Map(
+  list.map((fault) => [fault.name, fault]),
+);
 
 function linkOf(text: unknown): Link {
-  if (text !== "control" && text !== "fabric") throw new Error(`link: got ${text}, expected control or fabric`);
+  if (text !== "control" && text !== "fabric")
+    throw new Error(`link: got ${text}, expected control or fabric`);
   return text;
 }
 
@@ -280,7 +285,11 @@ function markPic({ cluster }: FaultContext, params: FaultParams, supported: bool
 
 function configure(cluster: Cluster, change: (statements: readonly string[]) => readonly string[]): void {
   for (const { configuration } of cluster.nodes)
-    configuration.put({ statements: change(configuration.committed.statements), at: cluster.clock.now(), user: "root" });
+    configuration.put({
+      statements: change(configuration.committed.statements),
+      at: cluster.clock.now(),
+      user: "root",
+    });
 }
 
 export interface ActiveFault {
@@ -290,17 +299,28 @@ export interface ActiveFault {
   readonly waits: boolean;
 }
 
+interface Entry {
+  readonly fault: ChassisFault;
+  readonly params: FaultParams;
+  /** Calls it off while it waits. */
+  stop?: () => void;
+}
+
 /** Faults that act, or wait for their event. */
 export class Faults {
   readonly #context: FaultContext;
-  readonly #active: { readonly fault: ChassisFault; readonly params: FaultParams; stop?: () => void }[] = [];
+  readonly #active: Entry[] = [];
 
   constructor(context: FaultContext) {
     this.#context = context;
   }
 
   list(): readonly ActiveFault[] {
-    return this.#active.map(({ fault, params, stop }) => ({ name: fault.name, params, waits: stop !== undefined }));
+    return this.#active.map(({ fault, params, stop }) => ({
+      name: fault.name,
+      params,
+      waits: stop !== undefined,
+    }));
   }
 
   /**
@@ -311,10 +331,12 @@ export class Faults {
   async begin(name: string, given: FaultParams = {}): Promise<void> {
     const fault = chassisFaults.get(name);
     if (!fault)
-      throw new Error(`fault: got ${JSON.stringify(name)}, expected one of ${[...chassisFaults.keys()].join(", ")}`);
+      throw new Error(
+        `fault: got ${JSON.stringify(name)}, expected one of ${[...chassisFaults.keys()].join(", ")}`,
+      );
     const { on, ...params } = checked(fault, given);
     if (on === undefined) return this.#start(fault, params);
-    const entry: (typeof this.#active)[number] = fault, params ;
+    const entry: Entry = { fault, params };
     const stop = this.#context.cluster.events.listen((event: ChassisEvent) => {
       if (event.type !== on) return;
       this.#forget(entry);
@@ -348,7 +370,7 @@ export class Faults {
     if (fault.end) this.#active.push({ fault, params });
   }
 
-  #forget(entry: (typeof this.#active)[number]): void {
+  #forget(entry: Entry): void {
     entry.stop?.();
     const at = this.#active.indexOf(entry);
     if (at >= 0) this.#active.splice(at, 1);

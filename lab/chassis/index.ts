@@ -90,7 +90,14 @@ export class ChassisCluster {
   readonly #plane: DataPlane;
   readonly #faults: Faults;
 
-  constructor(cluster: Cluster, servers: readonly NodeServer[], credentials: Credentials, plane: DataPlane) {
+  constructor(
+    cluster: Cluster,
+    servers: readonly NodeServer[],
+    credentials: Credentials,
+    plane: DataPlane,
+    faults: Faults,
+  ) {
+    this.#faults = faults;
     this.model = cluster;
     this.credentials = credentials;
     this.#servers = servers;
