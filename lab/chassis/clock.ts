@@ -22,7 +22,12 @@ export class DeviceClock {
 
   /** Device seconds since the simulation began. */
   now(): number {
-    return ((performance.now() - this.#start) / 1000) * this.timeScale;
+    return this.at(performance.now());
+  }
+
+  /** Device seconds at a moment of this machine. @param milliseconds as `performance.now` has them */
+  at(milliseconds: number): number {
+    return ((milliseconds - this.#start) / 1000) * this.timeScale;
   }
 
   /** What the devices' own clocks say. @param seconds device seconds since the beginning; default: now */

@@ -54,7 +54,7 @@ export class Cluster {
     this.events = new EventLog(this.clock);
     const statements = initialStatements(shape);
     this.nodes = shape.nodes.map((id) => new ChassisNode(id, shape, statements, () => this.clock.now()));
-    this.groups = shape.groups.map((group, id) => new RedundancyGroup(id, group));
+    this.groups = shape.groups.map((group, id) => new RedundancyGroup(id, group, () => this.clock.now()));
     for (const group of this.groups) group.primary = group.priorities[0] >= group.priorities[1] ? 0 : 1;
   }
 
@@ -131,7 +131,7 @@ export class Cluster {
     if (from === to) return;
     group.primary = to;
     group.failovers++;
-    group.interruptedUntil = this.clock.now() + interruption;
+    group.interruptions.add(this.clock.now(), this.clock.now() + interruption);
     this.events.record("group-moved", {
       group: group.id,
       node: to,

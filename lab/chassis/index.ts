@@ -6,12 +6,17 @@
 import { freePorts } from "../network.ts";
 import { Cluster } from "./cluster.ts";
 import type { ChassisEvent, NodeId } from "./events.ts";
+import { type ActiveFault, type FaultParams, Faults } from "./faults.ts";
+import { DataPlane } from "./forwarding/data-plane.ts";
+import { Traffic } from "./forwarding/traffic.ts";
 import { type Credentials, identityOf } from "./identity.ts";
 import { Upgrade } from "./issu.ts";
 import { type ChassisOptions, checkedOptions } from "./options.ts";
 import { fingerprintOf, NodeServer } from "./ssh/server.ts";
 
 export type { ChassisEvent, ChassisEventType, NodeId } from "./events.ts";
+export { type ActiveFault, chassisFaults, type FaultParams } from "./faults.ts";
+export type { FlowReport, TrafficOptions, WindowReport } from "./forwarding/traffic.ts";
 export type { Credentials } from "./identity.ts";
 export { buildImage, type ImageOptions, imageName } from "./image.ts";
 export type { ChassisOptions } from "./options.ts";
@@ -45,19 +50,59 @@ export async function startChassisCluster(options: ChassisOptions = {}): Promise
   });
   for (const [at, node] of cluster.nodes.entries()) cluster.attach(node.id, servers[at] as NodeServer);
   await Promise.all(servers.map((server) => server.comeUp()));
-  return new ChassisCluster(cluster, servers, identity.credentials);
+  return new ChassisCluster(
+    cluster,
+    servers,
+    identity.credentials,
+    await DataPlane.open(cluster),
+    new Faults({ cluster, upgrade, servers }),
+  );
+}
+
+/** How a cluster is, in few words. */
+export interface ChassisStatus {
+  readonly name: string;
+  readonly timeScale: number;
+  readonly nodes: readonly (NodeAddress & {
+    readonly power: "up" | "booting" | "off";
+    readonly release: string;
+    readonly pending?: string;
+    readonly coldSync: string;
+    readonly fpcs: readonly { readonly slot: number; readonly state: string; readonly release: string }[];
+  })[];
+  readonly groups: readonly {
+    readonly id: number;
+    readonly primary: NodeId | undefined;
+    readonly manual: NodeId | undefined;
+    readonly priorities: readonly number[];
+  }[];
+  readonly upgrading: boolean;
+  readonly faults: readonly ActiveFault[];
 }
 
 export class ChassisCluster {
   readonly credentials: Credentials;
   /** What the boxes are, for whoever tests from within the process. */
   readonly model: Cluster;
+  /** What passes through the boxes. */
+  readonly traffic: Traffic;
   readonly #servers: readonly NodeServer[];
+  readonly #plane: DataPlane;
+  readonly #faults: Faults;
 
-  constructor(cluster: Cluster, servers: readonly NodeServer[], credentials: Credentials) {
+  constructor(
+    cluster: Cluster,
+    servers: readonly NodeServer[],
+    credentials: Credentials,
+    plane: DataPlane,
+    faults: Faults,
+  ) {
+    this.#faults = faults;
     this.model = cluster;
     this.credentials = credentials;
     this.#servers = servers;
+    this.#plane = plane;
+    this.traffic = new Traffic(plane, cluster.clock);
   }
 
   get nodes(): readonly NodeAddress[] {
@@ -83,6 +128,43 @@ export class ChassisCluster {
       .join("");
   }
 
+  status(): ChassisStatus {
+    const { shape, nodes, groups, events } = this.model;
+    const addresses = this.nodes;
+    const started = events.list().findLast(({ type }) => type === "issu-started")?.seq ?? 0;
+    const ended =
+      events.list().findLast(({ type }) => /^issu-(complete|failed|aborted)$/.test(type))?.seq ?? 0;
+    return {
+      name: shape.name,
+      timeScale: shape.timeScale,
+      nodes: nodes.map(({ id, power, release, pending, coldSync, fpcs }) => ({
+        ...(addresses[id] as NodeAddress),
+        power,
+        release,
+        ...(pending ? { pending: pending.release } : {}),
+        coldSync,
+        fpcs: fpcs.map((fpc) => ({ slot: fpc.slot, state: fpc.state, release: fpc.release })),
+      })),
+      groups: groups.map(({ id, primary, manual, priorities }) => ({ id, primary, manual, priorities })),
+      upgrading: started > ended,
+      faults: this.#faults.list(),
+    };
+  }
+
+  /**
+   * Breaks something by name; with the parameter `on` as soon as an event of that type is logged.
+   *
+   * @throws {Error} if the name or a parameter is unknown or wrong
+   */
+  async fault(name: string, params: FaultParams = {}): Promise<void> {
+    await this.#faults.begin(name, params);
+  }
+
+  /** Ends the faults of a name, or all of them, also those that still wait. */
+  async clearFaults(name?: string): Promise<void> {
+    await this.#faults.clear(name);
+  }
+
   /** What happened so far, in order. */
   events(): readonly ChassisEvent[] {
     return this.model.events.list();
@@ -91,6 +173,8 @@ export class ChassisCluster {
   /** Ends it: logins, reboots on their way, sockets. */
   async close(): Promise<void> {
     this.model.close();
-    for (const server of this.#servers) server.goDown();
+    this.traffic.close();
+    this.#plane.close();
+    for (const server of this.#servers) server.close();
   }
 }

@@ -55,17 +55,18 @@ export async function upgradeFpc(
   try {
     fpc.state = "ISSU reboot";
     record("fpc-down", at);
+    const start = cluster.clock.now();
     for (const pic of restarting) {
       pic.state = "Offline";
+      pic.restarts.add(start, start + durations.fpcReboot);
       record("pic-down", { ...at, pic: pic.slot, reason: "does not support ISSU" });
     }
-    await wait(Math.max(0, durations.fpcReboot - durations.fpcDark));
-    fpc.forwards = false;
-    await wait(durations.fpcDark);
+    // Dark at the end, when the ASICs are taken over by the new image.
+    fpc.silences.add(start + durations.fpcReboot - durations.fpcDark, start + durations.fpcReboot);
+    await wait(durations.fpcReboot);
   } finally {
     // Whatever ends the upgrade meanwhile, the card comes back, unless its node is gone.
     if (!life.aborted) {
-      fpc.forwards = true;
       fpc.state = "Online";
       for (const pic of restarting) pic.state = "Online";
     }

@@ -52,7 +52,7 @@ export class ChassisNode {
     this.hostname = `${shape.name}-${id}`;
     this.release = shape.release;
     this.files = new FileSystem(now);
-    this.fpcs = shape.fpcs.map((fpc, slot) => new Fpc(slot, fpc, shape.release));
+    this.fpcs = shape.fpcs.map((fpc, slot) => new Fpc(slot, fpc, shape.release, now));
     this.configuration = new ConfigurationStore({ statements, at: 0, user: "root" });
     this.startProcesses();
   }

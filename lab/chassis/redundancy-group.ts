@@ -4,6 +4,7 @@
  * @module
  */
 import type { NodeId } from "./events.ts";
+import { Silences, Timeline } from "./timeline.ts";
 
 export class RedundancyGroup {
   readonly id: number;
@@ -12,15 +13,16 @@ export class RedundancyGroup {
   preempt: boolean;
   /** Device seconds that a node stays in secondary-hold after it was primary. */
   holdDown: number;
-  primary: NodeId | undefined;
   /** Where an operator, or an upgrade, has put it; that node's priority counts as 255. */
   manual: NodeId | undefined;
   failovers = 1;
   /** Which node is in secondary-hold, and until when (device seconds). */
   hold: { readonly node: NodeId; readonly until: number } | undefined;
-  /** Until when nothing passes through it (device seconds). */
-  interruptedUntil = 0;
+  readonly #primary: Timeline<NodeId | undefined>;
+  /** When it was on its way from node to node. */
+  readonly interruptions = new Silences();
 
+  /** @param now device seconds */
   constructor(
     id: number,
     options: {
@@ -28,10 +30,25 @@ export class RedundancyGroup {
       readonly preempt: boolean;
       readonly holdDown: number;
     },
+    now: () => number,
   ) {
     this.id = id;
     this.priorities = options.priorities;
     this.preempt = options.preempt;
     this.holdDown = options.holdDown;
+    this.#primary = new Timeline<NodeId | undefined>(undefined, now);
+  }
+
+  get primary(): NodeId | undefined {
+    return this.#primary.current;
+  }
+
+  set primary(node: NodeId | undefined) {
+    this.#primary.current = node;
+  }
+
+  /** @param at device seconds */
+  primaryAt(at: number): NodeId | undefined {
+    return this.#primary.at(at);
   }
 }

@@ -15,7 +15,11 @@ export interface Login {
 }
 
 /** @throws what `ssh2` says when the login fails */
-export async function connectTo(cluster: ChassisCluster, id: NodeId, login: Login = {}): Promise<Client> {
+export async function connectTo(
+  cluster: Pick<ChassisCluster, "nodes" | "credentials">,
+  id: NodeId,
+  login: Login = {},
+): Promise<Client> {
   const node = cluster.nodes[id];
   if (!node) throw new Error(`no node${id}`);
   const { credentials } = cluster;

@@ -8,7 +8,8 @@ describe("a chassis cluster's CLI", function () {
   this.timeout(20_000);
   let cluster: ChassisCluster;
   before(async () => {
-    cluster = await startChassisCluster({ timeScale: 5_000 });
+    // A reboot long enough to be looked at.
+    cluster = await startChassisCluster({ timeScale: 5_000, durations: { reboot: 10_000 } });
   });
   after(() => cluster.close());
 

@@ -41,6 +41,7 @@ export class NodeServer implements Machine {
   #hostKey: HostKey;
   /** Whether connections are turned away though the node is up. */
   #refuses = false;
+  #closed = false;
 
   /** @param port 0 for any free one, kept from then on */
   constructor(
@@ -68,7 +69,7 @@ export class NodeServer implements Machine {
   }
 
   async comeUp(): Promise<void> {
-    if (this.#server || this.#refuses) return;
+    if (this.#server || this.#refuses || this.#closed) return;
     const server = new ssh2.Server({ hostKeys: [this.#hostKey.private], ident: "OpenSSH_7.5" }, (client) =>
       this.#serve(client),
     );
@@ -78,7 +79,14 @@ export class NodeServer implements Machine {
     });
     server.on("error", () => {});
     this.#port = (server.address() as AddressInfo).port;
-    this.#server = server;
+    if (this.#closed) server.close();
+    else this.#server = server;
+  }
+
+  /** Goes down for good. */
+  close(): void {
+    this.#closed = true;
+    this.goDown();
   }
 
   goDown(lastWords?: string): void {
