@@ -21,6 +21,7 @@ import {
   imageName,
   startChassisCluster,
 } from "../../lab/chassis/index.ts";
+import { until } from "./until.ts";
 
 export const RELEASES = { old: "21.2R3-S4.9", new: "21.4R3-S5.4" } as const;
 
@@ -71,7 +72,12 @@ export class ChassisBench {
   static async open(options: ChassisOptions & { readonly name: string }): Promise<ChassisBench> {
     const dir = await fs.mkdtemp(path.join(os.tmpdir(), `issu-${options.name}-`));
     process.env.ISSU_LOG_DIR = path.join(dir, "issu-log");
-    const cluster = await startChassisCluster({ timeScale: 400, release: RELEASES.old, ...options });
+    const start = () => startChassisCluster({ timeScale: 400, release: RELEASES.old, ...options });
+    // One in some hundred keys that ssh2 makes can't be read by itself.
+    const cluster = await start().catch((error: Error) => {
+      if (/Malformed OpenSSH private key/.test(error.message)) return start();
+      throw error;
+    });
     return new ChassisBench(cluster, options.name, dir);
   }
 
@@ -211,6 +217,18 @@ export class ChassisBench {
         ...(credentials.password === undefined ? {} : { password: credentials.password }),
       });
     }).finally(() => client.end());
+  }
+
+  /** Both nodes are up and in step, and no group is held. */
+  async settled(): Promise<void> {
+    const { model } = this.cluster;
+    await until(
+      "the cluster to settle",
+      () =>
+        model.nodes.every(({ isUp, coldSync }) => isUp && coldSync === "complete") &&
+        model.groups.every(({ hold }) => hold === undefined),
+      30_000,
+    );
   }
 
   /** Resolves when the simulation records an event of a type. */

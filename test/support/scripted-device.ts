@@ -41,8 +41,16 @@ export interface ScriptedDevice {
 
 export const PASSWORD = "Correct-Horse-9";
 
+/** One in some hundred keys that ssh2 makes can't be read by itself. */
+export function newKey(): { readonly public: string; readonly private: string } {
+  for (;;) {
+    const key = ssh2.utils.generateKeyPairSync("ed25519");
+    if (!(ssh2.utils.parseKey(key.private) instanceof Error)) return key;
+  }
+}
+
 export async function scriptedDevice(script: Script = {}): Promise<ScriptedDevice> {
-  const key = ssh2.utils.generateKeyPairSync("ed25519");
+  const key = newKey();
   const open = new Set<Connection>();
   const commands: string[] = [];
   let logins = 0;

@@ -6,7 +6,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import ssh2 from "ssh2";
 import { JunosNode, type NodeAddress } from "#sdk/drivers/junos/node.js";
-import { PASSWORD, type Script, type ScriptedDevice, scriptedDevice } from "../support/scripted-device.ts";
+import { newKey, PASSWORD, type Script, type ScriptedDevice, scriptedDevice } from "../support/scripted-device.ts";
 
 describe("a node over SSH", function () {
   this.timeout(20_000);
@@ -171,7 +171,7 @@ describe("a node over SSH", function () {
     });
 
     it("by a key, with a passphrase or without", async () => {
-      const plain = ssh2.utils.generateKeyPairSync("ed25519");
+      const plain = newKey();
       const passphrase = "Battery-Staple";
       const locked = ssh2.utils.generateKeyPairSync("ed25519", {
         passphrase,
@@ -207,7 +207,7 @@ describe("a node over SSH", function () {
     const blobOf = (text: string) => Buffer.from(text.split(" ")[1] ?? "", "base64");
     const printOf = (text: string) =>
       `SHA256:${createHash("sha256").update(blobOf(text)).digest("base64").replace(/=+$/, "")}`;
-    const other = ssh2.utils.generateKeyPairSync("ed25519").public;
+    const other = newKey().public;
     const withRules = async (rules: (key: string, port: number) => NodeAddress["hostKeys"]) => {
       device = await scriptedDevice(answering());
       const hostKeys = rules(device.hostKey, device.port);
