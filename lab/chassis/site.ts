@@ -38,7 +38,7 @@ const rootOf = (root: string) => join(root, ".chassis");
 export const chassisDir = (name: string, root: string = defaultRoot): string =>
   resolve(labDir(name, rootOf(root)));
 
-const recordFile = (dir: string) => join(dir, "chassis.json");
+const recordFile = (dir: string) => join(dir, "record.json");
 
 /**
  * Starts a cluster as a daemon. What a crashed one of that name left is cleaned first.
@@ -107,7 +107,7 @@ export async function stopChassis(name: string, root: string = defaultRoot): Pro
   return withLock(`${dir}.lock`, `chassis ${name}`, async () => {
     await new ProcessTable(dir).stopAll();
     // Keys and passwords are of no use any more; logs stay.
-    for (const file of ["chassis.json", "identity.json", "id_ed25519", "known_hosts"])
+    for (const file of ["record.json", "chassis.json", "identity.json", "id_ed25519", "known_hosts"])
       rmSync(join(dir, file), { force: true });
     return true;
   });
