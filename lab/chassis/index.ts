@@ -54,7 +54,7 @@ export async function startChassisCluster(options: ChassisOptions = {}): Promise
     cluster,
     servers,
     identity.credentials,
-    await DataPlane.open(cluster),
+    new DataPlane(cluster),
     new Faults({ cluster, upgrade, servers }),
   );
 }

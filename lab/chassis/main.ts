@@ -57,6 +57,9 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.once(signal, () => void cluster.close().finally(() => process.exit(0)));
 }
 
+process.on("uncaughtException", (error) => console.log(`uncaught: ${error.stack}`));
+process.on("unhandledRejection", (error) => console.log(`unhandled: ${(error as Error)?.stack ?? error}`));
+
 /** What is wrong with a request is its sender's to mend. */
 async function orRefuse<T>(work: () => Promise<T>): Promise<T> {
   try {
