@@ -37,6 +37,11 @@ await serveControl(settings.control, async (method, [what, name], body) => {
     case "DELETE faults":
       await cluster.clearFaults(name);
       return cluster.status().faults;
+    case "POST cards": {
+      const { node, slot } = body as { node: 0 | 1; slot: number };
+      await orRefuse(() => cluster.restartCard(node, slot));
+      return undefined;
+    }
     case "POST traffic":
       await orRefuse(() => cluster.traffic.start((body ?? {}) as object));
       return undefined;

@@ -15,7 +15,14 @@ import { freePorts } from "../network.ts";
 import { ProcessTable } from "../processes.ts";
 import { defaultRoot, type Endpoint, labDir } from "../record.ts";
 import type { TrafficOptions, WindowReport } from "./forwarding/traffic.ts";
-import type { ActiveFault, ChassisEvent, ChassisOptions, ChassisStatus, FaultParams } from "./index.ts";
+import type {
+  ActiveFault,
+  ChassisEvent,
+  ChassisOptions,
+  ChassisStatus,
+  FaultParams,
+  NodeId,
+} from "./index.ts";
 import { checkedOptions } from "./options.ts";
 
 /** What a daemon is started with. */
@@ -159,6 +166,11 @@ export class ChassisSite {
       "DELETE",
       name === undefined ? "/faults" : `/faults/${encodeURIComponent(name)}`,
     );
+  }
+
+  /** As an upgrade does; answers once the card is back. */
+  restartCard(node: NodeId, slot: number): Promise<void> {
+    return control(this.#control, "POST", "/cards", { body: { node, slot } });
   }
 
   startTraffic(options: TrafficOptions = {}): Promise<void> {
