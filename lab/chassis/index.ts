@@ -5,12 +5,13 @@
  */
 import { freePorts } from "../network.ts";
 import { Cluster } from "./cluster.ts";
-import type { ChassisEvent, NodeId } from "./events.ts";
+import { type ChassisEvent, type NodeId, other } from "./events.ts";
 import { type ActiveFault, type FaultParams, Faults } from "./faults.ts";
 import { DataPlane } from "./forwarding/data-plane.ts";
 import { Traffic } from "./forwarding/traffic.ts";
 import { type Credentials, identityOf } from "./identity.ts";
 import { Upgrade } from "./issu.ts";
+import { upgradeFpc } from "./issu-cards.ts";
 import { type ChassisOptions, checkedOptions } from "./options.ts";
 import { fingerprintOf, NodeServer } from "./ssh/server.ts";
 
@@ -54,7 +55,7 @@ export async function startChassisCluster(options: ChassisOptions = {}): Promise
     cluster,
     servers,
     identity.credentials,
-    await DataPlane.open(cluster),
+    new DataPlane(cluster),
     new Faults({ cluster, upgrade, servers }),
   );
 }
@@ -163,6 +164,20 @@ export class ChassisCluster {
   /** Ends the faults of a name, or all of them, also those that still wait. */
   async clearFaults(name?: string): Promise<void> {
     await this.#faults.clear(name);
+  }
+
+  /**
+   * Restarts a card as an upgrade does, on the release it runs, so that what this alone loses can be measured.
+   *
+   * @throws {Error} if there is no such card, or no second node to get the image from
+   */
+  async restartCard(id: NodeId, slot: number): Promise<void> {
+    const cluster = this.model;
+    const fpc = cluster.node(id).fpcs[slot];
+    if (!fpc || !cluster.isCluster) throw new Error(`there is no FPC ${slot} in a node${id} of a cluster`);
+    const nodes = { primary: cluster.node(id), secondary: cluster.node(other(id)) };
+    const wait = (seconds: number) => cluster.clock.wait(seconds, nodes.primary.life);
+    await upgradeFpc(cluster, nodes, fpc, fpc.release, wait);
   }
 
   /** What happened so far, in order. */

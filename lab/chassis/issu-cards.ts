@@ -37,7 +37,7 @@ export function warnOfCards(cluster: Cluster, { primary, request }: Run): void {
  */
 export async function upgradeFpc(
   cluster: Cluster,
-  { primary, secondary }: Run,
+  { primary, secondary }: Pick<Run, "primary" | "secondary">,
   fpc: Fpc,
   release: string,
   wait: (seconds: number) => Promise<void>,

@@ -7,6 +7,7 @@ import { CliError } from "./cli/command.ts";
 import { ClosedError } from "./clock.ts";
 import type { Cluster } from "./cluster.ts";
 import { other } from "./events.ts";
+import { FileError } from "./file-system.ts";
 import { isIntact, type Manifest } from "./image.ts";
 import { install, packageOf, requireRoom } from "./install.ts";
 import { upgradeFpc, warnOfCards } from "./issu-cards.ts";
@@ -87,7 +88,8 @@ export class Upgrade {
         request.say("Chassis ISSU Aborted\nISSU: IDLE");
         return;
       }
-      if (!(error instanceof UpgradeError || error instanceof NodeDownError)) throw error;
+      if (!(error instanceof UpgradeError || error instanceof NodeDownError || error instanceof FileError))
+        throw error;
       events.record("issu-failed", { reason });
       throw new CliError(`error: ${reason}\nAborting ISSU\nISSU: IDLE`);
     } finally {

@@ -37,6 +37,11 @@ await serveControl(settings.control, async (method, [what, name], body) => {
     case "DELETE faults":
       await cluster.clearFaults(name);
       return cluster.status().faults;
+    case "POST cards": {
+      const { node, slot } = body as { node: 0 | 1; slot: number };
+      await orRefuse(() => cluster.restartCard(node, slot));
+      return undefined;
+    }
     case "POST traffic":
       await orRefuse(() => cluster.traffic.start((body ?? {}) as object));
       return undefined;
@@ -56,6 +61,9 @@ await serveControl(settings.control, async (method, [what, name], body) => {
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.once(signal, () => void cluster.close().finally(() => process.exit(0)));
 }
+
+process.on("uncaughtException", (error) => console.log(`uncaught: ${error.stack}`));
+process.on("unhandledRejection", (error) => console.log(`unhandled: ${(error as Error)?.stack ?? error}`));
 
 /** What is wrong with a request is its sender's to mend. */
 async function orRefuse<T>(work: () => Promise<T>): Promise<T> {

@@ -15,7 +15,14 @@ import { freePorts } from "../network.ts";
 import { ProcessTable } from "../processes.ts";
 import { defaultRoot, type Endpoint, labDir } from "../record.ts";
 import type { TrafficOptions, WindowReport } from "./forwarding/traffic.ts";
-import type { ActiveFault, ChassisEvent, ChassisOptions, ChassisStatus, FaultParams } from "./index.ts";
+import type {
+  ActiveFault,
+  ChassisEvent,
+  ChassisOptions,
+  ChassisStatus,
+  FaultParams,
+  NodeId,
+} from "./index.ts";
 import { checkedOptions } from "./options.ts";
 
 /** What a daemon is started with. */
@@ -38,7 +45,7 @@ const rootOf = (root: string) => join(root, ".chassis");
 export const chassisDir = (name: string, root: string = defaultRoot): string =>
   resolve(labDir(name, rootOf(root)));
 
-const recordFile = (dir: string) => join(dir, "chassis.json");
+const recordFile = (dir: string) => join(dir, "record.json");
 
 /**
  * Starts a cluster as a daemon. What a crashed one of that name left is cleaned first.
@@ -107,7 +114,7 @@ export async function stopChassis(name: string, root: string = defaultRoot): Pro
   return withLock(`${dir}.lock`, `chassis ${name}`, async () => {
     await new ProcessTable(dir).stopAll();
     // Keys and passwords are of no use any more; logs stay.
-    for (const file of ["chassis.json", "identity.json", "id_ed25519", "known_hosts"])
+    for (const file of ["record.json", "chassis.json", "identity.json", "id_ed25519", "known_hosts"])
       rmSync(join(dir, file), { force: true });
     return true;
   });
@@ -159,6 +166,11 @@ export class ChassisSite {
       "DELETE",
       name === undefined ? "/faults" : `/faults/${encodeURIComponent(name)}`,
     );
+  }
+
+  /** As an upgrade does; answers once the card is back. */
+  restartCard(node: NodeId, slot: number): Promise<void> {
+    return control(this.#control, "POST", "/cards", { body: { node, slot } });
   }
 
   startTraffic(options: TrafficOptions = {}): Promise<void> {

@@ -28,7 +28,7 @@ export async function connectTo(
   const wanted = Buffer.from(node.hostPublicKey.split(" ")[1] ?? "", "base64");
   await new Promise<void>((resolve, reject) => {
     client.once("ready", resolve);
-    client.once("error", reject);
+    client.on("error", reject);
     client.once("close", () => reject(new Error("closed before it was ready")));
     client.connect({
       host: node.host,
@@ -39,8 +39,6 @@ export async function connectTo(
     });
     client.setNoDelay(true);
   });
-  client.removeAllListeners("error");
-  client.on("error", () => {});
   return client;
 }
 

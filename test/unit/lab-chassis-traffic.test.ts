@@ -78,4 +78,27 @@ describe("traffic through a chassis cluster", function () {
     // At 400 a second each of five such moments, two cards and three moves, finds one or two packets.
     assert.ok(report.lost <= 12, `${report.lost} lost: ${JSON.stringify(report.drops)}`);
   });
+
+  it("loses what goes through a PIC that restarts with its card, and keeps its flows", async () => {
+    cluster = await startChassisCluster({
+      timeScale: 400,
+      durations: { validateImage: 1, install: 1, reboot: 1 },
+    });
+    await put(cluster, 0, IMAGE, buildImage({ release: TO }));
+    await cluster.fault("unsupported-pic", { fpc: 0, pic: 1 });
+    await cluster.traffic.start({ flows: 4, packetsPerSecond: 400 });
+    await delay(100);
+    const report = await during("restart", async () => {
+      await ask(cluster, 0, `request system software in-service-upgrade ${IMAGE} reboot`);
+    });
+    // 0.3 s at this scale.
+    const { flows } = report;
+    assert.ok(
+      flows.filter(({ path }) => path === "reth2-reth3").every(({ forward }) => forward.longestGapMs >= 250),
+    );
+    assert.ok(
+      flows.filter(({ path }) => path === "reth0-reth1").every(({ forward }) => forward.longestGapMs < 250),
+    );
+    assert.equal(report.flowsLost, 0);
+  });
 });

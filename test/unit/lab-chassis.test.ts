@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { buildImage, type ChassisCluster, imageName, startChassisCluster } from "../../lab/chassis/index.ts";
+import { checkedOptions } from "../../lab/chassis/options.ts";
+import { compareReleases } from "../../lab/chassis/release.ts";
 import { ask, Cli, connectTo, put, run } from "../support/chassis-client.ts";
 
 describe("a chassis cluster's CLI", function () {
@@ -164,17 +166,72 @@ describe("a chassis cluster's CLI", function () {
   });
 });
 
-describe("a stand-alone box", () => {
+describe("a stand-alone box", function () {
+  this.timeout(20_000);
+  let box: ChassisCluster;
+  before(async () => {
+    box = await startChassisCluster({ nodes: 1, timeScale: 5_000 });
+  });
+  after(() => box.close());
+
   it("says that it is no cluster", async () => {
-    const box = await startChassisCluster({ nodes: 1, timeScale: 5_000 });
-    try {
-      assert.equal(
-        await ask(box, 0, "show chassis cluster status"),
-        "error: Chassis cluster is not enabled.\n",
-      );
-      assert.match(await ask(box, 0, "show version"), /^Hostname: srx-0\n/);
-    } finally {
-      await box.close();
-    }
+    assert.equal(
+      await ask(box, 0, "show chassis cluster status"),
+      "error: Chassis cluster is not enabled.\n",
+    );
+    assert.match(await ask(box, 0, "show version"), /^Hostname: srx-0\n/);
+  });
+
+  it("takes another release by install and reboot, and goes back to the former one", async () => {
+    const up = (release: string) => () => box.model.node(0).isUp && box.model.node(0).release === release;
+    await put(box, 0, "/var/tmp/next.tgz", buildImage({ release: "21.4R3-S5.4" }));
+    assert.match(await ask(box, 0, "request system software add /var/tmp/next.tgz"), /A reboot is required/);
+    assert.match(await ask(box, 0, "show system software list"), /21\.4R3-S5\.4 +pending/);
+    await ask(box, 0, "request system reboot", "yes\n");
+    assert.ok(await box.model.events.until(up("21.4R3-S5.4"), 20_000));
+    assert.match(await ask(box, 0, "request system software rollback"), /will become active at next reboot/);
+    await ask(box, 0, "request system reboot", "yes\n");
+    assert.ok(await box.model.events.until(up("21.2R3-S4.9"), 20_000));
+  });
+});
+
+describe("a release of the simulated boxes", () => {
+  it("is ordered as the vendor orders it", () => {
+    const inOrder = [
+      "10.4R4",
+      "11.4R7.5",
+      "11.4R13-S2",
+      "12.1R1.9",
+      "12.1X44-D35.5",
+      "12.1X46-D9",
+      "12.1X46-D10",
+      "12.3R1",
+      "15.1X49-D80",
+      "17.4R1-S10",
+      "17.4R2",
+      "21.2R3-S4.9",
+      "21.4B1",
+      "21.4R3.15",
+      "21.4R3-S5.4",
+      "21.4R3-S5.10",
+      "22.1R1",
+    ];
+    assert.deepEqual([...inOrder].reverse().sort(compareReleases), inOrder);
+    assert.throws(() => compareReleases("21.4", "21.4R1"), /got "21\.4", expected one as 21\.4R3-S5\.4/);
+  });
+});
+
+describe("options of a chassis cluster", () => {
+  it("are refused with every mistake in one go", () => {
+    assert.throws(
+      () =>
+        checkedOptions({
+          timeScale: 0,
+          release: "21",
+          groups: [{ priorities: [0, 300], preempt: true }],
+          fpcs: [],
+        }),
+      /timeScale: got 0.*release: got "21".*fpcs: got 0.*groups: got 1.*groups\[0\]\.priorities: got 0, 300.*group 0 can't preempt/,
+    );
   });
 });

@@ -121,7 +121,6 @@ export class Interpreter {
         },
         leave: () => {
           this.#configuring = false;
-          this.#node.configuration.candidate = this.#node.configuration.committed.statements;
           print("Exiting configuration mode");
         },
       });

@@ -17,12 +17,6 @@ export function splitPipes(line: string): Piped {
   return { line: first, pipes: rest.map(wordsOf) };
 }
 
-/** Pipes that the command itself obeys. */
-export const hasPipe = (pipes: Piped["pipes"], ...words: string[]): boolean =>
-  pipes.some((pipe) =>
-    words.every((word, at) => pipe[at]?.startsWith(word.slice(0, 4)) && word.startsWith(pipe[at])),
-  );
-
 /**
  * Filters a command's output.
  *

@@ -58,7 +58,7 @@ export const showClusterStatus: Command = {
     print(
       [
         "Monitor Failure codes:",
-        ...LEGEND.map((line) => `    ${line}`),
+        ...LEGEND,
         "",
         `Cluster ID: ${cluster.shape.clusterId}`,
         "Node   Priority Status         Preempt Manual   Monitor-failures",

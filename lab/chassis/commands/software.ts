@@ -82,7 +82,9 @@ export const addSoftware: Command = {
       for (const target of targets) {
         requireRoom(target, manifest);
         if (!args.includes("no-validate")) checkConfiguration(cluster, target, manifest);
-        print(`node${target.id}: Installing ${imageName(manifest.release, manifest.product)}`);
+        print(
+          `${cluster.isCluster ? `node${target.id}: ` : ""}Installing ${imageName(manifest.release, manifest.product)}`,
+        );
         await install(cluster, target, manifest);
         print("WARNING:     A reboot is required to load this software correctly.");
       }

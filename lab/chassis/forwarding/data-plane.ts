@@ -43,7 +43,7 @@ export class DataPlane {
   /** Where packets leave to, by direction. */
   #outside: readonly [number, number] = [0, 0];
 
-  private constructor(cluster: Cluster) {
+  constructor(cluster: Cluster) {
     this.#cluster = cluster;
     const { interfaces } = cluster.shape;
     this.pairs = interfaces.flatMap((reth, at) => {
@@ -52,15 +52,14 @@ export class DataPlane {
     });
   }
 
-  static async open(cluster: Cluster): Promise<DataPlane> {
-    const plane = new DataPlane(cluster);
-    for (const node of cluster.nodes) {
+  /** Opens the sockets; nothing passes before. */
+  async open(): Promise<void> {
+    for (const node of this.#cluster.nodes) {
       for (const { slot } of node.fpcs) {
-        const socket = await bindUdp(HOST, 0, (data) => plane.#receive(node, slot, data));
-        plane.#sockets.set(`${node.id}/${slot}`, { socket, port: socket.address().port });
+        const socket = await bindUdp(HOST, 0, (data) => this.#receive(node, slot, data));
+        this.#sockets.set(`${node.id}/${slot}`, { socket, port: socket.address().port });
       }
     }
-    return plane;
   }
 
   /** @param ports of the neighbours' sockets: where packets of direction 0 and 1 come out */

@@ -193,6 +193,7 @@ export class Traffic {
 
   /** The far side of each direction: 0 comes out at the second interface, 1 at the first. */
   async #listen(): Promise<void> {
+    await this.#plane.open();
     const receive = (data: Buffer) => {
       const packet = decode(data);
       if (!packet) return;

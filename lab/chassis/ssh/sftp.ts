@@ -52,6 +52,7 @@ export function serveSftp(
     if (found) sftp.attrs(id, found);
     else sftp.status(id, STATUS_CODE.NO_SUCH_FILE);
   };
+  sftp.on("end", () => leave(sftp));
   sftp.on("STAT", stat);
   sftp.on("LSTAT", stat);
   sftp.on("REALPATH", (id, path) => sftp.name(id, [named(absolute(path))]));
@@ -162,4 +163,17 @@ function named(name: string, file?: StoredFile): FileEntry {
   const attrs = file ? attributesOf(file) : { mode: 0o40755, uid: 0, gid: 0, size: 512, atime: 0, mtime: 0 };
   const kind = file ? "-rw-r--r--" : "drwxr-xr-x";
   return { filename: name, longname: `${kind} 1 root wheel ${attrs.size} Jan 1 00:00 ${name}`, attrs };
+}
+
+/**
+ * Ends a channel as a server does whose subsystem has ended well: OpenSSH's `scp` fails without the exit status, and waits for the
+ * end. The status is missing in the library's public interface.
+ */
+function leave(sftp: SFTPWrapper): void {
+  const { _protocol: protocol, outgoing } = sftp as SFTPWrapper & {
+    _protocol?: { exitStatus(channel: number, code: number): void };
+    outgoing?: { id: number };
+  };
+  if (protocol && outgoing) protocol.exitStatus(outgoing.id, 0);
+  sftp.end();
 }
