@@ -78,7 +78,7 @@ describe("ChassisCluster", () => {
 
   it("marks as secret what is secret, whether or not the user did so", async () => {
     await create("fw");
-    const [{ inputs } = { inputs: {} }] = stages();
+    const inputs = stages()[0]?.inputs ?? {};
     const target = JSON.stringify(inputs.target);
     // The engine gets secrets in an envelope of this signature.
     const envelope = "4dabf18193072939515e22adb298388d";

@@ -116,22 +116,17 @@ function mayHaveStopped(chassis: Chassis, seen: Glance, { version, primary }: Fo
 }
 
 /**
- * No command shows whether an upgrade is under way; but while it is, the device refuses to touch the groups. Asked of a group
- * without a flag, where there is nothing to reset.
+ * No command shows whether an upgrade is under way; but while it is, the device refuses to touch the groups, and says why. Asked
+ * for what it refuses anyhow: to fail RG-0 over to where it is.
  *
  * @returns true if it can't be found out: then the step's time limit has to do.
  */
 async function isUnderway(chassis: Chassis, seen: Glance, context: ActionContext): Promise<boolean> {
-  const speaker = primaryOf(seen, 0);
-  const group = seen.groups.find(({ members }) => NODES.every((node) => !members[node]?.manual));
-  if (!speaker || !group) return true;
-  const answer = await ask(
-    chassis,
-    speaker,
-    `request chassis cluster failover reset redundancy-group ${group.id}`,
-    context,
-  );
-  return IN_PROGRESS.test(answer);
+  const primary = primaryOf(seen, 0);
+  if (!primary) return true;
+  const text = `request chassis cluster failover redundancy-group 0 node ${primary.slice(-1)}`;
+  const complaint = complaintIn(await ask(chassis, primary, text, context));
+  return complaint === undefined || IN_PROGRESS.test(complaint);
 }
 
 function stopped(chassis: Chassis, seen: Glance, { phase }: Followed): TargetError {
