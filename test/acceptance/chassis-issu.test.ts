@@ -149,10 +149,10 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
         await clock.wait(durations.failoverInterruption * 2);
       };
       const card = async () => {
-        for (const fpc of cluster.model.node(0).fpcs) {
-          fpc.forwards = false;
+        for (const { silences } of cluster.model.node(0).fpcs) {
+          const start = clock.now();
+          silences.add(start, start + durations.fpcDark);
           await clock.wait(durations.fpcDark);
-          fpc.forwards = true;
         }
       };
       return {

@@ -12,6 +12,8 @@ const ACCESS = { connectMs: 2_000, answerMs: 4_000 };
 interface Strike {
   readonly fault: string;
   readonly params?: { readonly [name: string]: string | number };
+  /** Event with which it ends by itself. */
+  readonly clearedAt?: string;
   /** What becomes of the `up` that it strikes. */
   readonly ends: "completed" | "rolled back" | "either";
 }
@@ -59,7 +61,9 @@ const STRIKES: { readonly [what: string]: Strike } = {
   "the secondary does not come into step": {
     fault: "cold-sync-failing",
     params: { node: 1, on: "node-up" },
-    ends: "either",
+    // Without the new release the fabric works again.
+    clearedAt: "rolled-back",
+    ends: "rolled back",
   },
 };
 
@@ -90,9 +94,10 @@ describe("a campaign on a chassis that is struck", function () {
     assert.match((await bench.journal()).campaign?.state ?? "", /completed|rolled-back/);
   }
 
-  for (const [what, { fault, params, ends }] of Object.entries(STRIKES)) {
+  for (const [what, { fault, params, ends, clearedAt }] of Object.entries(STRIKES)) {
     it(what, async () => {
       await bench.cluster.fault(fault, params);
+      if (clearedAt) void bench.happens(clearedAt).then(() => bench.cluster.clearFaults());
       const run = await up();
       if (ends === "completed") assert.equal(run.outcome, "completed", run.error);
       if (ends === "rolled back") {

@@ -75,6 +75,7 @@ export async function openChassisSite(
     }),
   );
   const { credentials } = cluster;
+  await stack.stack.setSecret("password", credentials.password);
   const putImage = (image: ImageOptions, node: 0 | 1 = 0) => {
     const content = buildImage(image);
     const at = `/var/tmp/${imageName(image.release)}`;
@@ -92,7 +93,7 @@ export async function openChassisSite(
       access: { user: credentials.user, ...more.access },
       upgrade: { limits: LIMITS, ...more.upgrade },
     };
-    return { password: credentials.password, chassis: { [options.name]: args } };
+    return { [options.name]: args };
   };
   return {
     cluster,

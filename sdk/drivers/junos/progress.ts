@@ -118,8 +118,11 @@ export function describeGlance(seen: Glance): string {
         `RG-${id} on ${NODES.find((node) => members[node]?.status === "primary") ?? "nobody"}`,
     )
     .join(", ");
+  const failing = seen.groups.flatMap(({ id, members }) =>
+    NODES.flatMap((node) => (members[node]?.failures ?? []).map((one) => `${one} of ${node} in RG-${id}`)),
+  );
   const cards = (seen.cards ?? [])
     .filter(({ item }) => /^FPC \d+$/.test(item))
     .map(({ item, status }) => `${item} ${status}`);
-  return [versions, primaries, ...(cards.length > 0 ? [cards.join(", ")] : [])].filter(Boolean).join("; ");
+  return [versions, primaries, ...(failing.length > 0 ? [`failing: ${failing.join(", ")}`] : []), ...(cards.length > 0 ? [cards.join(", ")] : [])].filter(Boolean).join("; ");
 }

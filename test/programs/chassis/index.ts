@@ -3,10 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import * as issu from "pulumi-issu";
 
 const config = new pulumi.Config();
-const { password, chassis } = config.requireObject<{
-  password: string;
-  chassis: { [name: string]: issu.ChassisClusterArgs };
-}>("args");
+const password = config.requireSecret("password");
+const chassis = config.requireObject<{ [name: string]: issu.ChassisClusterArgs }>("args");
 
 export const outcomes = Object.fromEntries(
   Object.entries(chassis).map(([name, args]) => {
