@@ -4,6 +4,7 @@
  * @module
  */
 import { Command, InvalidArgumentError } from "commander";
+import { addChassisCommands } from "./chassis/lab-command.ts";
 import { faultCatalogue } from "./cnf/faults.ts";
 import type { GroupView } from "./cnf/groups/groups.ts";
 import { type FaultParams, labFaults } from "./faults.ts";
@@ -125,6 +126,8 @@ program
     }
     if (recordedLabs().length === 0) out(`no lab is up in ${defaultRoot}`);
   });
+
+addChassisCommands(program, collect, whole);
 
 function whole(value: string): number {
   if (!/^\d+$/.test(value)) throw new InvalidArgumentError("expected a whole number.");
