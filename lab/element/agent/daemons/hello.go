@@ -1,0 +1,53 @@
+package daemons
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"element/bus"
+	"element/wire"
+)
+
+// OverloadPath exists while traffic is to go another way.
+const OverloadPath = "/run/overload"
+
+func hellod(d *daemon) error {
+	conn, err := d.dial(bus.RoleHello)
+	if err != nil {
+		return err
+	}
+	id := make([]byte, 8)
+	_, _ = rand.Read(id)
+	instance := binary.BigEndian.Uint64(id)
+	// Asks the neighbour to keep the adjacency until it was heard once.
+	var heard atomic.Bool
+	greet := func(seq uint64) error {
+		_, err := os.Stat(d.platform.Path(OverloadPath))
+		hello := wire.HelloBody{Instance: instance, Restarting: d.restarting && !heard.Load(), Overload: err == nil}
+		packet := wire.Packet{Kind: wire.Hello, Seq: seq, Body: hello.Encode()}
+		return conn.Send(bus.Msg{Op: "packet", Port: 1, Packet: packet.Encode()})
+	}
+	if err := greet(0); err != nil {
+		return err
+	}
+	d.ready()
+	go func() {
+		for {
+			if _, err := conn.Recv(); err != nil {
+				os.Exit(1)
+			}
+			heard.Store(true)
+		}
+	}()
+	seq := uint64(1)
+	for range time.Tick(time.Duration(d.config.HelloMs) * time.Millisecond) {
+		if err := greet(seq); err != nil {
+			return err
+		}
+		seq++
+	}
+	return nil
+}
