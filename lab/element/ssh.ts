@@ -34,9 +34,11 @@ export function runOnElement(address: SshAddress, command: string, input?: strin
     let out = "";
     let error = "";
     let status: number | undefined;
-    client.once("error", reject);
+    // Once it was let in, whatever ends the session is the answer: the element may go down under it.
+    client.on("error", reject);
     client.once("close", () => resolve({ out, error, status }));
     client.once("ready", () => {
+      client.off("error", reject).on("error", () => client.destroy());
       client.exec(command, (failure, channel) => {
         if (failure) {
           client.end();

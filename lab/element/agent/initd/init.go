@@ -22,7 +22,7 @@ const (
 	// grace between SIGTERM and SIGKILL, and how long a killed process may take to be gone.
 	grace, killing = 1500 * time.Millisecond, 1500 * time.Millisecond
 	// busyFor is how long a busy mount is tried again.
-	busyFor = 2 * time.Second
+	busyFor = time.Second
 	// reportWithin is how long a new init may take to report in, unless whoever started the ISSU said otherwise.
 	reportWithin = 10 * time.Second
 	// lastResort is how much later the hardware's own watchdog reboots.
@@ -82,11 +82,20 @@ func (i *Init) run() error {
 	}
 	i.release = release
 	i.progress = readProgress(i.platform.Path(indicationPath))
+	defect := readDefect(i.platform.Path("/etc/defect"))
+	if defect == "dead" {
+		hang()
+	}
 	if i.progress != nil {
 		// Before anything else, so that whatever else hangs, this does not.
 		time.AfterFunc(time.Until(i.progress.Deadline), i.watchdog)
 	}
-	defect(i.platform.Path("/etc/defect"))
+	switch defect {
+	case "crash":
+		os.Exit(139)
+	case "hang":
+		hang()
+	}
 	if i.kernel, err = bus.DialKernel(i.platform.Path(bus.Path)); err != nil {
 		return err
 	}
@@ -139,22 +148,15 @@ func (i *Init) watchdog() {
 	}
 }
 
-// defect plays a broken program; the file is part of the image that is broken.
-func defect(path string) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return
-	}
-	switch string(text) {
-	case "crash":
-		os.Exit(139)
-	case "hang":
-		select {}
-	case "dead":
-		// Not even a watchdog of its own runs.
-		for {
-			_ = syscall.Pause()
-		}
+// readDefect says how a broken image is broken; the file is part of it.
+func readDefect(path string) string {
+	text, _ := os.ReadFile(path)
+	return string(text)
+}
+
+func hang() {
+	for {
+		time.Sleep(time.Hour)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -93,7 +94,11 @@ func (s *services) start(names []string, deadline time.Time) error {
 	s.mu.Lock()
 	s.stopping = false
 	s.mu.Unlock()
+	already := s.pidsByName()
 	for _, name := range names {
+		if _, ok := already[name]; ok {
+			continue // it could not be ended, or nobody got as far as to try
+		}
 		pipe, err := s.spawn(name)
 		if err != nil {
 			return err
@@ -108,15 +113,23 @@ func (s *services) start(names []string, deadline time.Time) error {
 	return nil
 }
 
-// stop ends every process but init: SIGTERM, then SIGKILL for what is there after grace (INI-3).
+// stop ends every process but init: SIGTERM, then SIGKILL for what is there after grace (INI-3). What is none of the
+// services goes first, so that one that is slow to end, or can't be ended, costs no absence.
 func (s *services) stop(grace, killing time.Duration) error {
 	s.mu.Lock()
 	s.stopping = true
-	running := make(map[string]int, len(s.pids))
+	running := map[string]int{}
+	serving := map[int]bool{}
 	for pid, name := range s.pids {
-		running[name] = pid
+		if slices.Contains(order, name) {
+			running[name], serving[pid] = pid, true
+		}
 	}
 	s.mu.Unlock()
+	others := func(process platform.Process) bool { return !serving[process.Pid] }
+	if err := s.end(others, time.Now().Add(grace), killing); err != nil {
+		return err
+	}
 	until := time.Now().Add(grace)
 	for at := len(order) - 1; at >= 0; at-- {
 		if pid, ok := running[order[at]]; ok {
@@ -124,25 +137,30 @@ func (s *services) stop(grace, killing time.Duration) error {
 			s.waitGone(until, func() bool { _, there := s.pids[pid]; return !there })
 		}
 	}
-	// What is nobody's service, orphans among it.
-	s.signalAll(syscall.SIGTERM)
-	if s.allGone(until) {
-		return nil
-	}
-	s.signalAll(syscall.SIGKILL)
-	if s.allGone(time.Now().Add(killing)) {
-		return nil
-	}
-	left, err := s.platform.Processes()
-	if err != nil || len(left) == 0 {
-		return err
-	}
-	return fmt.Errorf("process %d (%s) can't be killed", left[0].Pid, left[0].Name)
+	// With what they had started.
+	return s.end(func(platform.Process) bool { return true }, until, killing)
 }
 
-func (s *services) signalAll(signal syscall.Signal) {
-	left, _ := s.platform.Processes()
-	for _, process := range left {
+// end those processes: asked until an instant, then killed.
+func (s *services) end(which func(platform.Process) bool, until time.Time, killing time.Duration) error {
+	s.signal(which, syscall.SIGTERM)
+	if len(s.left(which, until)) == 0 {
+		return nil
+	}
+	s.signal(which, syscall.SIGKILL)
+	if left := s.left(which, time.Now().Add(killing)); len(left) > 0 {
+		return fmt.Errorf("process %d (%s) can't be killed", left[0].Pid, left[0].Name)
+	}
+	return nil
+}
+
+func (s *services) those(which func(platform.Process) bool) []platform.Process {
+	all, _ := s.platform.Processes()
+	return slices.DeleteFunc(all, func(process platform.Process) bool { return !which(process) })
+}
+
+func (s *services) signal(which func(platform.Process) bool, signal syscall.Signal) {
+	for _, process := range s.those(which) {
 		_ = syscall.Kill(process.Pid, signal)
 	}
 }
@@ -157,14 +175,12 @@ func (s *services) waitGone(until time.Time, gone func() bool) {
 	}
 }
 
-func (s *services) allGone(until time.Time) bool {
+// left of them at an instant, or as soon as none is.
+func (s *services) left(which func(platform.Process) bool, until time.Time) []platform.Process {
 	for {
-		left, err := s.platform.Processes()
-		if err == nil && len(left) == 0 {
-			return true
-		}
-		if time.Now().After(until) {
-			return false
+		left := s.those(which)
+		if len(left) == 0 || time.Now().After(until) {
+			return left
 		}
 		// Processes that are nobody's children end without a signal to us.
 		time.Sleep(2 * time.Millisecond)

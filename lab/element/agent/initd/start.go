@@ -155,6 +155,9 @@ func (i *Init) ended(progress *Progress, partition string) {
 	switch {
 	case progress.Path == "reboot" && partition == progress.To.Partition:
 		progress.State = completed
+	case partition == progress.To.Partition:
+		// The new init had reported in, and only its last word was lost.
+		progress.State, progress.Reason = completed, "then the machine started anew: "+cause
 	case progress.Path == "reboot":
 		progress.State, progress.Reason = returned, "the machine started from the old root: "+cause
 	default:

@@ -9,9 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"element/bus"
+	"element/image"
 	"element/platform"
 )
 
@@ -42,7 +41,7 @@ func newBootID() string {
 }
 
 // begin a boot and say from which partition.
-func (k *kernel) begin(cause string) string {
+func (k *kernel) begin(cause string, partition func(string) string) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.watchdog != nil {
@@ -60,6 +59,10 @@ func (k *kernel) begin(cause string) string {
 		k.partition = k.fallback
 	}
 	k.reported = false
+	// A boot takes the kernel that the root file system comes with.
+	if release, err := image.ReadRelease(partition(k.partition)); err == nil {
+		k.abi = release.Kernel
+	}
 	return k.partition
 }
 
@@ -150,36 +153,37 @@ var criticalKinds = []string{" - proc ", " - sysfs ", " - tmpfs devices "}
 func (m *Machine) guardMounts() {
 	m.mu.Lock()
 	pid := m.pid
+	m.guarded = pid
 	m.mu.Unlock()
-	if pid != 0 && m.site.config.Platform == platform.Namespaces {
-		go m.watchMounts(pid)
-	}
-}
-
-// watchMounts panics once a critical file system is gone. Returns when the tree has ended.
-func (m *Machine) watchMounts(pid int) {
-	file, err := os.Open(fmt.Sprintf("/proc/%d/mountinfo", pid))
-	if err != nil {
+	if m.site.config.Platform != platform.Namespaces {
 		return
 	}
-	defer file.Close()
-	for {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", pid))
-		if err != nil || !m.isTree(pid) {
-			return
+	go func() {
+		for m.checkMounts() {
+			time.Sleep(500 * time.Millisecond)
 		}
-		missing := ""
-		for _, kind := range criticalKinds {
-			if !strings.Contains(string(text), kind) {
-				missing = strings.Fields(kind)[len(strings.Fields(kind))-1]
-			}
-		}
-		if missing != "" {
-			m.reboot("panic: critical file system " + missing + " unmounted")
-			return
-		}
-		// Woken by a change of the table; looks itself now and then for the tree's end.
-		fds := []unix.PollFd{{Fd: int32(file.Fd()), Events: unix.POLLPRI}}
-		_, _ = unix.Poll(fds, 1000)
+	}()
+}
+
+// checkMounts panics if a critical file system is gone, and returns false once the tree is. The table is opened anew each
+// time: a table that is kept open keeps the root of its process busy.
+func (m *Machine) checkMounts() bool {
+	m.mu.Lock()
+	pid := m.pid
+	guarded := pid != 0 && m.guarded == pid
+	m.mu.Unlock()
+	if !guarded || m.site.config.Platform != platform.Namespaces {
+		return false
 	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", pid))
+	if err != nil || len(text) == 0 {
+		return false
+	}
+	for _, kind := range criticalKinds {
+		if !strings.Contains(string(text), kind) {
+			m.reboot("panic: critical file system unmounted:" + strings.TrimPrefix(kind, " -"))
+			return false
+		}
+	}
+	return true
 }

@@ -41,16 +41,18 @@ type Machine struct {
 	// port of the management, on loopback.
 	port int
 
-	mu     sync.Mutex
-	pid    int
-	ended  chan struct{}
-	off    bool
-	boots  int
-	holds  []*os.File
-	cutAt  string
-	cutFor time.Duration
-	steps  []string
-	faults map[string]bool
+	mu  sync.Mutex
+	pid int
+	// guarded is the pid whose critical file systems are looked at.
+	guarded int
+	ended   chan struct{}
+	off     bool
+	boots   int
+	holds   []*os.File
+	cutAt   string
+	cutFor  time.Duration
+	steps   []string
+	faults  map[string]bool
 }
 
 func (m *Machine) event(what, detail string) { m.site.event(m.config.Name, what, detail) }
@@ -141,7 +143,7 @@ func (m *Machine) powerOn(cause string) error {
 	if m.off || m.pid != 0 {
 		return nil
 	}
-	partition := m.kernel.begin(cause)
+	partition := m.kernel.begin(cause, m.partition)
 	m.boots++
 	boot, err := json.Marshal(Boot{m.dir, partition, m.site.config.Platform})
 	if err != nil {
@@ -184,12 +186,6 @@ func (m *Machine) powerOn(cause string) error {
 		}
 	}()
 	return nil
-}
-
-func (m *Machine) isTree(pid int) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.pid == pid
 }
 
 // cut the power: everything in the tree ends at once, and what was in memory only is gone.
@@ -246,6 +242,7 @@ func (m *Machine) step(name, when string) {
 	}
 	cut := m.cutAt == when+":"+name || (m.cutAt == "during:"+name && when == "before")
 	delay := time.Duration(0)
+	panics := m.site.config.Platform == platform.Simulated && when == "after" && name == "unmount-critical"
 	if cut {
 		if m.cutAt[0] == 'd' {
 			delay = m.cutFor
@@ -253,6 +250,11 @@ func (m *Machine) step(name, when string) {
 		m.cutAt = ""
 	}
 	m.mu.Unlock()
+	if panics {
+		m.reboot("panic: critical file systems unmounted")
+	} else if when == "after" {
+		m.checkMounts() // in namespaces it is seen in the table of mounts
+	}
 	if !cut {
 		return
 	}
