@@ -13,6 +13,9 @@ import (
 	"element/image"
 )
 
+// leastRoom is what the new tree writes to its root, bytes.
+const leastRoom = 64 << 10
+
 // ready says whether a partition holds a root file system that this machine can change to, and which.
 func (i *Init) ready(partition string) (image.Release, error) {
 	if partition != "a" && partition != "b" {
@@ -63,7 +66,8 @@ func (i *Init) begin(path, partition string) (*Progress, error) {
 			return nil, err
 		}
 		probe := i.platform.Path("/dev/part/"+partition) + "/.writable"
-		if err := os.WriteFile(probe, nil, 0o600); err != nil {
+		if err := os.WriteFile(probe, make([]byte, leastRoom), 0o600); err != nil {
+			_ = os.Remove(probe)
 			return nil, fmt.Errorf("partition %s can't be written: %w", partition, err)
 		}
 		_ = os.Remove(probe)
