@@ -100,4 +100,14 @@ export async function makeImage(options: ImageOptions): Promise<Image> {
   }
 }
 
+/** Makes images and keeps them in an element's folder. */
+export const imageIn =
+  (dir: string, agent: string) =>
+  (options: Omit<ImageOptions, "agent" | "out">): Promise<Image> =>
+    makeImage({
+      ...options,
+      agent,
+      out: join(dir, "images", `${options.version}-${options.defect ?? "good"}.tar.gz`),
+    });
+
 const sum = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");

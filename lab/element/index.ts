@@ -6,17 +6,15 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import ssh2 from "ssh2";
-import { writeJson } from "../files.ts";
-import { findAgent, findPlatform, type Platform } from "./agent.ts";
+import type { Platform } from "./agent.ts";
 import type { ElementView, Figures } from "./figures.ts";
-import { type Image, type ImageOptions, makeImage } from "./image.ts";
-import { askSite } from "./site-control.ts";
-import { type Answer, runOnElement, type SshAddress } from "./ssh.ts";
+import { type Image, type ImageOptions, imageIn } from "./image.ts";
+import { RunningElement } from "./running.ts";
+import { setUp } from "./setup.ts";
+import type { Answer, SshAddress } from "./ssh.ts";
 
 export type { Platform } from "./agent.ts";
 export type { ElementCounts, ElementView, Figures, Flow } from "./figures.ts";
@@ -91,70 +89,33 @@ export interface Element {
 }
 
 /**
- * Starts an element and waits until it serves.
+ * Starts an element and waits until it serves. It ends with `close`, or with this process.
  *
  * @throws Error if it does not, or if `platform` can't be had
  */
 export async function startElement(options: ElementOptions = {}): Promise<Element> {
-  const agent = await findAgent();
-  const found = await findPlatform(agent);
-  if (options.platform === "namespaces" && found.platform !== "namespaces") {
-    throw new Error(`elements in namespaces are not allowed here: ${found.reason}`);
-  }
-  const platform = options.platform ?? found.platform;
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), "element-"));
-  const names = options.names ?? ["ne1"];
-  const keys = ssh2.utils.generateKeyPairSync("ed25519");
-  const control = join(dir, "control");
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const make = (image: Omit<ImageOptions, "agent" | "out">) =>
-    makeImage({
-      ...image,
-      agent,
-      out: join(dir, "images", `${image.version}-${image.defect ?? "good"}.tar.gz`),
-    });
-  const first = await make({ version: options.version ?? "1.0.0" });
-  const config = join(dir, "site.json");
-  writeJson(config, {
-    dir,
-    control,
-    platform,
-    machines: names.map((name) => ({ name, image: first.path })),
-    helloMs: options.helloMs ?? 100,
-    holdMs: options.holdMs ?? 3000,
-    bootMs: options.bootMs ?? 1500,
-    resetMs: options.resetMs ?? 300,
-    routes: options.routes ?? 500,
-    transitPerSecond: options.transitPerSecond ?? 200,
-    puntPerSecond: options.puntPerSecond ?? 50,
-    partitionBytes: options.partitionBytes ?? 12 * 1024 ** 2,
-    user: "admin",
-    authorizedKeys: [keys.public],
-  });
+  const { agent, config, ...parts } = await setUp(dir, options);
   const site = await startSite(agent, config, join(dir, "site.log"));
-  const reason = platform === "simulated" ? (found.reason ?? "it was asked for") : undefined;
-  const element = new RunningElement({
-    platform,
-    reason,
-    dir,
-    control,
-    site,
-    names,
-    key: keys.private,
-    make,
-    temporary: options.dir === undefined,
-  });
+  const end = async () => {
+    await endSite(site);
+    if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
+  };
+  const element = new RunningElement({ ...parts, dir, pid: site.pid ?? 0, make: imageIn(dir, agent), end });
   try {
-    for (const name of names) await element.until((view) => view.reported && view.rebuilt, "up", { name });
+    for (const name of parts.names) await element.until(isUp, "up", { name });
     return element;
   } catch (error) {
-    const said = names.map((name) => element.console(name)).join("\n");
+    const said = parts.names.map((name) => element.console(name)).join("\n");
     await element.close();
     throw new Error(`${(error as Error).message}\n${said}`);
   }
 }
 
-/** Its standard input is its lifeline: it ends with this process. */
+/** Init has reported in, and what the line cards forward by is what the present tree knows. */
+export const isUp = (view: ElementView): boolean => view.reported && view.rebuilt;
+
+/** Its standard input is its lifeline. */
 async function startSite(agent: string, config: string, log: string): Promise<ChildProcess> {
   const errors = openSync(log, "a", 0o600);
   const child = spawn(agent, ["site", config, "--lifeline"], { stdio: ["pipe", "pipe", errors] });
@@ -170,151 +131,11 @@ async function startSite(agent: string, config: string, log: string): Promise<Ch
   return child;
 }
 
-interface Parts {
-  readonly platform: Platform;
-  readonly reason: string | undefined;
-  readonly dir: string;
-  readonly control: string;
-  readonly site: ChildProcess;
-  readonly names: readonly string[];
-  readonly key: string;
-  readonly make: (image: Omit<ImageOptions, "agent" | "out">) => Promise<Image>;
-  readonly temporary: boolean;
+async function endSite(site: ChildProcess): Promise<void> {
+  if (site.exitCode !== null || site.signalCode !== null) return;
+  const ended = new Promise((resolve) => site.once("exit", resolve));
+  site.stdin?.end();
+  const timer = setTimeout(() => site.kill("SIGKILL"), 10_000);
+  await ended;
+  clearTimeout(timer);
 }
-
-class RunningElement implements Element {
-  readonly platform: Platform;
-  readonly reason: string | undefined;
-  readonly dir: string;
-  readonly #parts: Parts;
-
-  constructor(parts: Parts) {
-    this.#parts = parts;
-    this.platform = parts.platform;
-    this.reason = parts.reason;
-    this.dir = parts.dir;
-  }
-
-  get pid(): number {
-    return this.#parts.site.pid ?? 0;
-  }
-
-  async views(): Promise<readonly ElementView[]> {
-    return (await this.#ask({ op: "status" })) as readonly ElementView[];
-  }
-
-  async view(name = this.#first()): Promise<ElementView> {
-    const view = (await this.views()).find((one) => one.name === name);
-    if (!view) throw new Error(`no element ${name}`);
-    return view;
-  }
-
-  async until(
-    good: (view: ElementView) => boolean,
-    what: string,
-    { name = this.#first(), withinMs = 20_000 }: { name?: string; withinMs?: number } = {},
-  ): Promise<ElementView> {
-    const deadline = Date.now() + withinMs;
-    for (;;) {
-      const view = await this.view(name);
-      if (good(view)) return view;
-      if (Date.now() > deadline) {
-        throw new Error(
-          `${name} is not ${what} after ${withinMs} ms: ${JSON.stringify({ ...view, steps: view.steps.slice(-3) })}`,
-        );
-      }
-      await delay(25);
-    }
-  }
-
-  async address(name = this.#first()): Promise<SshAddress> {
-    const { sshPort } = await this.until((view) => view.sshPort > 0, "manageable", { name });
-    const parsed = ssh2.utils.parseKey(readFileSync(join(this.dir, name, "config/ssh_host_ed25519_key")));
-    if (parsed instanceof Error) throw parsed;
-    return {
-      port: sshPort,
-      user: "admin",
-      key: this.#parts.key,
-      hostKey: parsed.getPublicSSH().toString("base64"),
-    };
-  }
-
-  async run(command: string, { name, input }: { name?: string; input?: string } = {}): Promise<Answer> {
-    return runOnElement(await this.address(name), command, input);
-  }
-
-  image(options: Omit<ImageOptions, "agent" | "out">): Promise<Image> {
-    return this.#parts.make(options);
-  }
-
-  async install(image: Image, name = this.#first()): Promise<void> {
-    const partition = other((await this.view(name)).partition);
-    const command = `request image install ${partition} size ${image.size} sha256 ${image.sha256}`;
-    const { status, error } = await this.run(command, { name, input: image.path });
-    if (status !== 0) throw new Error(error.trim() || "the session ended during the installation");
-  }
-
-  async plug(image: Image, partition: "a" | "b", name = this.#first()): Promise<void> {
-    await this.#ask({ op: "install", element: name, partition, image: image.path });
-  }
-
-  async measure(
-    work: () => Promise<void>,
-    { settleMs = 8_000 }: { settleMs?: number } = {},
-  ): Promise<Figures> {
-    await this.#ask({ op: "begin" });
-    let failed: unknown;
-    try {
-      await work();
-      const deadline = Date.now() + settleMs;
-      while (Date.now() < deadline && !(await this.views()).every((view) => view.rebuilt)) await delay(25);
-    } catch (error) {
-      failed = error;
-    }
-    const figures = (await this.#ask({ op: "end" })) as Figures;
-    if (failed) throw failed;
-    return figures;
-  }
-
-  async fault(
-    name: string,
-    params: Readonly<Record<string, string>> = {},
-    element = this.#first(),
-  ): Promise<void> {
-    await this.#ask({ op: "fault", element, name, params });
-  }
-
-  async clear(name = "", element = this.#first()): Promise<void> {
-    await this.#ask({ op: "clear", element, name });
-  }
-
-  async powerCycle(name = this.#first()): Promise<void> {
-    await this.#ask({ op: "power-cycle", element: name });
-  }
-
-  console(name = this.#first()): string {
-    return readFileSync(join(this.dir, name, "console.log"), "utf8");
-  }
-
-  async close(): Promise<void> {
-    const { site, temporary } = this.#parts;
-    if (site.exitCode === null && site.signalCode === null) {
-      const ended = new Promise((resolve) => site.once("exit", resolve));
-      site.stdin?.end();
-      const timer = setTimeout(() => site.kill("SIGKILL"), 10_000);
-      await ended;
-      clearTimeout(timer);
-    }
-    if (temporary) rmSync(this.dir, { recursive: true, force: true });
-  }
-
-  #first(): string {
-    return this.#parts.names[0] ?? "ne1";
-  }
-
-  #ask(question: object): Promise<unknown> {
-    return askSite(this.#parts.control, question);
-  }
-}
-
-const other = (partition: string) => (partition === "a" ? "b" : "a");

@@ -4,7 +4,6 @@
  * @module
  */
 import { connect } from "node:net";
-import { createInterface } from "node:readline";
 
 /** Asks and waits for the answer. @throws Error with what the site says, or if it does not answer in time */
 export function askSite(socket: string, question: object, withinMs = 30_000): Promise<unknown> {
@@ -19,8 +18,11 @@ export function askSite(socket: string, question: object, withinMs = 30_000): Pr
     );
     connection.once("error", fail);
     connection.once("close", () => reject(new Error("the element's site ended before it answered")));
-    createInterface({ input: connection }).once("line", (line) => {
-      const { result, error } = JSON.parse(line) as { result?: unknown; error?: string };
+    let heard = "";
+    connection.on("data", (chunk) => {
+      heard += chunk;
+      if (!heard.includes("\n")) return;
+      const { result, error } = JSON.parse(heard) as { result?: unknown; error?: string };
       if (error === undefined) resolve(result);
       else reject(new Error(error));
       connection.destroy();

@@ -39,7 +39,8 @@ describe(`power lost at each point of a switch of roots, ${platformHere.platform
   });
   after(() => element?.close());
 
-  for (const at of points) {
+  // A cut takes seconds; all of them are for the full run.
+  for (const at of points.filter((_, n) => process.env.PULUMI_ISSU_FULL || n % 5 === 0)) {
     it(at, async () => {
       const before = await settled(element);
       await element.fault("power-lost", { at, after: "3ms" });

@@ -92,6 +92,10 @@ func unpack(archive io.Reader, header *tar.Header, dir string) error {
 			return err
 		}
 		_, err = io.Copy(file, archive)
+		var writing *os.PathError
+		if err != nil && !errors.As(err, &writing) {
+			err = fmt.Errorf("image is damaged: %w", err)
+		}
 		return errors.Join(err, file.Close())
 	default:
 		return fmt.Errorf("image holds %q of a type that no root file system of ours has", header.Name)
