@@ -11,8 +11,8 @@ import (
 	"element/wire"
 )
 
-// OverloadPath exists while traffic is to go another way.
-const OverloadPath = "/run/overload"
+// OverloadPath exists while traffic is to go another way, over a change of roots too.
+const OverloadPath = "/config/overload"
 
 func hellod(d *daemon) error {
 	conn, err := d.dial(bus.RoleHello)
