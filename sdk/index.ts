@@ -3,10 +3,24 @@
  *
  * @module
  */
+export type {
+  ChassisAccess,
+  ChassisClusterArgs,
+  ChassisHooks,
+  ChassisImage,
+  ChassisNode,
+} from "./components/chassis-args";
+export { ChassisCluster } from "./components/chassis-cluster";
 export { Cnf } from "./components/cnf";
 export type { CnfArgs, CnfComponent, Quantities } from "./components/cnf-args";
 export type { Hook, HookContext, Hooks } from "./components/hooks";
 export type { AlarmPolicy, CallbackPolicy, EndpointPolicy } from "./policy/alarm-policy";
+export type {
+  ChassisRollbackPolicy,
+  ChassisTimeLimits,
+  ChassisUpgradePolicy,
+  IssuOption,
+} from "./policy/chassis-policy";
 export type { CheckExpectation, CheckPolicy } from "./policy/check-policy";
 export type { CataloguedRelease, InService, ServiceType } from "./policy/cnf-spec";
 export type {
