@@ -22,6 +22,9 @@ show status [json]
 show storage [json]
 show configuration
 show statistics
+show neighbours [json]
+request epoch <number>
+with epoch <number> request …                            (refused if a later one was here)
 request image install <a|b> size <bytes> sha256 <hex>   (the image on standard input)
 request image check <a|b>
 request issu <a|b> [within <seconds>]
@@ -37,8 +40,18 @@ type Room struct {
 
 func (s *session) run(words []string) (func(), error) {
 	done := func() {}
+	if len(words) > 4 && words[0] == "with" && words[1] == "epoch" && words[3] == "request" {
+		if err := s.daemon.epoch(words[2]); err != nil {
+			return done, err
+		}
+		words = words[3:]
+	}
 	line := strings.Join(words, " ")
 	switch {
+	case len(words) == 3 && words[0] == "request" && words[1] == "epoch":
+		return done, s.daemon.epoch(words[2])
+	case line == "show neighbours", line == "show neighbours json":
+		return done, s.showNeighbours(len(words) == 3)
 	case line == "help" || line == "?":
 		_, err := io.WriteString(s.channel, usage)
 		return done, err
@@ -96,7 +109,14 @@ func (s *session) showStatus(line string) error {
 	}
 	switch line {
 	case "show status json":
-		_, err = fmt.Fprintf(s.channel, "%s\n", data)
+		// With what is the management's own, beside what init says.
+		var all map[string]any
+		if err = json.Unmarshal(data, &all); err == nil {
+			all["epoch"] = s.daemon.epochNow()
+			_, overloaded := os.Stat(s.daemon.platform.Path(OverloadPath))
+			all["overload"] = overloaded == nil
+			err = json.NewEncoder(s.channel).Encode(all)
+		}
 	case "show version":
 		_, err = fmt.Fprintf(s.channel, "%s, release %s on partition %s, kernel %s (%s)\n",
 			status.Name, status.Version, status.Partition, status.Kernel.Release, status.Kernel.ABI)

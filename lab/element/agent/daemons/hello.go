@@ -3,6 +3,8 @@ package daemons
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/json"
+	"fmt"
 	"os"
 	"sync/atomic"
 	"time"
@@ -36,10 +38,13 @@ func hellod(d *daemon) error {
 	d.ready()
 	go func() {
 		for {
-			if _, err := conn.Recv(); err != nil {
+			m, err := conn.Recv()
+			if err != nil {
 				os.Exit(1)
 			}
-			heard.Store(true)
+			if packet, err := wire.Decode(m.Packet); err == nil && !heard.Swap(true) {
+				d.noteNeighbour(packet)
+			}
 		}
 	}()
 	seq := uint64(1)
@@ -50,4 +55,27 @@ func hellod(d *daemon) error {
 		seq++
 	}
 	return nil
+}
+
+// NeighboursPath is where hellod writes whom it hears.
+const NeighboursPath = "/run/neighbours.json"
+
+// Neighbour as its hellos tell it.
+type Neighbour struct {
+	Port int `json:"port"`
+	// HoldMs is how long it does without hellos of ours.
+	HoldMs uint32 `json:"holdMs"`
+}
+
+func (d *daemon) noteNeighbour(packet wire.Packet) {
+	if len(packet.Body) != 4 {
+		return
+	}
+	text, err := json.Marshal([]Neighbour{{1, binary.BigEndian.Uint32(packet.Body)}})
+	if err == nil {
+		err = os.WriteFile(d.platform.Path(NeighboursPath), text, 0o644)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "hellod: %v\n", err)
+	}
 }

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"encoding/binary"
 	"net"
 	"sync"
 	"time"
@@ -86,7 +87,8 @@ func (n *neighbour) hello(machine *Machine, packet wire.Packet) {
 		machine.watch.greetedBy()
 	}
 	// Greets back at once, so that both beat at the element's pace.
-	n.send(machine, wire.Packet{Kind: wire.Hello, Seq: packet.Seq})
+	hold := binary.BigEndian.AppendUint32(nil, uint32(n.site.config.HoldMs))
+	n.send(machine, wire.Packet{Kind: wire.Hello, Seq: packet.Seq, Body: hold})
 }
 
 // answer with as many routes as fit, from an offset on; only to whom there is an adjacency.
