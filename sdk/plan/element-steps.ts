@@ -47,6 +47,7 @@ export class ElementSteps {
       {
         partition,
         version,
+        mayReboot: this.policy.reboot === "if-needed",
         ...(path === undefined ? {} : { path }),
         ...(sha256 === undefined ? {} : { sha256 }),
       },

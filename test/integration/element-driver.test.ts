@@ -5,7 +5,7 @@ import type { ElementPlanSpec } from "#sdk/plan/element-steps.js";
 import type { Step } from "#sdk/plan/plan.js";
 import type { ResolvedElementPolicy } from "#sdk/policy/element-policy.js";
 import { resolveElementPolicy } from "#sdk/policy/resolve-element.js";
-import { type Element, type Figures, type Image, startElement } from "../../lab/element/index.ts";
+import { type Element, type Image, startElement } from "../../lab/element/index.ts";
 import { platformHere, settled } from "../support/elements.ts";
 
 describe(`driver of network elements, ${platformHere.platform}`, () => {
@@ -67,9 +67,8 @@ describe(`driver of network elements, ${platformHere.platform}`, () => {
     const target = await targetOf();
     await target.fence(++epoch);
     const image = await element.image({ version: "1.1.0" });
-    let figures: Figures | undefined;
     const before = await target.observe();
-    figures = await element.measure(async () => {
+    const figures = await element.measure(async () => {
       await carryOut(specOf("1.1.0", image));
     });
     const now = await target.observe();
@@ -135,7 +134,7 @@ describe(`driver of network elements, ${platformHere.platform}`, () => {
       kernelAbi: "ne-6.12-1",
       modules: { "line-card": "ne-6.12-1" },
     });
-    await assert.rejects(carryOut(specOf("2.0.0", image)), { code: "REFUSED", message: /takes a reboot/ });
+    await assert.rejects(carryOut(specOf("2.0.0", image)), { code: "NEEDS_REBOOT", message: /takes a reboot/ });
     const target = await targetOf();
     const { problems } = elementRule.plan(specOf("2.0.0", image), await target.observe());
     assert.match(problems[0]?.message ?? "", /Got "refused".*Write reboot: "if-needed"/);
@@ -156,7 +155,7 @@ describe(`driver of network elements, ${platformHere.platform}`, () => {
     const target = await targetOf();
     const image = await element.image({ version: "3.0.0", kernelAbi: "ne-6.12-1", modules: {} });
     const { problems } = elementRule.plan(specOf("3.0.0", image, { absence: "5s" }), await target.observe());
-    assert.match(problems[0]?.message ?? "", /absence of 5s and a neighbour that waits 3s/);
+    assert.match(problems[0]?.message ?? "", /absence of 5 s and a neighbour that waits 3 s/);
   });
 });
 

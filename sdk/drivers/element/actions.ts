@@ -45,6 +45,9 @@ const stageRoot: Run = async (session, action, context) => {
       `version: got ${there ?? "no root file system"} on partition ${partition}, expected ${version}. Name the version that the image holds.`,
     );
   }
+  if (/takes a reboot/.test(said) && action.args.mayReboot !== true) {
+    throw new TargetError("NEEDS_REBOOT", `${said.trim()}. Write upgrade.reboot: "if-needed" to consent.`);
+  }
   return said.trim();
 };
 

@@ -82,7 +82,7 @@ func (s *session) run(words []string) (func(), error) {
 		answer, closed, err := initd.Ask(bus.Msg{Op: "check", Name: words[3]})
 		closed()
 		if err == nil {
-			_, err = fmt.Fprintf(s.channel, "partition %s holds %s, whole\n", words[3], answer.Text)
+			_, err = fmt.Fprintln(s.channel, answer.Text)
 		}
 		return done, err
 	case len(words) >= 3 && strings.HasPrefix(line, "request issu "), len(words) == 3 && strings.HasPrefix(line, "request reboot "):

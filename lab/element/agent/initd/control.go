@@ -94,13 +94,14 @@ func (i *Init) command(m bus.Msg) (bus.Msg, func()) {
 		return bus.Msg{Op: m.Op, Data: data}, nil
 	case "check":
 		release, err := i.ready(m.Name)
-		if err == nil {
-			err = i.fits(release)
-		}
 		if err != nil {
 			return failed(err)
 		}
-		return bus.Msg{Op: m.Op, Text: release.Version}, nil
+		text := fmt.Sprintf("partition %s holds %s, whole", m.Name, release.Version)
+		if err := i.fits(release); err != nil {
+			text += "; " + err.Error()
+		}
+		return bus.Msg{Op: m.Op, Text: text}, nil
 	case "issu", "reboot":
 		if !i.switching.TryLock() {
 			return failed(fmt.Errorf("a switch of roots is going on"))
