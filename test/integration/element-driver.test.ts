@@ -134,7 +134,10 @@ describe(`driver of network elements, ${platformHere.platform}`, () => {
       kernelAbi: "ne-6.12-1",
       modules: { "line-card": "ne-6.12-1" },
     });
-    await assert.rejects(carryOut(specOf("2.0.0", image)), { code: "NEEDS_REBOOT", message: /takes a reboot/ });
+    await assert.rejects(carryOut(specOf("2.0.0", image)), {
+      code: "NEEDS_REBOOT",
+      message: /takes a reboot/,
+    });
     const target = await targetOf();
     const { problems } = elementRule.plan(specOf("2.0.0", image), await target.observe());
     assert.match(problems[0]?.message ?? "", /Got "refused".*Write reboot: "if-needed"/);
