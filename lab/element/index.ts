@@ -26,6 +26,8 @@ export type { Answer, SshAddress } from "./ssh.ts";
 export interface ElementOptions {
   /** Names of the elements: one stands alone, two are a pair that share what goes through them. Default `["ne1"]`. */
   readonly names?: readonly string[];
+  /** Each has traffic of its own, rather than one taking over the other's. Default: true for more than two. */
+  readonly apart?: boolean;
   /** Version that they start with. Default 1.0.0. */
   readonly version?: string;
   /** `simulated` to have it where namespaces are allowed too; `namespaces` to refuse anything else. Default: what is allowed. */

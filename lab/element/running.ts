@@ -48,7 +48,7 @@ export class RunningElement implements Element {
   }
 
   async view(name = this.#first()): Promise<ElementView> {
-    const view = (await this.views()).find((one) => one.name === name);
+    const [view] = (await this.#ask({ op: "status", element: name })) as readonly ElementView[];
     if (!view) throw new Error(`no element ${name}`);
     return view;
   }

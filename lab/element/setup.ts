@@ -63,6 +63,7 @@ export async function setUp(dir: string, options: ElementOptions): Promise<SetUp
     bootMs: options.bootMs ?? 1500,
     resetMs: options.resetMs ?? 300,
     routes: options.routes ?? 500,
+    apart: options.apart ?? names.length > 2,
     transitPerSecond: options.transitPerSecond ?? 200,
     puntPerSecond: options.puntPerSecond ?? 50,
     partitionBytes: options.partitionBytes ?? 12 * 1024 ** 2,

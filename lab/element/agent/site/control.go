@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"element/image"
 )
 
@@ -88,7 +90,9 @@ func (s *Site) do(a ask) (any, error) {
 	case "status":
 		views := []View{}
 		for _, m := range s.machines {
-			views = append(views, m.view())
+			if a.Element == "" || a.Element == m.config.Name {
+				views = append(views, m.view())
+			}
 		}
 		return views, nil
 	case "begin":
@@ -143,7 +147,7 @@ func (m *Machine) view() View {
 	_, _, v.Rebuilt, _ = m.watch.figures()
 	if v.Pid != 0 {
 		exe := fmt.Sprintf("/proc/%d/exe", v.Pid)
-		v.ExeSha256, _ = image.Sum(exe)
+		v.ExeSha256 = m.exeSum(exe)
 		if at, err := device(exe); err == nil {
 			for _, name := range []string{"a", "b"} {
 				if here, err := device(filepath.Join(m.partition(name), "sbin/init")); err == nil && here == at {
@@ -156,6 +160,29 @@ func (m *Machine) view() View {
 		}
 	}
 	return v
+}
+
+// exeSum remembers what it computed for as long as the file is the same one.
+func (m *Machine) exeSum(exe string) string {
+	var stat unix.Stat_t
+	if unix.Stat(exe, &stat) != nil {
+		return ""
+	}
+	key := fmt.Sprint(stat.Dev, stat.Ino, stat.Ctim)
+	m.mu.Lock()
+	known := m.sum
+	m.mu.Unlock()
+	if known[0] == key {
+		return known[1]
+	}
+	sum, err := image.Sum(exe)
+	if err != nil {
+		return ""
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sum = [2]string{key, sum}
+	return sum
 }
 
 // guards that init itself knows how to leave out; see initd.

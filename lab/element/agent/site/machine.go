@@ -52,7 +52,9 @@ type Machine struct {
 	cutAt   string
 	cutFor  time.Duration
 	steps   []string
-	faults  map[string]bool
+	// sum of the program that process 1 executes, behind what it was computed of.
+	sum    [2]string
+	faults map[string]bool
 }
 
 func (m *Machine) event(what, detail string) { m.site.event(m.config.Name, what, detail) }

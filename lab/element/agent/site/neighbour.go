@@ -144,10 +144,16 @@ func (n *neighbour) state(machine *Machine) adjacency {
 	return *n.of(machine)
 }
 
-// way that traffic takes: a machine that wants some before one that does not. No adjacency, no way.
-func (n *neighbour) way() *Machine {
+// way that the nth packet takes: a machine that wants some before one that does not. No adjacency, no way.
+func (n *neighbour) way(nth int) *Machine {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.site.config.Apart {
+		if own := n.site.gateway(nth); n.of(own).up {
+			return own
+		}
+		return nil
+	}
 	var second *Machine
 	for _, machine := range n.site.machines {
 		a := n.of(machine)

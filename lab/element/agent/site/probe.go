@@ -87,12 +87,12 @@ func (p *probe) pace(perSecond int, send func(n int)) {
 
 // transit alternates between the two ways.
 func (p *probe) transit(n int) {
-	machine := p.site.neighbour.way()
+	machine := p.site.neighbour.way(n / 2)
 	packet := wire.Packet{Kind: wire.Transit, Seq: p.sending(wire.Transit)}
 	if n%2 == 0 {
 		// From here: a host knows its gateway only.
 		if machine == nil {
-			machine = p.site.machines[0]
+			machine = p.site.gateway(n / 2)
 		}
 		packet.Dst = wire.Address(p.site.neighbour.routes[n/2%len(p.site.neighbour.routes)])
 		_, _ = p.conn.WriteToUDP(packet.Encode(), machine.cards.address(0))
@@ -104,10 +104,10 @@ func (p *probe) transit(n int) {
 	}
 }
 
-func (p *probe) punt(int) {
-	machine := p.site.neighbour.way()
+func (p *probe) punt(n int) {
+	machine := p.site.neighbour.way(n)
 	if machine == nil {
-		machine = p.site.machines[0]
+		machine = p.site.gateway(n)
 	}
 	packet := wire.Packet{Kind: wire.Punt, Dst: wire.Service, Seq: p.sending(wire.Punt)}
 	_, _ = p.conn.WriteToUDP(packet.Encode(), machine.cards.address(0))

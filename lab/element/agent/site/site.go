@@ -35,7 +35,9 @@ type Config struct {
 	BootMs  int `json:"bootMs"`
 	ResetMs int `json:"resetMs"`
 	// Routes that the neighbour has.
-	Routes           int      `json:"routes"`
+	Routes int `json:"routes"`
+	// Apart: each machine has traffic of its own, rather than one taking over another's.
+	Apart            bool     `json:"apart"`
 	TransitPerSecond int      `json:"transitPerSecond"`
 	PuntPerSecond    int      `json:"puntPerSecond"`
 	PartitionBytes   int64    `json:"partitionBytes"`
@@ -197,6 +199,14 @@ func (s *Site) byPort(port int) *Machine {
 		}
 	}
 	return nil
+}
+
+// gateway is whom a host that knows nothing of adjacencies sends its nth packet to.
+func (s *Site) gateway(n int) *Machine {
+	if s.config.Apart {
+		return s.machines[n%len(s.machines)]
+	}
+	return s.machines[0]
 }
 
 func (s *Site) byName(name string) (*Machine, error) {
