@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { addChassisCommands } from "./chassis/lab-command.ts";
 import { faultCatalogue } from "./cnf/faults.ts";
 import type { GroupView } from "./cnf/groups/groups.ts";
+import { addElementCommands } from "./element/commands.ts";
 import { type FaultParams, labFaults } from "./faults.ts";
 import { type Lab, type LabOptions, openLab, startLab, stopLab } from "./lab.ts";
 import { isRunning, ProcessTable } from "./processes.ts";
@@ -128,6 +129,7 @@ program
   });
 
 addChassisCommands(program, collect, whole);
+addElementCommands(program, (pair, before) => collect(pair, before as FaultParams));
 
 function whole(value: string): number {
   if (!/^\d+$/.test(value)) throw new InvalidArgumentError("expected a whole number.");

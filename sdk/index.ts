@@ -13,7 +13,9 @@ export type {
 export { ChassisCluster } from "./components/chassis-cluster";
 export { Cnf } from "./components/cnf";
 export type { CnfArgs, CnfComponent, Quantities } from "./components/cnf-args";
+export type { ElementAccess, ElementHooks, NetworkElementArgs, RootImage } from "./components/element-args";
 export type { Hook, HookContext, Hooks } from "./components/hooks";
+export { NetworkElement } from "./components/network-element";
 export type { AlarmPolicy, CallbackPolicy, EndpointPolicy } from "./policy/alarm-policy";
 export type {
   ChassisRollbackPolicy,
@@ -23,6 +25,7 @@ export type {
 } from "./policy/chassis-policy";
 export type { CheckExpectation, CheckPolicy } from "./policy/check-policy";
 export type { CataloguedRelease, InService, ServiceType } from "./policy/cnf-spec";
+export type { ElementRollbackPolicy, ElementTimeLimits, ElementUpgradePolicy } from "./policy/element-policy";
 export type {
   AlertGatePolicy,
   AnyGatePolicy,

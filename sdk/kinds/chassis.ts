@@ -93,12 +93,12 @@ export const chassis: Kind = {
   },
 };
 
-/** A chassis is on no cluster; one may be named for its journal and for those who approve. */
-async function clusterOf({ namespace, kubeconfig, context }: Address) {
+/** What is on no cluster; one may be named for its journal and for those who approve. */
+export async function clusterOf({ namespace, kubeconfig, context }: Address) {
   if (kubeconfig === undefined && context === undefined) {
     const none = (): never => {
       throw new Error(
-        `journal: got "kubernetes", expected a URL like file:///var/lib/issu or s3://bucket/prefix: a chassis has no place for it. Or name a cluster (kubeconfig) and write kubernetes://NAMESPACE.`,
+        `journal: got "kubernetes", expected a URL like file:///var/lib/issu or s3://bucket/prefix: what is on no cluster has no place for it. Or name a cluster (kubeconfig) and write kubernetes://NAMESPACE.`,
       );
     };
     return { clusterStore: none, clusterSnapshots: none };

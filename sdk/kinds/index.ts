@@ -22,6 +22,7 @@ import type { Problem } from "../policy/problem";
 import { resolvePolicy } from "../policy/resolve";
 import type { CampaignPolicy, ResolvedPolicy } from "../policy/upgrade-policy";
 import { chassis } from "./chassis";
+import { element } from "./element";
 
 /** How to reach a target, and what it is. */
 export interface Address {
@@ -144,4 +145,4 @@ const cnf: Kind = {
   },
 };
 
-export const kinds: { readonly [kind: string]: Kind } = { cnf, chassis };
+export const kinds: { readonly [kind: string]: Kind } = { cnf, chassis, element };
