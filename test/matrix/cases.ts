@@ -49,7 +49,8 @@ function endsInRollback(): Case[] {
   return [ends.kill, ends.orphan, ends.interrupt, ends.interruptTwice].flatMap((trouble) =>
     [0, 0.5, 0.9].map((share) => ({
       point: duringRollback(share),
-      trouble,
+      // Late in it, it may be over before the engine is.
+      trouble: share > 0.5 ? { ...trouble, first: [...trouble.first, "rolled-back" as const] } : trouble,
       bad: badVersions.gate,
       wanted: "back" as const,
     })),
