@@ -265,7 +265,8 @@ export class Cluster {
       fpc.powerOn(node.release);
       this.events.record("fpc-up", { node: id, fpc: fpc.slot, release: node.release });
     }
-    if (synchronise) await this.synchronise(node);
+    if (!this.links.fabric && this.hears(id) && this.master !== id) this.#isolate(node, "fabric");
+    else if (synchronise) await this.synchronise(node);
     else {
       node.coldSync = "complete";
       this.events.record("cold-sync-complete", { node: id, reason: "left out" });
@@ -371,9 +372,10 @@ export class Cluster {
     this.links[link] = true;
     this.events.record("link-up", { reason: link });
     for (const node of this.nodes) {
-      if (node.eligibility !== "ineligible") continue;
-      node.eligibility = "eligible";
-      this.resynchronise(node.id);
+      const waited = node.eligibility === "ineligible";
+      if (waited) node.eligibility = "eligible";
+      const isBehind = node.coldSync === "none" && node.fpcs.every(({ state }) => state === "Online");
+      if (waited || isBehind) this.resynchronise(node.id);
     }
   }
 

@@ -5,7 +5,6 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import ssh2 from "ssh2";
 import { readJson, writeJson } from "../files.ts";
 import type { ChassisShape, UserOptions } from "./options.ts";
 import { type HostKey, newHostKey } from "./ssh/server.ts";
@@ -41,7 +40,7 @@ export function identityOf({ dir, nodes, users }: ChassisShape): Identity {
 }
 
 function makeUp(nodes: number): Kept {
-  const key = ssh2.utils.generateKeyPairSync("ed25519");
+  const key = newHostKey();
   return {
     hostKeys: Array.from({ length: nodes }, newHostKey),
     credentials: {

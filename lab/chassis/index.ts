@@ -50,7 +50,13 @@ export async function startChassisCluster(options: ChassisOptions = {}): Promise
     return new NodeServer({ cluster, upgrade, node }, identity.users, hostKey, ports[at] ?? 0);
   });
   for (const [at, node] of cluster.nodes.entries()) cluster.attach(node.id, servers[at] as NodeServer);
-  await Promise.all(servers.map((server) => server.comeUp()));
+  try {
+    await Promise.all(servers.map((server) => server.comeUp()));
+  } catch (error) {
+    cluster.close();
+    for (const server of servers) server.close();
+    throw error;
+  }
   return new ChassisCluster(
     cluster,
     servers,

@@ -4,7 +4,6 @@
  * @module
  */
 import { CliError } from "./cli/command.ts";
-import { ClosedError } from "./clock.ts";
 import type { Cluster } from "./cluster.ts";
 import { other } from "./events.ts";
 import { FileError } from "./file-system.ts";
@@ -81,15 +80,19 @@ export class Upgrade {
       await this.#carryOut(run);
       events.record("issu-complete", { from, to: manifest.release });
     } catch (error) {
-      if (error instanceof ClosedError) throw error;
+      const isKnown = [AbortedError, UpgradeError, NodeDownError, FileError].some(
+        (kind) => error instanceof kind,
+      );
+      if (!isKnown) throw error;
+      await this.#takeCardsBack(run).catch((cause) => {
+        if (!(cause instanceof NodeDownError)) throw cause;
+      });
       const reason = (error as Error).message;
       if (error instanceof AbortedError) {
         events.record("issu-aborted", { user: run.abortedBy ?? request.user, reason });
         request.say("Chassis ISSU Aborted\nISSU: IDLE");
         return;
       }
-      if (!(error instanceof UpgradeError || error instanceof NodeDownError || error instanceof FileError))
-        throw error;
       events.record("issu-failed", { reason });
       throw new CliError(`error: ${reason}\nAborting ISSU\nISSU: IDLE`);
     } finally {
@@ -250,13 +253,16 @@ export class Upgrade {
         `node${secondary.id} came up with ${secondary.release}, not ${manifest.release}`,
       );
     say(`node${secondary.id} booted up with ${secondary.release}`);
-    const settled = () => secondary.coldSync === "complete" || secondary.coldSync === "failed";
+    const settled = () =>
+      secondary.coldSync === "complete" ||
+      secondary.coldSync === "failed" ||
+      secondary.eligibility !== "eligible";
     const inTime = await cluster.events.until(
       settled,
       patience,
       AbortSignal.any([primary.life, secondary.life]),
     );
-    if (!inTime || secondary.coldSync === "failed")
+    if (!inTime || secondary.coldSync !== "complete")
       throw new UpgradeError(`node${secondary.id} is not ready: cold synchronization failed`);
     say("GRES operational");
     this.#goOn(run);
@@ -275,27 +281,24 @@ export class Upgrade {
     events.record("pics-notified", { node: primary.id });
     this.#goOn(run);
     request.say("ISSU: Starting Upgrade for FRUs");
-    const done: number[] = [];
-    try {
-      for (const fpc of primary.fpcs) {
-        await upgradeFpc(this.#cluster, run, fpc, run.manifest.release, (seconds) =>
-          this.#wait(run, seconds),
-        );
-        done.push(fpc.slot);
-        request.say(`FPC ${fpc.slot} upgraded`);
-        this.#goOn(run);
-      }
-    } catch (error) {
-      // Cards that run ahead of their routing engine are taken back, if that is still there to do it.
-      if (!primary.life.aborted) {
-        for (const fpc of primary.fpcs.filter(({ slot }) => done.includes(slot)))
-          await upgradeFpc(this.#cluster, run, fpc, run.from, (s) =>
-            this.#cluster.clock.wait(s, primary.life),
-          );
-      }
-      throw error;
+    for (const fpc of primary.fpcs) {
+      await upgradeFpc(this.#cluster, run, fpc, run.manifest.release, (seconds) => this.#wait(run, seconds));
+      request.say(`FPC ${fpc.slot} upgraded`);
+      this.#goOn(run);
     }
     events.record("pfes-ready", { node: primary.id });
+  }
+
+  /** Cards that run ahead of their routing engine follow it again, unless its next boot brings it after them. */
+  async #takeCardsBack(run: Run): Promise<void> {
+    const { primary } = run;
+    if (!primary.isUp || primary.pending) return;
+    const ahead = primary.fpcs.filter(({ release }) => release !== primary.release);
+    for (const fpc of ahead) {
+      await upgradeFpc(this.#cluster, run, fpc, primary.release, (seconds) =>
+        this.#cluster.clock.wait(seconds, primary.life),
+      );
+    }
   }
 
   /** CHA-10: all groups to the upgraded node. */

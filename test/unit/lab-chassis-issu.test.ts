@@ -228,7 +228,8 @@ describe("an upgrade of a chassis cluster", function () {
   });
 
   it("stops after the secondary's reboot when aborted during it, with mixed releases; rollback and reboot mend that", async () => {
-    await start();
+    // Long enough to be aborted from another session.
+    await start({ durations: { reboot: 10_000 } });
     const issu = ask(cluster, 0, ISSU);
     await cluster.model.events.until(() => count("node-down") === 1, 30_000);
     assert.equal(await ask(cluster, 0, "request system software abort in-service-upgrade"), "");
@@ -246,10 +247,8 @@ describe("an upgrade of a chassis cluster", function () {
 
   it("takes cards back that run ahead when aborted between two of them", async () => {
     await start();
-    const issu = ask(cluster, 0, ISSU);
-    await seen("fpc-linked");
-    await ask(cluster, 0, "request system software abort in-service-upgrade");
-    assert.match(await issu, /Chassis ISSU Aborted/);
+    await cluster.fault("operator-abort", { on: "fpc-linked" });
+    assert.match(await ask(cluster, 0, ISSU), /Chassis ISSU Aborted/);
     assert.deepEqual(
       cluster.model.node(0).fpcs.map(({ release }) => release),
       ["21.2R3-S4.9", "21.2R3-S4.9"],

@@ -22,7 +22,13 @@ export interface HostKey {
   readonly public: string;
 }
 
-export const newHostKey = (): HostKey => ssh2.utils.generateKeyPairSync("ed25519");
+/** A pair of keys. The library makes one in some hundreds that it can't read itself; such a one is made again. */
+export function newHostKey(): HostKey {
+  for (;;) {
+    const key = ssh2.utils.generateKeyPairSync("ed25519");
+    if (!(ssh2.utils.parseKey(key.private) instanceof Error)) return key;
+  }
+}
 
 /** As `ssh-keygen -l` shows it. */
 export function fingerprintOf({ public: key }: HostKey): string {
