@@ -60,7 +60,7 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
     site.putImage({ release: RELEASES.new });
     const preview = await site.stack.preview(site.wants(RELEASES.new));
     outputs.push(preview.output);
-    assert.match(preview.output, /upgrade 21\.2R3-S4 → 21\.4R3-S5/);
+    assert.match(preview.output, /upgrade 21\.2R3-S4\.9 → 21\.4R3-S5/);
     assert.match(preview.output, /FPC 1 of node0 .* restarts on the new image/);
     const { traffic } = site.cluster;
     await traffic.start(TRAFFIC);
