@@ -109,7 +109,10 @@ export class Probe {
   private async connectRows(kind: Kind, parts: TargetParts): Promise<Reader> {
     const address = this.site.address(parts);
     const [doubt] = kind.doubts?.(address) ?? [];
-    if (doubt) throw new Error(`how ${this.target} is reached is not said: --at FILE (${doubt.path}: ${doubt.message})`);
+    if (doubt)
+      throw new Error(
+        `how ${this.target} is reached is not said: --at FILE (${doubt.path}: ${doubt.message})`,
+      );
     const { target } = await kind.connect(address);
     return {
       read: async () => ({ rows: kind.rows?.(await target.observe()) ?? [] }),

@@ -82,7 +82,9 @@ function readAt(file: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new UsageError(`--at: ${file} is not JSON. Expected { "nodes": [ … ], "access": { … } }; see docs/chassis.md.`);
+    throw new UsageError(
+      `--at: ${file} is not JSON. Expected { "nodes": [ … ], "access": { … } }; see docs/chassis.md.`,
+    );
   }
 }
 

@@ -86,7 +86,10 @@ export function downgradeProblems({ chassis }: ChassisPlanSpec, inventory: Chass
   const other = NODES.flatMap((node): Problem[] => {
     const { previous, version } = nodeOf(inventory, node);
     if (previous === undefined || sameTrain(previous, chassis.version)) return [];
-    const back = previous === "none" ? `; ${node} has none to roll back to` : `, or ${previous}, which ${node} can roll back to`;
+    const back =
+      previous === "none"
+        ? `; ${node} has none to roll back to`
+        : `, or ${previous}, which ${node} can roll back to`;
     return [
       wrong(
         "version",

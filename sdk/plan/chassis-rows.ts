@@ -13,7 +13,8 @@ export function chassisRows(inventory: ChassisInventory): readonly StatusRow[] {
       const room = varFreeBytes === undefined ? [] : [`${Math.round(varFreeBytes / 1e6)} MB free in /var`];
       return {
         object: name,
-        state: unreachable === undefined ? (primaryOf(inventory, 0) === name ? "primary" : "secondary") : "away",
+        state:
+          unreachable === undefined ? (primaryOf(inventory, 0) === name ? "primary" : "secondary") : "away",
         ...(version === undefined ? {} : { version }),
         detail: [
           ...(unreachable === undefined ? [] : [unreachable]),
@@ -25,7 +26,9 @@ export function chassisRows(inventory: ChassisInventory): readonly StatusRow[] {
     }),
     ...inventory.groups.map(({ id, members, failovers }): StatusRow => {
       const primary = primaryOf(inventory, id);
-      const failures = NODES.flatMap((node) => (members[node]?.failures ?? []).map((one) => `${node}: ${one}`));
+      const failures = NODES.flatMap((node) =>
+        (members[node]?.failures ?? []).map((one) => `${node}: ${one}`),
+      );
       return {
         object: `RG-${id}`,
         state: primary === undefined ? "no primary" : `on ${primary}`,
@@ -43,7 +46,11 @@ export function chassisRows(inventory: ChassisInventory): readonly StatusRow[] {
         { object: `${name} FPC ${fpc}`, state, detail: description },
         ...pics
           .filter((one) => one.fpc === fpc)
-          .map((one) => ({ object: `${name} FPC ${fpc} PIC ${one.pic}`, state: one.state, detail: one.description })),
+          .map((one) => ({
+            object: `${name} FPC ${fpc} PIC ${one.pic}`,
+            state: one.state,
+            detail: one.description,
+          })),
       ]);
     }),
   ];

@@ -296,7 +296,7 @@ function fromOf({ chassis }: ChassisPlanSpec, inventory: ChassisInventory): Rele
   if (version === undefined) return undefined;
   return isJunosRelease(chassis.version, version)
     ? { version: chassis.version, release: chassis.release }
-    : { version: withoutSpin(version), release: withoutSpin(version) };
+    : { version, release: withoutSpin(version) };
 }
 
 const runBoth = (version: string, inventory: ChassisInventory): boolean =>

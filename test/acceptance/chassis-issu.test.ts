@@ -60,7 +60,7 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
     site.putImage({ release: RELEASES.new });
     const preview = await site.stack.preview(site.wants(RELEASES.new));
     outputs.push(preview.output);
-    assert.match(preview.output, /upgrade 21\.2R3-S4 → 21\.4R3-S5/);
+    assert.match(preview.output, /upgrade 21\.2R3-S4\.9 → 21\.4R3-S5/);
     assert.match(preview.output, /FPC 1 of node0 .* restarts on the new image/);
     const { traffic } = site.cluster;
     await traffic.start(TRAFFIC);
@@ -77,13 +77,20 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
     assert.equal(measured.flowsLost, 0);
     // What the cluster itself dropped; what this machine was late with is none of it.
     const allowed = Object.values(alone).reduce((sum, dropped) => sum + dropped, 0);
-    assert.ok(dropped(measured) <= 1.5 * allowed + 20, `${dropped(measured)} dropped, ${allowed} by its moves alone`);
+    assert.ok(
+      dropped(measured) <= 1.5 * allowed + 20,
+      `${dropped(measured)} dropped, ${allowed} by its moves alone`,
+    );
   });
 
   it("shows nodes, groups, cards and what is on them", async () => {
     const at = path.join(site.dir, "edge.json");
     const { user, password } = site.cluster.credentials;
-    const nodes = site.cluster.nodes.map(({ host, port, hostPublicKey }) => ({ host, port, hostKey: hostPublicKey }));
+    const nodes = site.cluster.nodes.map(({ host, port, hostPublicKey }) => ({
+      host,
+      port,
+      hostKey: hostPublicKey,
+    }));
     await fs.writeFile(at, JSON.stringify({ nodes, access: { user, password } }), { mode: 0o600 });
     const journal = `file://${path.join(site.dir, "journal")}`;
     const { code, output } = await issu("status", "edge", "--journal", journal, "--at", at);

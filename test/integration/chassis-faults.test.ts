@@ -20,10 +20,12 @@ interface Strike {
 
 const STRIKES: { readonly [what: string]: Strike } = {
   ...Object.fromEntries(
-    ["issu-started", "image-validated", "copied", "installed", "node-up", "fpc-down", "switchover"].map((on) => [
-      `the session is cut at ${on}`,
-      { fault: "ssh-cut", params: { node: 0, on }, ends: "completed" as const },
-    ]),
+    ["issu-started", "image-validated", "copied", "installed", "node-up", "fpc-down", "switchover"].map(
+      (on) => [
+        `the session is cut at ${on}`,
+        { fault: "ssh-cut", params: { node: 0, on }, ends: "completed" as const },
+      ],
+    ),
   ),
   "the line is cut for two minutes while the image is copied": {
     fault: "ssh-cut",
@@ -31,7 +33,11 @@ const STRIKES: { readonly [what: string]: Strike } = {
     ends: "completed",
   },
   "output comes in single bytes": { fault: "one-byte-output", params: { node: 0 }, ends: "completed" },
-  "the device answers after a minute": { fault: "slow-answers", params: { node: 1, seconds: 60 }, ends: "completed" },
+  "the device answers after a minute": {
+    fault: "slow-answers",
+    params: { node: 1, seconds: 60 },
+    ends: "completed",
+  },
   ...Object.fromEntries(
     ["image-validated", "installed", "node-up", "fpc-up", "switchover-prepared"].map((on) => [
       `another operator aborts at ${on}`,

@@ -42,7 +42,10 @@ describe("a campaign on a chassis", function () {
     ]);
     assert.equal((await bench.run(RELEASES.new)).outcome, "unchanged");
     const written = await bench.written();
-    assert.ok(!written.includes(bench.cluster.credentials.password ?? ""), "the password is in journal or log");
+    assert.ok(
+      !written.includes(bench.cluster.credentials.password ?? ""),
+      "the password is in journal or log",
+    );
   });
 
   it("gathers the groups itself up to 11.4 (CHA-3)", async () => {
@@ -85,14 +88,22 @@ describe("a campaign on a chassis", function () {
     });
 
     it("a start from the secondary", () =>
-      refuses(/Got node1\. Expected node0: it is RG-0's primary/, RELEASES.new, { upgrade: { startFrom: "node1" } }));
+      refuses(/Got node1\. Expected node0: it is RG-0's primary/, RELEASES.new, {
+        upgrade: { startFrom: "node1" },
+      }));
 
-    it("an older release than any node can go back to", () => refuses(/no in-service upgrade leads to an earlier one \(CHA-1\); node0 has none to roll back to/, "20.2R1"));
+    it("an older release than any node can go back to", () =>
+      refuses(
+        /no in-service upgrade leads to an earlier one \(CHA-1\); node0 has none to roll back to/,
+        "20.2R1",
+      ));
 
     it("no room in /var of the secondary", async () => {
       const { files } = bench.cluster.model.node(1);
       files.write("/var/tmp/core", Buffer.alloc(1), files.mountOf("/var/tmp").freeKilobytes - 100);
-      await refuses(/nodes\[1\]: Got 0 MB free in \/var of node1/, RELEASES.new, { image: { bytes: 300_000_000 } });
+      await refuses(/nodes\[1\]: Got 0 MB free in \/var of node1/, RELEASES.new, {
+        image: { bytes: 300_000_000 },
+      });
     });
 
     it("a peer that is lost", async () => {
@@ -106,10 +117,14 @@ describe("a campaign on a chassis", function () {
     });
 
     it("the keyword reboot missing", () =>
-      refuses(/'reboot' keyword must be specified\. Aborting ISSU/, RELEASES.new, { upgrade: { options: ["no-copy"] } }));
+      refuses(/'reboot' keyword must be specified\. Aborting ISSU/, RELEASES.new, {
+        upgrade: { options: ["no-copy"] },
+      }));
 
     it("a wrong password, which is not shown", () =>
-      refuses(/refused to log \S+ in: it did not take the password/, RELEASES.new, { access: { password: "Wrong-Horse" } }));
+      refuses(/refused to log \S+ in: it did not take the password/, RELEASES.new, {
+        access: { password: "Wrong-Horse" },
+      }));
 
     it("another host key", async () => {
       const nodes = bench.cluster.nodes.map(({ host, port }, i) => ({
@@ -163,7 +178,10 @@ describe("a campaign on a chassis", function () {
 
     it("a configuration that does not commit: the groups have moved by then, and are put back (CHA-5)", async () => {
       const { groups } = await open();
-      const sha256 = bench.putImage({ release: RELEASES.new, removedStatements: ["system host-name", "system", "chassis"] });
+      const sha256 = bench.putImage({
+        release: RELEASES.new,
+        removedStatements: ["system host-name", "system", "chassis"],
+      });
       const run = await bench.run(RELEASES.new, { image: { sha256 } });
       await wentBack(run, groups, /the device refused the upgrade: .*[Vv]alidation failed/);
       assert.ok(bench.events("group-moved").length >= 2);

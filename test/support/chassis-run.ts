@@ -100,21 +100,31 @@ export class ChassisBench {
       .events()
       .filter(({ type }) => types.length === 0 || types.includes(type))
       .map(({ type, node, group, fpc }) =>
-        [type, node === undefined ? "" : `node${node}`, group === undefined ? "" : `rg${group}`, fpc === undefined ? "" : `fpc${fpc}`]
+        [
+          type,
+          node === undefined ? "" : `node${node}`,
+          group === undefined ? "" : `rg${group}`,
+          fpc === undefined ? "" : `fpc${fpc}`,
+        ]
           .filter(Boolean)
           .join(" "),
       );
   }
 
   /** Puts an image on a node as it is, or cut or changed on its way. @returns the checksum that it should have */
-  putImage(options: ImageOptions, node: 0 | 1 = 0, change: (content: Buffer) => Buffer = (all) => all): string {
+  putImage(
+    options: ImageOptions,
+    node: 0 | 1 = 0,
+    change: (content: Buffer) => Buffer = (all) => all,
+  ): string {
     const content = buildImage(options);
     this.cluster.model.node(node).files.write(`/var/tmp/${imageName(options.release)}`, change(content));
     return createHash("sha256").update(content).digest("hex");
   }
 
   async journal(): Promise<JournalData> {
-    return (await Journal.read(new FileStore(path.join(this.dir, "journal")), `chassis/default/${this.name}`)).data;
+    return (await Journal.read(new FileStore(path.join(this.dir, "journal")), `chassis/default/${this.name}`))
+      .data;
   }
 
   /** Everything that was written on this machine: journal, log. */
@@ -138,7 +148,11 @@ export class ChassisBench {
         at: {
           nodes:
             options.nodes ??
-            this.cluster.nodes.map(({ host, port, hostPublicKey }) => ({ host, port, hostKey: hostPublicKey })),
+            this.cluster.nodes.map(({ host, port, hostPublicKey }) => ({
+              host,
+              port,
+              hostKey: hostPublicKey,
+            })),
           access: { user: credentials.user, password: credentials.password, ...options.access },
         },
       },

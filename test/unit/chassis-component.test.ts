@@ -24,7 +24,12 @@ describe("ChassisCluster", () => {
           made.push({ type, name, inputs });
           return {
             id: `${name}-id`,
-            state: { ...inputs, outcome: "done", campaign: "1", occasion: { campaign: "1", version: "21.4R3-S5" } },
+            state: {
+              ...inputs,
+              outcome: "done",
+              campaign: "1",
+              occasion: { campaign: "1", version: "21.4R3-S5" },
+            },
           };
         },
         call: () => ({}),

@@ -6,7 +6,13 @@ import * as os from "node:os";
 import * as path from "node:path";
 import ssh2 from "ssh2";
 import { JunosNode, type NodeAddress } from "#sdk/drivers/junos/node.js";
-import { newKey, PASSWORD, type Script, type ScriptedDevice, scriptedDevice } from "../support/scripted-device.ts";
+import {
+  newKey,
+  PASSWORD,
+  type Script,
+  type ScriptedDevice,
+  scriptedDevice,
+} from "../support/scripted-device.ts";
 
 describe("a node over SSH", function () {
   this.timeout(20_000);
@@ -183,13 +189,11 @@ describe("a node over SSH", function () {
       assert.equal(await one.look("show version"), VERSION);
       one.close();
       await device?.close();
-      const two = await reach(script, { privateKey: locked.private,
-        passphrase });
+      const two = await reach(script, { privateKey: locked.private, passphrase });
       assert.equal(await two.look("show version"), VERSION);
       two.close();
       await device?.close();
-      const bad = await reach(script, { privateKey: locked.private,
-        passphrase: "wrong" });
+      const bad = await reach(script, { privateKey: locked.private, passphrase: "wrong" });
       const { code, message } = await refused(bad.look("show version"));
       assert.equal(code, "UNAUTHORIZED");
       assert.doesNotMatch(message, /PRIVATE KEY|Battery/);

@@ -51,7 +51,7 @@ describe("the plan of a chassis", () => {
   it("says in lines of 100 columns what happens, how long it takes, who takes part", () => {
     const lines = describePlan(chassisRule.plan(specOf(NEW), new World(OLD, GROUPS).inventory()));
     assert.ok(lines.every((line) => line.length <= 104));
-    assert.match(lines[0] ?? "", /upgrade 21\.2R3-S4 → 21\.4R3-S5, expected \d+ m/);
+    assert.match(lines[0] ?? "", /upgrade 21\.2R3-S4\.9 → 21\.4R3-S5, expected \d+ m/);
     assert.ok(lines.some((line) => /coordination .*routing peers see the other node/.test(line)));
   });
 
@@ -236,7 +236,8 @@ describe("any campaign of a chassis", () => {
     fc.assert(
       fc.property(cases, fc.nat({ max: 12 }), (one, second) => {
         const { world, before, open } = begin(one);
-        const goal = specOf(one.from.replace(/\.\d+$/, ""));
+        // With its build or without.
+        const goal = specOf(second % 2 === 0 ? one.from : one.from.replace(/\.\d+$/, ""));
         const plan = chassisRule.plan(goal, world.inventory(), open);
         assert.equal(plan.intent, "return");
         assert.deepEqual(

@@ -124,5 +124,12 @@ export function describeGlance(seen: Glance): string {
   const cards = (seen.cards ?? [])
     .filter(({ item }) => /^FPC \d+$/.test(item))
     .map(({ item, status }) => `${item} ${status}`);
-  return [versions, primaries, ...(failing.length > 0 ? [`failing: ${failing.join(", ")}`] : []), ...(cards.length > 0 ? [cards.join(", ")] : [])].filter(Boolean).join("; ");
+  return [
+    versions,
+    primaries,
+    ...(failing.length > 0 ? [`failing: ${failing.join(", ")}`] : []),
+    ...(cards.length > 0 ? [cards.join(", ")] : []),
+  ]
+    .filter(Boolean)
+    .join("; ");
 }
