@@ -30,7 +30,10 @@ export interface LastCampaign {
   readonly rollbackStartedAt?: number;
 }
 
-/** @param journal its URL, where it is not beside the target. */
+/**
+ * @param namespace on the cluster; not looked at where the journal is kept elsewhere.
+ * @param journal its URL, where it is not beside the target.
+ */
 export async function lastCampaign(
   root: string,
   env: NodeJS.ProcessEnv,
