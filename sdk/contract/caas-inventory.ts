@@ -49,10 +49,6 @@ export interface MachineState {
   /** What is wrong with it, for people. */
   readonly trouble?: string;
   readonly assetTag?: string;
-  /** Release that it boots next, without an override; absent if its disk is empty. */
-  readonly boots?: string;
-  /** Releases on its disk, `boots` among them. */
-  readonly releases: readonly string[];
 }
 
 /** What a campaign wrote on a node. */

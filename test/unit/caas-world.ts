@@ -181,8 +181,6 @@ export class CaasWorld {
           power: found.power,
           healthy: found.healthy,
           assetTag: "workers",
-          ...(found.boots ? { boots: found.boots } : {}),
-          releases: [...found.releases],
         }
       );
     };
