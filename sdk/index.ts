@@ -3,10 +3,27 @@
  *
  * @module
  */
+export {
+  CaasCluster,
+  type CaasClusterArgs,
+  type CaasUpgradePolicy,
+  type MachinesArgs,
+} from "./components/caas-cluster";
 export { Cnf } from "./components/cnf";
 export type { CnfArgs, CnfComponent, Quantities } from "./components/cnf-args";
 export type { Hook, HookContext, Hooks } from "./components/hooks";
 export type { AlarmPolicy, CallbackPolicy, EndpointPolicy } from "./policy/alarm-policy";
+export type {
+  BatchPolicy,
+  CaasLimits,
+  ControlPlanePolicy,
+  DrainPolicy,
+  ForcePolicy,
+  NodePool,
+  PoolStrategy,
+  ReleaseImage,
+} from "./policy/caas-spec";
+export type { MaintenanceWindow } from "./policy/caas-window";
 export type { CheckExpectation, CheckPolicy } from "./policy/check-policy";
 export type { CataloguedRelease, InService, ServiceType } from "./policy/cnf-spec";
 export type {

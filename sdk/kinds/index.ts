@@ -19,6 +19,7 @@ import type { CnfSpec } from "../policy/cnf-spec";
 import { namesRequired } from "../policy/compatibility";
 import type { Problem } from "../policy/problem";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
+import { caas } from "./caas";
 
 /** How to reach a target, and what it is. */
 export interface Address {
@@ -113,4 +114,4 @@ const cnf: Kind = {
   },
 };
 
-export const kinds: { readonly [kind: string]: Kind } = { cnf };
+export const kinds: { readonly [kind: string]: Kind } = { cnf, caas };
