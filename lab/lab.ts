@@ -14,6 +14,7 @@ import { startDaemons } from "./daemons.ts";
 import { type ActiveFault, checkedParams, type FaultContext, type FaultParams, labFaults } from "./faults.ts";
 import { readJson, writeJson } from "./files.ts";
 import { withLock } from "./lock.ts";
+import { machineFaults } from "./machines/faults.ts";
 import { claimPodCidr, freePorts, isPortFree, releasePodCidr } from "./network.ts";
 import { ProcessTable } from "./processes.ts";
 import { findPrograms, findPrometheus } from "./programs.ts";
@@ -22,6 +23,7 @@ import {
   type Endpoint,
   type LabRecord,
   type LabShape,
+  type MachinesShape,
   labDir,
   readRecord,
   writeRecord,
@@ -30,13 +32,15 @@ import { wipe } from "./reset.ts";
 import { type LabStatus, statusOf } from "./status.ts";
 import { UserCauses } from "./traffic/user-causes.ts";
 
-export interface LabOptions extends Partial<Omit<LabShape, "prometheus">> {
+export interface LabOptions extends Partial<Omit<LabShape, "prometheus" | "machines">> {
   /** Default `default`. */
   readonly name?: string;
   /** Port of the API server. Default: a free one. */
   readonly port?: number;
   /** Whether a Prometheus scrapes the instances. Default: none. */
   readonly prometheus?: boolean;
+  /** Machines under the nodes; default: none. `scale` is 0.01 unless given. */
+  readonly machines?: Omit<MachinesShape, "scale"> & { readonly scale?: number };
   /** Folder that labs are kept in. Default: `.lab` of this checkout. */
   readonly root?: string;
   /** Called when something begins; never more often, so it may print. */
@@ -103,6 +107,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       writeRecord(record);
       await startCluster(table, record.cluster, {
         nodes: shape.nodes,
+        ...(shape.machines ? { release: shape.machines.release } : {}),
         onProgress,
         ...(signal ? { signal } : {}),
       });
@@ -162,6 +167,10 @@ export class Lab {
   readonly endpoints: LabRecord["endpoints"];
   /** Address of its Prometheus, where it has one. */
   readonly prometheusUrl: string | undefined;
+  /** The machines' Redfish service, where the lab has machines; the password is a secret. */
+  readonly redfish:
+    | { readonly url: string; readonly username: string; readonly password: string; readonly caPath: string }
+    | undefined;
   readonly #record: LabRecord;
   readonly #table: ProcessTable;
 
@@ -177,6 +186,12 @@ export class Lab {
     this.podCidr = record.podCidr;
     this.endpoints = record.endpoints;
     this.prometheusUrl = record.prometheus && `http://127.0.0.1:${record.prometheus.port}`;
+    this.redfish = record.redfish && {
+      url: `https://127.0.0.1:${record.redfish.port}`,
+      username: record.redfish.userName,
+      password: record.redfish.password,
+      caPath: join(this.dir, "pki", "ca.crt"),
+    };
     this.#record = record;
     this.#table = new ProcessTable(this.dir);
   }
@@ -258,6 +273,7 @@ export class Lab {
   async clearFaults(): Promise<void> {
     for (const name of new Set(this.faults().map((fault) => fault.name))) await this.clearFault(name);
     if (this.endpoints.cnf) await control(this.endpoints.cnf, "DELETE", "/faults");
+    if (this.endpoints.machines) await control(this.endpoints.machines, "DELETE", "/faults");
   }
 
   /** Faults of network functions that act, as their daemon tells them. */
@@ -267,7 +283,11 @@ export class Lab {
   }
 
   async #forward(name: string, params: FaultParams): Promise<void> {
-    const { cnf } = this.endpoints;
+    const { cnf, machines } = this.endpoints;
+    if (machines && name in machineFaults) {
+      await control(machines, "POST", "/faults", { body: { name, params } });
+      return;
+    }
     if (!cnf) {
       throw new Error(
         `fault ${JSON.stringify(name)}: the lab itself knows ${[...labFaults.keys()].join(", ")}; others are those of network functions, which this lab runs without`,
@@ -336,8 +356,12 @@ function checkedShape(options: LabOptions): LabShape {
     cnf: options.cnf ?? defaultShape.cnf,
     traffic: options.traffic ?? options.cnf ?? defaultShape.traffic,
     ...(options.prometheus ? { prometheus: true } : {}),
+    ...(options.machines ? { machines: { scale: 0.01, ...options.machines } } : {}),
   };
   const mistakes: string[] = [];
+  if (shape.machines && !/^\d+\.\d+\.\d+$/.test(shape.machines.release)) {
+    mistakes.push(`machines.release: got ${shape.machines.release}, expected a release such as 1.33.6`);
+  }
   const whole = (key: "nodes" | "subscribers" | "calls" | "fourG" | "churn", least: number, most: number) => {
     const value = shape[key];
     if (!Number.isInteger(value) || value < least || value > most) {
@@ -403,7 +427,7 @@ async function layOut(
   if (port !== undefined && !(await isPortFree(port))) {
     throw new Error(`port ${port} is in use; choose another or leave --port away`);
   }
-  const free = (await freePorts(13)).filter((p) => p !== port);
+  const free = (await freePorts(15)).filter((p) => p !== port);
   const take = () => free.shift() as number;
   const podCidr = claimPodCidr(dir);
   const endpoint = (): Endpoint => {
@@ -439,7 +463,11 @@ async function layOut(
       apiProxy: endpoint(),
       ...(shape.cnf ? { cnf: endpoint() } : {}),
       ...(shape.traffic ? { traffic: endpoint() } : {}),
+      ...(shape.machines ? { machines: endpoint() } : {}),
     },
+    ...(shape.machines
+      ? { redfish: { port: take(), userName: "issu", password: randomBytes(18).toString("base64url") } }
+      : {}),
     service: { signallingPort: take(), mediaPort: take() },
     ...(prometheus === undefined ? {} : { prometheus: { program: prometheus, port: take() } }),
   };
@@ -466,8 +494,8 @@ async function clean(dir: string, table: ProcessTable): Promise<void> {
   releasePodCidr(dir);
 }
 
-function portsOf({ cluster, endpoints, service, prometheus }: LabRecord): readonly number[] {
-  const controls = [endpoints.apiProxy, endpoints.cnf, endpoints.traffic].flatMap((e) => (e ? [e.port] : []));
-  const scraper = prometheus ? [prometheus.port] : [];
+function portsOf({ cluster, endpoints, service, prometheus, redfish }: LabRecord): readonly number[] {
+  const controls = Object.values(endpoints).flatMap((e) => (e ? [e.port] : []));
+  const scraper = [...(prometheus ? [prometheus.port] : []), ...(redfish ? [redfish.port] : [])];
   return [...Object.values(cluster.ports), ...controls, ...Object.values(service), ...scraper];
 }

@@ -41,6 +41,17 @@ export interface LabShape {
   readonly traffic: boolean;
   /** Whether a Prometheus scrapes the instances; absent where it does not. */
   readonly prometheus?: true;
+  /** The machines under the nodes; absent where nodes are all there is. */
+  readonly machines?: MachinesShape;
+}
+
+export interface MachinesShape {
+  /** Release that the nodes run in the beginning, e.g. `1.33.6`. */
+  readonly release: string;
+  /** Machines that are switched off, with asset tag `workers`. */
+  readonly spares: number;
+  /** Simulated time per real time of what machines do. */
+  readonly scale: number;
 }
 
 export interface LabRecord {
@@ -53,7 +64,14 @@ export interface LabRecord {
   readonly shape: LabShape;
   readonly podCidr: string;
   readonly cluster: ClusterRecord;
-  readonly endpoints: { readonly apiProxy: Endpoint; readonly cnf?: Endpoint; readonly traffic?: Endpoint };
+  readonly endpoints: {
+    readonly apiProxy: Endpoint;
+    readonly cnf?: Endpoint;
+    readonly traffic?: Endpoint;
+    readonly machines?: Endpoint;
+  };
+  /** The machines' Redfish service on loopback, and who may use it. */
+  readonly redfish?: { readonly port: number; readonly userName: string; readonly password: string };
   /** Where the lab has one: the program, and its port on loopback. */
   readonly prometheus?: { readonly program: string; readonly port: number };
   /** Of the network functions' service address on 127.0.0.1 (UDP). */

@@ -64,6 +64,8 @@ export async function startCluster(
   record: ClusterRecord,
   options: {
     readonly nodes: number;
+    /** Release of the nodes' kubelets, e.g. `1.33.6`, where there are machines under them that can boot another. */
+    readonly release?: string;
     readonly onProgress: (message: string) => void;
     readonly signal?: AbortSignal;
   },
@@ -86,9 +88,10 @@ export async function startCluster(
   const starting = [
     table.start(kubeControllerManager(plane)),
     table.start(kubeScheduler(plane)),
-    prepare(api, record.namespace, signal).then(async () => {
+    prepare(api, record.namespace, options.release !== undefined, signal).then(async () => {
       await table.start(kwok(plane));
-      await addNodes(api, options.nodes, KUBERNETES_VERSION, signal);
+      const version = options.release === undefined ? KUBERNETES_VERSION : `v${options.release}`;
+      await addNodes(api, options.nodes, version, signal);
     }),
   ];
   try {
@@ -103,6 +106,12 @@ export async function startCluster(
 /** Starts the API server of a running lab again, as it was. */
 export async function restartApiserver(table: ProcessTable, record: ClusterRecord): Promise<void> {
   await table.start(kubeApiserver(controlPlane(record, readPki(join(record.dir, "pki")))));
+}
+
+/** Certificate and key of what serves on loopback in this lab. */
+export function serverIdentity({ dir }: ClusterRecord): Pick<Pki["server"], "certPath" | "keyPath"> {
+  const { certPath, keyPath } = readPki(join(dir, "pki")).server;
+  return { certPath, keyPath };
 }
 
 /** What a proxy needs to pass the operator's requests on in the operator's name. */
