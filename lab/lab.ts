@@ -23,8 +23,8 @@ import {
   type Endpoint,
   type LabRecord,
   type LabShape,
-  type MachinesShape,
   labDir,
+  type MachinesShape,
   readRecord,
   writeRecord,
 } from "./record.ts";

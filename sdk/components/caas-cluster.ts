@@ -56,7 +56,15 @@ export class CaasCluster extends pulumi.ComponentResource {
 
   constructor(name: string, args: CaasClusterArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("issu:index:CaasCluster", name, {}, opts);
-    const { machines, upgrade: policy, namespace = "kube-system", kubeconfig, context, journal, ...declared } = args;
+    const {
+      machines,
+      upgrade: policy,
+      namespace = "kube-system",
+      kubeconfig,
+      context,
+      journal,
+      ...declared
+    } = args;
     const spec = { name, ...declared };
     const target: TargetArgs & { readonly machines: pulumi.Output<MachinesArgs> } = {
       kind: "caas",

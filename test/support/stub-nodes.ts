@@ -112,7 +112,11 @@ export class StubNodes implements NodeHost {
 
   private node(name: string, version: string): Any {
     return {
-      metadata: { name, resourceVersion: String(this.version++), labels: { role: "worker", "kubernetes.io/hostname": name } },
+      metadata: {
+        name,
+        resourceVersion: String(this.version++),
+        labels: { role: "worker", "kubernetes.io/hostname": name },
+      },
       spec: {},
       status: {
         allocatable: { cpu: "8", pods: "20" },
@@ -188,7 +192,9 @@ export class StubNodes implements NodeHost {
   private healthy(app: string): number {
     return [...this.pods.values()].filter(
       ({ metadata, status }) =>
-        metadata.labels.app === app && metadata.deletionTimestamp === undefined && status.conditions[0].status === "True",
+        metadata.labels.app === app &&
+        metadata.deletionTimestamp === undefined &&
+        status.conditions[0].status === "True",
     ).length;
   }
 
@@ -238,7 +244,11 @@ export class StubNodes implements NodeHost {
       response.end(JSON.stringify(object));
     };
     const refuse = (status: number) =>
-      answer(status, { kind: "Status", reason: status === 409 ? "Conflict" : "", message: `refused with ${status}` });
+      answer(status, {
+        kind: "Status",
+        reason: status === 409 ? "Conflict" : "",
+        message: `refused with ${status}`,
+      });
     if (url.pathname === "/version") return answer(200, { gitVersion: "v1.34.2" });
     if (/selfsubject/.test(url.pathname)) return answer(201, { status: { allowed: true } });
     const eviction = /^\/api\/v1\/namespaces\/core\/pods\/([^/]+)\/eviction$/.exec(url.pathname)?.[1];
@@ -263,7 +273,9 @@ export class StubNodes implements NodeHost {
     }
     const all = this.collection(url.pathname);
     const node = /^spec\.nodeName=(.+)$/.exec(url.searchParams.get("fieldSelector") ?? "")?.[1];
-    const items = [...(all?.values() ?? [])].filter((one) => node === undefined || one.spec.nodeName === node);
+    const items = [...(all?.values() ?? [])].filter(
+      (one) => node === undefined || one.spec.nodeName === node,
+    );
     if (url.searchParams.get("watch") !== "true")
       return answer(200, { metadata: { resourceVersion: String(this.version) }, items });
     const watcher = { collection: url.pathname, node, response };
@@ -281,7 +293,10 @@ export class StubNodes implements NodeHost {
     refuse: (status: number) => void,
   ): void {
     const wanted = change.metadata?.resourceVersion;
-    if (wanted !== undefined && wanted !== object.metadata.resourceVersion) return refuse(409);
+    if (wanted !== undefined && wanted !== object.metadata.resourceVersion) {
+      refuse(409);
+      return;
+    }
     merge(object, { ...change, metadata: { ...change.metadata, resourceVersion: undefined } });
     this.tell(object.status.nodeInfo ? "/api/v1/nodes" : "/api/v1/pods", object);
     answer(200, object);

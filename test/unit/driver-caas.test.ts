@@ -1,9 +1,9 @@
 /** The plan of a cluster, carried out step by step by the drivers, on machines of the lab and a cluster in memory. */
 import assert from "node:assert/strict";
-import type { Step } from "#sdk/plan/plan.js";
 import { CaasTarget, connect } from "#sdk/drivers/kubernetes/index.js";
 import { RedfishMachines } from "#sdk/drivers/redfish/index.js";
 import { type CaasPlanSpec, caasRule } from "#sdk/plan/caas.js";
+import type { Step } from "#sdk/plan/plan.js";
 import { checkCaas } from "#sdk/policy/caas.js";
 import type { CaasDeclaration, NodePool } from "#sdk/policy/caas-spec.js";
 import { resolvePolicy } from "#sdk/policy/resolve.js";
@@ -64,7 +64,11 @@ describe("a CaaS cluster by its drivers", function () {
     await cluster.stop();
   });
 
-  async function perform(steps: readonly Step[], epoch = 1, until?: (step: Step) => boolean): Promise<string[]> {
+  async function perform(
+    steps: readonly Step[],
+    epoch = 1,
+    until?: (step: Step) => boolean,
+  ): Promise<string[]> {
     const details: string[] = [];
     for (const step of steps) {
       if (step.action === "snapshot") continue;
@@ -87,10 +91,13 @@ describe("a CaaS cluster by its drivers", function () {
   };
 
   it("upgrades every node and keeps every budget", async () => {
-    await site(["node-1", "node-2", "node-3"], [
-      { name: "web", replicas: 6, minAvailable: 5 },
-      { name: "free", replicas: 2 },
-    ]);
+    await site(
+      ["node-1", "node-2", "node-3"],
+      [
+        { name: "web", replicas: 6, minAvailable: 5 },
+        { name: "free", replicas: 2 },
+      ],
+    );
     const spec = specOf();
     await perform(await stepsOf(spec));
     assert.deepEqual([...cluster.nodes.keys()], ["node-1", "node-2", "node-3"]);
@@ -155,14 +162,20 @@ describe("a CaaS cluster by its drivers", function () {
     const drain = {
       action: "drain",
       object: "node/node-1",
-      args: { nodes: ["node-1"], drain: { ...specOf().caas.drain, withinMs: 400, force: { ...specOf().caas.drain.force } } },
+      args: {
+        nodes: ["node-1"],
+        drain: { ...specOf().caas.drain, withinMs: 400, force: { ...specOf().caas.drain.force } },
+      },
       summary: "",
       expectedMs: 0,
       limitMs: 5_000,
     } as Step;
     await assert.rejects(perform([drain]), (error: Error & { code?: string }) => {
       assert.equal(error.code, "DRAIN_BLOCKED");
-      assert.match(error.message, new RegExp(`core/${on1.metadata.name} on node-1: budget core/web never allows`));
+      assert.match(
+        error.message,
+        new RegExp(`core/${on1.metadata.name} on node-1: budget core/web never allows`),
+      );
       return true;
     });
     const evictions = cluster.answered.filter((one) => /eviction 429/.test(one));
@@ -194,7 +207,12 @@ describe("a CaaS cluster by its drivers", function () {
     const step = {
       action: "boot",
       object: "node/node-1",
-      args: { nodes: ["node-1"], version: NEW, image: `https://images.example/caas-${NEW}.img`, former: false },
+      args: {
+        nodes: ["node-1"],
+        version: NEW,
+        image: `https://images.example/caas-${NEW}.img`,
+        former: false,
+      },
       summary: "",
       expectedMs: 0,
       limitMs: 4_000,
@@ -221,7 +239,10 @@ describe("a CaaS cluster by its drivers", function () {
       (error: Error & { code?: string }) => error.code === "RESTS",
     );
     await perform([step()], 5);
-    await assert.rejects(perform([step()], 4), (error: Error & { code?: string }) => error.code === "STALE_EPOCH");
+    await assert.rejects(
+      perform([step()], 4),
+      (error: Error & { code?: string }) => error.code === "STALE_EPOCH",
+    );
     await assert.rejects(target.fence(4), /later campaign/);
     assert.deepEqual((await target.traces()).epoch, 5);
   });

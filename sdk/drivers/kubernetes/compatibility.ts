@@ -33,7 +33,9 @@ const isRanges = (value: unknown): boolean =>
 
 function isNote(value: unknown): value is CompatibilityNote {
   if (typeof value !== "object" || value === null) return false;
-  const { version, upgradesFrom, kubernetes, requires, components, inService } = value as { [name: string]: unknown };
+  const { version, upgradesFrom, kubernetes, requires, components, inService } = value as {
+    [name: string]: unknown;
+  };
   return (
     typeof version === "string" &&
     (upgradesFrom === undefined || isRange(upgradesFrom)) &&

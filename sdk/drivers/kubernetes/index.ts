@@ -4,9 +4,9 @@
  * @module
  */
 
+export { CaasTarget, type CaasTargetOptions } from "./caas/caas-target";
 export { KubernetesRequests } from "./campaign-requests";
 export type { Patience } from "./cnf-context";
-export { CaasTarget, type CaasTargetOptions } from "./caas/caas-target";
 export { type CnfTargetOptions, cnfTarget } from "./cnf-target";
 export { type ConnectionOptions, connect, type KubernetesConnection } from "./connection";
 export { whoAmI } from "./identity";

@@ -34,7 +34,10 @@ export async function boot(caas: Caas, action: Action, context: ActionContext): 
     const node = nodes.get(name);
     const machine = node && machineOf(machines, node);
     if (!machine)
-      throw new TargetError("NO_MACHINE", `the machines' service knows no machine of node ${name}. Plan anew.`);
+      throw new TargetError(
+        "NO_MACHINE",
+        `the machines' service knows no machine of node ${name}. Plan anew.`,
+      );
     return { name, machine: machine.id };
   });
   return bootAll(caas, wanted, action, action.args.former === true, context);
@@ -42,7 +45,11 @@ export async function boot(caas: Caas, action: Action, context: ActionContext): 
 
 /** Machines become nodes: spare ones, or those that were nodes before. @throws as `boot` */
 export async function join(caas: Caas, action: Action, context: ActionContext): Promise<string> {
-  const given = action.args.machines as never as readonly { machine: string; node: string; replaces: string | null }[];
+  const given = action.args.machines as never as readonly {
+    machine: string;
+    node: string;
+    replaces: string | null;
+  }[];
   const as = textArg(action, "as");
   const wave = countArg(action, "wave");
   const labels = (action.args.labels ?? {}) as { readonly [label: string]: Json };
@@ -91,7 +98,12 @@ async function bootAll(
     },
     wanted.length,
   );
-  await seen(caas, wanted.map(({ name }) => name), version, context);
+  await seen(
+    caas,
+    wanted.map(({ name }) => name),
+    version,
+    context,
+  );
   return `${wanted.length} nodes run ${version}`;
 }
 
@@ -198,9 +210,11 @@ export async function leave(caas: Caas, action: Action, context: ActionContext):
       if (node) await changeNode(caas, name, context, () => ({}));
       if (machine) await caas.machines.powerOff(machine.id, context);
       if (!node) return;
-      await retrying(context, `deleting node/${name}`, () => caas.api.delete(everywhere.node(name))).catch((error) => {
-        if (!isNotFound(error)) throw error;
-      });
+      await retrying(context, `deleting node/${name}`, () => caas.api.delete(everywhere.node(name))).catch(
+        (error) => {
+          if (!isNotFound(error)) throw error;
+        },
+      );
     },
     names.length,
   );

@@ -17,7 +17,10 @@ export interface Caas {
 /** The machine of a node, by the UUID that the node reports. */
 export function machineOf(
   machines: readonly Machine[],
-  node: { readonly metadata: { readonly name: string }; readonly status?: { readonly nodeInfo?: { readonly systemUUID?: string } } },
+  node: {
+    readonly metadata: { readonly name: string };
+    readonly status?: { readonly nodeInfo?: { readonly systemUUID?: string } };
+  },
 ): Machine | undefined {
   const uuid = node.status?.nodeInfo?.systemUUID?.toLowerCase();
   return machines.find((one) => one.uuid !== "" && one.uuid === uuid);

@@ -58,7 +58,8 @@ class Drain {
     this.context = context;
     // One small watch for each node: a wave is few of a large cluster's nodes.
     this.sources = nodes.map(
-      (name) => new Watched<WholePod>(caas.api, everywhere.pods, { fieldSelector: `spec.nodeName=${name}` }, keyOf),
+      (name) =>
+        new Watched<WholePod>(caas.api, everywhere.pods, { fieldSelector: `spec.nodeName=${name}` }, keyOf),
     );
     this.budgets = new Watched<Budget>(caas.api, everywhere.budgets, {}, keyOf);
     this.handOvers = new HandOvers(caas, context);
@@ -80,7 +81,9 @@ class Drain {
         this.dirty = false;
         if (this.failure !== undefined) throw this.failure;
         if (left.length === 0) break;
-        say(`${left.length} pods left on ${this.nodes.length === 1 ? this.nodes[0] : `${this.nodes.length} nodes`}`);
+        say(
+          `${left.length} pods left on ${this.nodes.length === 1 ? this.nodes[0] : `${this.nodes.length} nodes`}`,
+        );
         if (Date.now() >= end) await this.late(left);
         this.advance(left);
       }
@@ -132,7 +135,9 @@ class Drain {
           Number(this.handOvers.isActive(a)) - Number(this.handOvers.isActive(b)) ||
           (keyOf(a) < keyOf(b) ? -1 : 1),
       );
-    let busy = [...this.phases.values()].filter(({ at }) => at === "evicting" || at === "handing-over").length;
+    let busy = [...this.phases.values()].filter(
+      ({ at }) => at === "evicting" || at === "handing-over",
+    ).length;
     const room = this.room(waiting);
     for (const pod of waiting) {
       const uid = uidOf(pod);
@@ -230,8 +235,7 @@ class Drain {
   }
 
   private fail(error: unknown): void {
-    if (isTransient(error)) return this.wake();
-    this.failure ??= error;
+    if (!isTransient(error)) this.failure ??= error;
     this.wake();
   }
 
@@ -241,7 +245,9 @@ class Drain {
     for (const pod of left) {
       const { name, namespace = "", deletionTimestamp } = pod.metadata;
       if (deletionTimestamp !== undefined) continue;
-      await retrying(this.context, `deleting pod/${name}`, () => this.caas.api.delete(paths.pods(namespace, name)))
+      await retrying(this.context, `deleting pod/${name}`, () =>
+        this.caas.api.delete(paths.pods(namespace, name)),
+      )
         .then(() => {
           this.forced += 1;
         })
@@ -257,7 +263,9 @@ class Drain {
     const reasons = left.map((pod) => ({ pod, ...this.why(pod) }));
     const never = reasons.filter(({ ends }) => !ends);
     const shown = (never.length > 0 ? never : reasons).slice(0, 8);
-    const text = shown.map(({ pod, text: why }) => `${keyOf(pod)} on ${pod.spec.nodeName}: ${why}`).join("; ");
+    const text = shown
+      .map(({ pod, text: why }) => `${keyOf(pod)} on ${pod.spec.nodeName}: ${why}`)
+      .join("; ");
     const more = reasons.length > shown.length ? `, and ${reasons.length - shown.length} more` : "";
     return never.length > 0
       ? new TargetError("DRAIN_BLOCKED", `${never.length} pods never leave: ${text}${more}`)
@@ -275,17 +283,29 @@ class Drain {
       if (over < STUCK_MS) return { ends: true, text: "its grace period runs" };
       return finalizers.length > 0
         ? { ends: false, text: `its finalizers ${finalizers.join(", ")} were not taken off` }
-        : { ends: false, text: "its node does not confirm its end; is the node reachable, and its volumes detached?" };
+        : {
+            ends: false,
+            text: "its node does not confirm its end; is the node reachable, and its volumes detached?",
+          };
     }
     const phase = this.phases.get(uidOf(pod));
     if (phase?.at === "handing-over")
       return { ends: true, text: `it ${this.handOvers.left(pod) ?? "has just handed over"}` };
     const budget = this.budgetOf(pod);
     if (!budget) return { ends: true, text: "its turn had not come" };
-    const { disruptionsAllowed = 0, desiredHealthy = 0, expectedPods = 0, currentHealthy = 0 } = budget.status ?? {};
-    if (disruptionsAllowed > 0) return { ends: true, text: `its turn by budget ${keyOf(budget)} had not come` };
+    const {
+      disruptionsAllowed = 0,
+      desiredHealthy = 0,
+      expectedPods = 0,
+      currentHealthy = 0,
+    } = budget.status ?? {};
+    if (disruptionsAllowed > 0)
+      return { ends: true, text: `its turn by budget ${keyOf(budget)} had not come` };
     if (desiredHealthy >= expectedPods)
-      return { ends: false, text: `budget ${keyOf(budget)} never allows a disruption (${desiredHealthy} of ${expectedPods} must be healthy)` };
+      return {
+        ends: false,
+        text: `budget ${keyOf(budget)} never allows a disruption (${desiredHealthy} of ${expectedPods} must be healthy)`,
+      };
     return {
       ends: false,
       text: `budget ${keyOf(budget)} allows none: ${currentHealthy} of ${expectedPods} are healthy, ${desiredHealthy} must stay`,
@@ -294,4 +314,3 @@ class Drain {
 }
 
 const uidOf = ({ metadata }: WholePod): string => metadata.uid ?? keyOf({ metadata });
-

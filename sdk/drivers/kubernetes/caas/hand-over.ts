@@ -68,8 +68,7 @@ export class HandOvers {
   /** Undefined if it has nothing left to hand over; else what it still carries. */
   left(pod: WholePod): string | undefined {
     const member = this.member(pod);
-    if (member !== undefined)
-      return member.role === "leaving" ? undefined : `is ${member.role} in its group`;
+    if (member !== undefined) return member.role === "leaving" ? undefined : `is ${member.role} in its group`;
     const { metadata } = pod;
     const split = this.splits.items.get(`${metadata.namespace}/${metadata.labels?.[labels.cnf]}`);
     const instance = split?.status?.instances.find(({ name }) => name === metadata.name);

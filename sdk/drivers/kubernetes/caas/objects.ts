@@ -9,7 +9,11 @@ import type { KubeObject, Node, Pod, PodSpec, Selector, Toleration } from "../ob
 
 export interface NodeObject extends Node {
   readonly status?: NonNullable<Node["status"]> & {
-    readonly nodeInfo?: { readonly kubeletVersion: string; readonly systemUUID?: string; readonly bootID?: string };
+    readonly nodeInfo?: {
+      readonly kubeletVersion: string;
+      readonly systemUUID?: string;
+      readonly bootID?: string;
+    };
   };
 }
 
@@ -43,10 +47,16 @@ export interface WholePodSpec extends Omit<PodSpec, "volumes"> {
   readonly tolerations?: readonly Toleration[];
   readonly affinity?: {
     readonly nodeAffinity?: {
-      readonly requiredDuringSchedulingIgnoredDuringExecution?: { readonly nodeSelectorTerms: readonly NodeTerm[] };
+      readonly requiredDuringSchedulingIgnoredDuringExecution?: {
+        readonly nodeSelectorTerms: readonly NodeTerm[];
+      };
     };
-    readonly podAffinity?: { readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly AffinityTerm[] };
-    readonly podAntiAffinity?: { readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly AffinityTerm[] };
+    readonly podAffinity?: {
+      readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly AffinityTerm[];
+    };
+    readonly podAntiAffinity?: {
+      readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly AffinityTerm[];
+    };
   };
   readonly topologySpreadConstraints?: readonly {
     readonly labelSelector?: Selector;
@@ -90,7 +100,9 @@ export interface Claim extends KubeObject {
 }
 
 export interface Volume extends KubeObject {
-  readonly spec: { readonly nodeAffinity?: { readonly required?: { readonly nodeSelectorTerms: readonly NodeTerm[] } } };
+  readonly spec: {
+    readonly nodeAffinity?: { readonly required?: { readonly nodeSelectorTerms: readonly NodeTerm[] } };
+  };
 }
 
 const contract = `/apis/${GROUP}/${CONTRACT_VERSION}`;
@@ -128,10 +140,12 @@ export const keyOf = ({ metadata }: KubeObject): string => `${metadata.namespace
 export function staysOnNode({ metadata }: WholePod): boolean {
   return (
     metadata.annotations?.["kubernetes.io/config.mirror"] !== undefined ||
-    (metadata.ownerReferences ?? []).some(({ kind, controller }) => kind === "DaemonSet" && controller === true)
+    (metadata.ownerReferences ?? []).some(
+      ({ kind, controller }) => kind === "DaemonSet" && controller === true,
+    )
   );
 }
 
 /** MAJOR.MINOR.PATCH of what a component reports. */
 export const plainVersion = (reported: string | undefined): string =>
-  /\d+\.\d+\.\d+/.exec(reported ?? "")?.[0] ?? (reported ?? "");
+  /\d+\.\d+\.\d+/.exec(reported ?? "")?.[0] ?? reported ?? "";

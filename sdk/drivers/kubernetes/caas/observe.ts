@@ -123,7 +123,10 @@ export async function observeCaas(caas: Caas, signal?: AbortSignal): Promise<Caa
 const isOver = ({ status }: WholePod): boolean => status?.phase === "Succeeded" || status?.phase === "Failed";
 
 export const highestNodeEpoch = (nodes: readonly KubeObject[]): number =>
-  nodes.reduce((most, { metadata }) => Math.max(most, Number(metadata.annotations?.[marks.epoch] ?? 0) || 0), 0);
+  nodes.reduce(
+    (most, { metadata }) => Math.max(most, Number(metadata.annotations?.[marks.epoch] ?? 0) || 0),
+    0,
+  );
 
 export function marksOf({ metadata }: KubeObject): NodeMarks {
   const of = metadata.annotations ?? {};
@@ -341,7 +344,10 @@ function campaignsOf(
   for (const { metadata, spec } of autoscalers) {
     const by = metadata.annotations?.[marks.suspendedBy];
     if (by !== undefined && metadata.annotations?.[marks.suspendedFrom] !== undefined)
-      found.set(`${metadata.namespace}/${by}`, `autoscaler ${metadata.name} of ${spec.scaleTargetRef.kind} is suspended`);
+      found.set(
+        `${metadata.namespace}/${by}`,
+        `autoscaler ${metadata.name} of ${spec.scaleTargetRef.kind} is suspended`,
+      );
   }
   for (const { metadata, spec } of groups) {
     if (spec.selfHealing === "suspended")
@@ -357,4 +363,3 @@ function campaignsOf(
   }
   return found;
 }
-
