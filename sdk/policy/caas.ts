@@ -207,6 +207,8 @@ function readSelector(reader: Reader, raw: unknown, path: string): { [label: str
 
 function readControlPlane(reader: Reader, raw: unknown): CaasSpec["controlPlane"] {
   if (raw === undefined) return undefined;
+  // Declared, its stages would be expected; there are none yet.
+  reader.wrong("controlPlane", raw, "nothing: control planes are not upgraded yet", "Leave it out");
   const given = reader.fields(raw, "controlPlane", ["selector"]);
   return { selector: readSelector(reader, given.selector, "controlPlane.selector") };
 }

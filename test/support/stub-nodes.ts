@@ -93,8 +93,10 @@ export class StubNodes implements NodeHost {
 
   async up(name: string, version: string): Promise<void> {
     const there = this.nodes.get(name);
-    if (there) there.status.nodeInfo.kubeletVersion = `v${version}`;
-    else this.nodes.set(name, this.node(name, version));
+    if (there) {
+      there.status.nodeInfo.kubeletVersion = `v${version}`;
+      there.status.nodeInfo.bootID = `boot-${this.version++}`;
+    } else this.nodes.set(name, this.node(name, version));
     await this.ready(name, true);
   }
 

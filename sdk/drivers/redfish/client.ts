@@ -18,6 +18,8 @@ export interface RedfishAddress {
   readonly ca?: string;
 }
 
+/** A session that was not used for so long is given back: services have room for few. */
+const IDLE_MS = 3_000;
 /** Longest wait for one answer. */
 const TIMEOUT_MS = 10_000;
 const LARGEST = 32 * 1024 * 1024;
@@ -54,6 +56,9 @@ export class RedfishClient {
   private readonly credentials: Pick<RedfishAddress, "username" | "password">;
   private readonly agent: http.Agent;
   private session: Promise<{ readonly token: string; readonly at: string }> | undefined;
+  /** Requests that were not answered yet. */
+  private open = 0;
+  private idle: NodeJS.Timeout | undefined;
 
   /** @throws TargetError `BAD_ADDRESS` */
   constructor({ url, username, password, ca }: RedfishAddress) {
@@ -86,10 +91,16 @@ export class RedfishClient {
 
   /** Logs out; a service has room for few sessions. */
   async close(): Promise<void> {
-    const session = await this.session?.catch(() => undefined);
-    this.session = undefined;
-    if (session) await this.send("DELETE", session.at, undefined, session.token).catch(() => undefined);
+    clearTimeout(this.idle);
+    await this.logOut();
     this.agent.destroy();
+  }
+
+  private async logOut(): Promise<void> {
+    const { session } = this;
+    this.session = undefined;
+    const { at, token } = (await session?.catch(() => undefined)) ?? {};
+    if (at !== undefined) await this.send("DELETE", at, undefined, token).catch(() => undefined);
   }
 
   private async authenticated(
@@ -98,21 +109,31 @@ export class RedfishClient {
     body: object | undefined,
     signal: AbortSignal | undefined,
   ): Promise<RedfishAnswer> {
-    for (let again = false; ; again = true) {
-      const { token } = await this.login();
-      try {
-        return await this.send(method, path, body, token, signal);
-      } catch (error) {
-        // A session ends by itself when it was not used for long.
-        if (!(error instanceof RedfishError && error.status === 401) || again) throw error;
-        this.session = undefined;
+    this.open += 1;
+    clearTimeout(this.idle);
+    try {
+      for (let again = false; ; again = true) {
+        const { token } = await this.login();
+        try {
+          return await this.send(method, path, body, token, signal);
+        } catch (error) {
+          // A session ends by itself when it was not used for long.
+          if (!(error instanceof RedfishError && error.status === 401) || again) throw error;
+          this.session = undefined;
+        }
+      }
+    } finally {
+      this.open -= 1;
+      if (this.open === 0) {
+        this.idle = setTimeout(() => void this.logOut(), IDLE_MS);
+        this.idle.unref();
       }
     }
   }
 
   private login(): Promise<{ readonly token: string; readonly at: string }> {
     if (this.session) return this.session;
-    const made = this.open();
+    const made = this.logIn();
     this.session = made;
     made.catch(() => {
       if (this.session === made) this.session = undefined;
@@ -120,7 +141,7 @@ export class RedfishClient {
     return made;
   }
 
-  private async open(): Promise<{ readonly token: string; readonly at: string }> {
+  private async logIn(): Promise<{ readonly token: string; readonly at: string }> {
     const { username, password } = this.credentials;
     const { headers } = await this.send("POST", `${ROOT}/SessionService/Sessions`, {
       UserName: username,

@@ -103,18 +103,36 @@ async function bootAll(
     wanted.map(({ name }) => name),
     version,
     context,
+    before,
   );
   return `${wanted.length} nodes run ${version}`;
 }
 
-/** Waits until nodes are ready with a version. One that comes back with another is told at once. */
+/**
+ * Waits until nodes are ready with a version.
+ *
+ * @param before the nodes before they were booted: one that was booted since, and has another version, is told at once.
+ */
 async function seen(
   caas: Caas,
   names: readonly string[],
   version: string,
   context: ActionContext,
+  before: ReadonlyMap<string, NodeObject> = new Map(),
 ): Promise<void> {
   const nodes = watchNodes(caas);
+  const wrong = () =>
+    names.some((name) => {
+      const node = nodes.items.get(name);
+      const was = before.get(name);
+      return (
+        node !== undefined &&
+        was !== undefined &&
+        nodeIsReady(node) &&
+        versionOf(node) !== version &&
+        bootOf(node) !== bootOf(was)
+      );
+    });
   const startedAt = Date.now();
   const limits = { signal: context.signal, deadline: Math.min(context.deadline, startedAt + NODE_LATER_MS) };
   const missing = () =>
@@ -123,15 +141,16 @@ async function seen(
       return !node || !nodeIsReady(node) || versionOf(node) !== version;
     });
   try {
-    await waitUntil(
+    const found = await waitUntil(
       [nodes],
       limits,
       () => {
         const left = missing();
         return `${left.slice(0, 5).join(", ")} to be ready with ${version}`;
       },
-      () => missing().length === 0 || undefined,
+      () => (missing().length === 0 ? "there" : wrong() ? "wrong" : undefined),
     );
+    if (found === "wrong") throw await whatIsWrong(caas, missing(), nodes, version, context);
   } catch (error) {
     if (!(error instanceof TargetError) || error.code !== "TIMEOUT") throw error;
     throw await whatIsWrong(caas, missing(), nodes, version, context);
@@ -139,6 +158,8 @@ async function seen(
     nodes.stop();
   }
 }
+
+const bootOf = ({ status }: NodeObject): string | undefined => status?.nodeInfo?.bootID;
 
 const versionOf = ({ status }: NodeObject): string => plainVersion(status?.nodeInfo?.kubeletVersion);
 
