@@ -2,6 +2,7 @@
  * A site's cluster and the AMF on it. An upgrade of the cluster changes `kubernetesVersion` in the stack's config and nothing
  * here: its nodes go to the new release in waves while the AMF serves on.
  */
+import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import * as issu from "pulumi-issu";
 
@@ -9,7 +10,8 @@ const site = new pulumi.Config();
 const namespace = site.get("namespace") ?? "core";
 const images = site.require("images");
 const image = (version: string) => [version, { url: `${images}/caas-${version}.img` }] as const;
-const ca = site.get("machinesCa");
+const caFile = site.get("machinesCaFile");
+const ca = caFile === undefined ? undefined : readFileSync(caFile, "utf8");
 
 const amf = new issu.Cnf("amf", {
   version: site.require("amfVersion"),
@@ -44,7 +46,7 @@ const cluster = new issu.CaasCluster(
     machines: {
       url: site.require("machinesUrl"),
       username: site.require("machinesUser"),
-      password: pulumi.secret(process.env.MACHINES_PASSWORD ?? ""),
+      password: pulumi.secret(readFileSync(site.require("machinesLoginFile"), "utf8").trim()),
       ...(ca === undefined ? {} : { ca }),
     },
     drain: { within: "5m", handOver: "1m" },

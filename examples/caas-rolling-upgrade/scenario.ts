@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Api } from "../../lab/cluster/api.ts";
 import type { Lab } from "../../lab/lab.ts";
 import { harm, impactOf } from "../support/impact.ts";
@@ -66,7 +67,8 @@ export const scenario: Scenario = {
       const { stack, traffic, env, lab } = site;
       const { redfish } = lab;
       if (!redfish) throw new Error("the lab has no machines");
-      env.MACHINES_PASSWORD = redfish.password;
+      const passwordFile = join(lab.dir, "machines-password");
+      writeFileSync(passwordFile, redfish.password, { mode: 0o600 });
       const amf = () => lastCampaign(context.root, env, "amf", NAMESPACE);
 
       progress.next();
@@ -76,7 +78,8 @@ export const scenario: Scenario = {
         kubernetesVersion: OLD,
         machinesUrl: redfish.url,
         machinesUser: redfish.username,
-        machinesCa: readFileSync(redfish.caPath, "utf8"),
+        machinesLoginFile: passwordFile,
+        machinesCaFile: redfish.caPath,
         images: "https://images.lab.example",
         surge: 1,
         soak: "2s",
