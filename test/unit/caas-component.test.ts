@@ -54,7 +54,9 @@ describe("CaasCluster", () => {
 
   it("gives each stage its target, with the way to the machines, and the declaration", async () => {
     await create("edge");
-    const { target: sent, spec } = stages()[0]?.inputs as {
+    const [first] = stages();
+    assert.ok(first);
+    const { target: sent, spec } = first.inputs as {
       target: { value?: Record<string, unknown> };
       spec: Record<string, unknown>;
     };
