@@ -3,6 +3,12 @@
  *
  * @module
  */
+export {
+  CaasCluster,
+  type CaasClusterArgs,
+  type CaasUpgradePolicy,
+  type MachinesArgs,
+} from "./components/caas-cluster";
 export type {
   ChassisAccess,
   ChassisClusterArgs,
@@ -17,6 +23,17 @@ export type { ElementAccess, ElementHooks, NetworkElementArgs, RootImage } from 
 export type { Hook, HookContext, Hooks } from "./components/hooks";
 export { NetworkElement } from "./components/network-element";
 export type { AlarmPolicy, CallbackPolicy, EndpointPolicy } from "./policy/alarm-policy";
+export type {
+  BatchPolicy,
+  CaasLimits,
+  ControlPlanePolicy,
+  DrainPolicy,
+  ForcePolicy,
+  NodePool,
+  PoolStrategy,
+  ReleaseImage,
+} from "./policy/caas-spec";
+export type { MaintenanceWindow } from "./policy/caas-window";
 export type {
   ChassisRollbackPolicy,
   ChassisTimeLimits,

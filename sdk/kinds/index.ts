@@ -21,6 +21,7 @@ import { namesRequired } from "../policy/compatibility";
 import type { Problem } from "../policy/problem";
 import { resolvePolicy } from "../policy/resolve";
 import type { CampaignPolicy, ResolvedPolicy } from "../policy/upgrade-policy";
+import { caas } from "./caas";
 import { chassis } from "./chassis";
 import { element } from "./element";
 
@@ -145,4 +146,4 @@ const cnf: Kind = {
   },
 };
 
-export const kinds: { readonly [kind: string]: Kind } = { cnf, chassis, element };
+export const kinds: { readonly [kind: string]: Kind } = { cnf, caas, chassis, element };
