@@ -115,11 +115,7 @@ async function open(
     hostKey: `ssh-ed25519 ${hostKey}`,
   }));
   await stack.setJson("elements", elements);
-  await stack.setConfig({ journal });
-  await stack.run(
-    ["config", "set", "--secret", "privateKey", "--", at[0]?.key ?? "", "--stack", name],
-    () => undefined,
-  );
+  await stack.setConfig({ journal, privateKeyFile: path.join(element.dir, "operator_key") });
   return {
     element,
     stack,

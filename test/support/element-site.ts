@@ -49,10 +49,8 @@ export async function openElementSite(
     stack,
     async wants(version, image, upgrade = {}) {
       const elements: { [name: string]: object } = {};
-      let privateKey = "";
       for (const { name } of await element.views()) {
-        const { port, key, hostKey } = await element.address(name);
-        privateKey = key;
+        const { port, hostKey } = await element.address(name);
         elements[name] = {
           version,
           host: "127.0.0.1",
@@ -63,7 +61,7 @@ export async function openElementSite(
           upgrade: { watchdog: "5s", ...upgrade },
         };
       }
-      return { privateKey, elements };
+      return { privateKeyFile: path.join(element.dir, "operator_key"), elements };
     },
     async close() {
       await element.close();

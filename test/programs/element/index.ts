@@ -1,12 +1,15 @@
 /** One or several network elements whose arguments are in config, so that a test changes them as an operator would. */
+import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import * as issu from "pulumi-issu";
 
 const config = new pulumi.Config();
-const { privateKey, elements } = config.requireObject<{
-  privateKey: string;
+const { privateKeyFile, elements } = config.requireObject<{
+  privateKeyFile: string;
   elements: { [name: string]: Omit<issu.NetworkElementArgs, "access"> };
 }>("args");
+
+const privateKey = readFileSync(privateKeyFile, "utf8");
 
 export const outcomes = Object.fromEntries(
   Object.entries(elements).map(([name, args]) => {

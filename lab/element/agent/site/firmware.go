@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -48,6 +49,15 @@ func Firmware(text string) error {
 			return err
 		}
 	}
+	if inUserNamespace() {
+		// The kernel lets only those mount these who see them elsewhere, and after the next step nothing is seen any more: as on
+		// machines whose boot loader has mounted them, init finds them there.
+		for kind, dir := range map[string]string{"proc": "proc", "sysfs": "sys"} {
+			if err := unix.Mount(kind, filepath.Join(root, dir), kind, unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {
+				return fmt.Errorf("/%s: %w", dir, err)
+			}
+		}
+	}
 	if err := unix.PivotRoot(root, filepath.Join(root, "oldroot")); err != nil {
 		return fmt.Errorf("pivot_root: %w", err)
 	}
@@ -58,6 +68,13 @@ func Firmware(text string) error {
 		return err
 	}
 	return fmt.Errorf("exec /sbin/init: %w", unix.Exec("/sbin/init", []string{"init"}, []string{"HOME=/", "GOMAXPROCS=2"}))
+}
+
+// inUserNamespace is where user 0 is not the machine's.
+func inUserNamespace() bool {
+	text, err := os.ReadFile("/proc/self/uid_map")
+	fields := strings.Fields(string(text))
+	return err == nil && (len(fields) != 3 || fields[2] != "4294967295")
 }
 
 func mountDevices(machine, dev string) error {
