@@ -97,11 +97,16 @@ export interface Element {
  */
 export async function startElement(options: ElementOptions = {}): Promise<Element> {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), "element-"));
-  const { agent, config, ...parts } = await setUp(dir, options);
-  const site = await startSite(agent, config, join(dir, "site.log"));
+  const clear = () => {
+    if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
+  };
+  const { site, agent, parts } = await begin(dir, options).catch((error: unknown) => {
+    clear();
+    throw error;
+  });
   const end = async () => {
     await endSite(site);
-    if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
+    clear();
   };
   const element = new RunningElement({ ...parts, dir, pid: site.pid ?? 0, make: imageIn(dir, agent), end });
   try {
@@ -112,6 +117,11 @@ export async function startElement(options: ElementOptions = {}): Promise<Elemen
     await element.close();
     throw new Error(`${(error as Error).message}\n${said}`);
   }
+}
+
+async function begin(dir: string, options: ElementOptions) {
+  const { agent, config, ...parts } = await setUp(dir, options);
+  return { agent, parts, site: await startSite(agent, config, join(dir, "site.log")) };
 }
 
 /** Init has reported in, and what the line cards forward by is what the present tree knows. */
