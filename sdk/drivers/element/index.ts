@@ -14,7 +14,7 @@ import {
   TargetError,
   type Traces,
 } from "../../contract/target";
-import type { SshAddress } from "../junos/ssh/connect";
+import type { SshAddress } from "../ssh/connect";
 import { ACTIONS } from "./actions";
 import { lookAt, observe } from "./observe";
 import { ElementSession } from "./session";

@@ -8,7 +8,7 @@ import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import type { Client, ClientChannel } from "ssh2";
 import { TargetError } from "../../contract/target";
-import { type ConnectLimits, connectSsh, type SshAddress } from "../junos/ssh/connect";
+import { type ConnectLimits, connectSsh, type SshAddress } from "../ssh/connect";
 
 export interface Answer {
   readonly out: string;

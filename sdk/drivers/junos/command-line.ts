@@ -5,7 +5,7 @@
  */
 import type { Client } from "ssh2";
 import { TargetError } from "../../contract/target";
-import { type Limits, Shell } from "./ssh/shell";
+import { type Limits, Shell } from "../ssh/shell";
 
 /** What a device asks and what it is answered. */
 export interface Answer {

@@ -5,8 +5,8 @@
  */
 import type { Client, SFTPWrapper } from "ssh2";
 import { TargetError } from "../../contract/target";
+import { connectSsh, type SshAddress } from "../ssh/connect";
 import { type Banner, Cli, type RunOptions } from "./command-line";
-import { connectSsh, type SshAddress } from "./ssh/connect";
 
 export interface NodeAddress extends SshAddress {
   /** `node0` or `node1`. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { Client, type ConnectConfig, type ServerHostKeyAlgorithm } from "ssh2";
-import { TargetError } from "../../../contract/target";
+import { TargetError } from "../../contract/target";
 import { type HostKeyRules, hostKeyCheck } from "./host-keys";
 
 export interface SshAddress {

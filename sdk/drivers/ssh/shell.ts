@@ -6,7 +6,7 @@
  */
 import { StringDecoder } from "node:string_decoder";
 import type { Client, ClientChannel } from "ssh2";
-import { TargetError } from "../../../contract/target";
+import { TargetError } from "../../contract/target";
 
 export interface Limits {
   /** Instant (ms since 1970) at which it is given up. */
