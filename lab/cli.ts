@@ -4,10 +4,13 @@
  * @module
  */
 import { Command, InvalidArgumentError } from "commander";
+import { addChassisCommands } from "./chassis/lab-command.ts";
 import { faultCatalogue } from "./cnf/faults.ts";
 import type { GroupView } from "./cnf/groups/groups.ts";
+import { addElementCommands } from "./element/commands.ts";
 import { type FaultParams, labFaults } from "./faults.ts";
 import { type Lab, type LabOptions, openLab, startLab, stopLab } from "./lab.ts";
+import { machineFaults } from "./machines/faults.ts";
 import { isRunning, ProcessTable } from "./processes.ts";
 import { defaultRoot, labDir, readRecord, recordedLabs } from "./record.ts";
 import type { LabStatus } from "./status.ts";
@@ -126,6 +129,9 @@ program
     if (recordedLabs().length === 0) out(`no lab is up in ${defaultRoot}`);
   });
 
+addChassisCommands(program, collect, whole);
+addElementCommands(program, (pair, before) => collect(pair, before as FaultParams));
+
 function whole(value: string): number {
   if (!/^\d+$/.test(value)) throw new InvalidArgumentError("expected a whole number.");
   return Number(value);
@@ -210,6 +216,11 @@ function printFaults(): void {
   }
   out("Of network functions:");
   for (const [name, { effect, params }] of Object.entries(faultCatalogue)) {
+    out(`  ${name}: ${effect}`);
+    for (const [key, example] of Object.entries(params)) out(`      ${key}, e.g. ${example}`);
+  }
+  out("Of machines, where the lab has them:");
+  for (const [name, { effect, params }] of Object.entries(machineFaults)) {
     out(`  ${name}: ${effect}`);
     for (const [key, example] of Object.entries(params)) out(`      ${key}, e.g. ${example}`);
   }

@@ -1,8 +1,10 @@
 import { apiProxyProcess } from "./api-proxy/process.ts";
-import { clusterPaths } from "./cluster/index.ts";
+import { clusterPaths, serverIdentity } from "./cluster/index.ts";
 import { cnfProcess } from "./cnf/process.ts";
 import type { ControlAddress } from "./control.ts";
 import { gatewayProcess } from "./gateway/process.ts";
+import { machinesProcess } from "./machines/process.ts";
+import { machineSpecs } from "./machines/specs.ts";
 import type { ProcessTable } from "./processes.ts";
 import { prometheusProcess } from "./prometheus/process.ts";
 import type { LabRecord } from "./record.ts";
@@ -22,6 +24,24 @@ export async function startDaemons(
   const { apiProxy, cnf, traffic, gateway } = record.endpoints;
   const address = ({ port, token }: ControlAddress): ControlAddress => ({ port, token });
   await table.start(apiProxyProcess(cluster, apiProxy));
+  const { machines } = record.endpoints;
+  if (machines && record.redfish && shape.machines) {
+    signal?.throwIfAborted();
+    onProgress(`${shape.nodes} machines, ${shape.machines.spares} spare`);
+    await table.start(
+      machinesProcess({
+        dir: cluster.dir,
+        kubeconfigPath: clusterPaths(cluster.dir).kubeconfig,
+        controlPort: machines.port,
+        token: machines.token,
+        machines: machineSpecs(shape.nodes, shape.machines),
+        port: record.redfish.port,
+        credentials: { userName: record.redfish.userName, password: record.redfish.password },
+        tls: serverIdentity(cluster),
+        scale: shape.machines.scale,
+      }),
+    );
+  }
   if (cnf) {
     signal?.throwIfAborted();
     onProgress("instances of network functions");

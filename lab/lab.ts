@@ -15,6 +15,7 @@ import { type ActiveFault, checkedParams, type FaultContext, type FaultParams, l
 import { readJson, writeJson } from "./files.ts";
 import { gatewayCrds } from "./gateway/crds.ts";
 import { withLock } from "./lock.ts";
+import { machineFaults } from "./machines/faults.ts";
 import { claimPodCidr, freePorts, isPortFree, releasePodCidr } from "./network.ts";
 import { ProcessTable } from "./processes.ts";
 import { findPrograms, findPrometheus } from "./programs.ts";
@@ -24,6 +25,7 @@ import {
   type LabRecord,
   type LabShape,
   labDir,
+  type MachinesShape,
   readRecord,
   writeRecord,
 } from "./record.ts";
@@ -31,7 +33,7 @@ import { wipe } from "./reset.ts";
 import { type LabStatus, statusOf } from "./status.ts";
 import { UserCauses } from "./traffic/user-causes.ts";
 
-export interface LabOptions extends Partial<Omit<LabShape, "prometheus" | "gateway">> {
+export interface LabOptions extends Partial<Omit<LabShape, "prometheus" | "gateway" | "machines">> {
   /** Default `default`. */
   readonly name?: string;
   /** Port of the API server. Default: a free one. */
@@ -40,6 +42,8 @@ export interface LabOptions extends Partial<Omit<LabShape, "prometheus" | "gatew
   readonly prometheus?: boolean;
   /** Whether a Gateway stands before HTTP instances of its own; needs `cnf: false`. Default: no. */
   readonly gateway?: boolean;
+  /** Machines under the nodes; default: none. `scale` is 0.01 unless given. */
+  readonly machines?: Omit<MachinesShape, "scale"> & { readonly scale?: number };
   /** Folder that labs are kept in. Default: `.lab` of this checkout. */
   readonly root?: string;
   /** Called when something begins; never more often, so it may print. */
@@ -107,6 +111,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       await startCluster(table, record.cluster, {
         nodes: shape.nodes,
         definitions: shape.gateway ? gatewayCrds : [],
+        ...(shape.machines ? { release: shape.machines.release } : {}),
         onProgress,
         ...(signal ? { signal } : {}),
       });
@@ -168,6 +173,10 @@ export class Lab {
   readonly prometheusUrl: string | undefined;
   /** Where the Gateway takes requests on 127.0.0.1, where the lab has one. */
   readonly gatewayPort: number | undefined;
+  /** The machines' Redfish service, where the lab has machines; the password is a secret. */
+  readonly redfish:
+    | { readonly url: string; readonly username: string; readonly password: string; readonly caPath: string }
+    | undefined;
   readonly #record: LabRecord;
   readonly #table: ProcessTable;
 
@@ -184,6 +193,12 @@ export class Lab {
     this.endpoints = record.endpoints;
     this.prometheusUrl = record.prometheus && `http://127.0.0.1:${record.prometheus.port}`;
     this.gatewayPort = record.gatewayPort;
+    this.redfish = record.redfish && {
+      url: `https://127.0.0.1:${record.redfish.port}`,
+      username: record.redfish.userName,
+      password: record.redfish.password,
+      caPath: join(this.dir, "pki", "ca.crt"),
+    };
     this.#record = record;
     this.#table = new ProcessTable(this.dir);
   }
@@ -265,6 +280,7 @@ export class Lab {
   async clearFaults(): Promise<void> {
     for (const name of new Set(this.faults().map((fault) => fault.name))) await this.clearFault(name);
     if (this.endpoints.cnf) await control(this.endpoints.cnf, "DELETE", "/faults");
+    if (this.endpoints.machines) await control(this.endpoints.machines, "DELETE", "/faults");
   }
 
   /** Faults of network functions that act, as their daemon tells them. */
@@ -274,7 +290,11 @@ export class Lab {
   }
 
   async #forward(name: string, params: FaultParams): Promise<void> {
-    const { cnf } = this.endpoints;
+    const { cnf, machines } = this.endpoints;
+    if (machines && name in machineFaults) {
+      await control(machines, "POST", "/faults", { body: { name, params } });
+      return;
+    }
     if (!cnf) {
       throw new Error(
         `fault ${JSON.stringify(name)}: the lab itself knows ${[...labFaults.keys()].join(", ")}; others are those of network functions, which this lab runs without`,
@@ -344,8 +364,12 @@ function checkedShape(options: LabOptions): LabShape {
     traffic: options.traffic ?? options.cnf ?? defaultShape.traffic,
     ...(options.prometheus ? { prometheus: true } : {}),
     ...(options.gateway ? { gateway: true } : {}),
+    ...(options.machines ? { machines: { scale: 0.01, ...options.machines } } : {}),
   };
   const mistakes: string[] = [];
+  if (shape.machines && !/^\d+\.\d+\.\d+$/.test(shape.machines.release)) {
+    mistakes.push(`machines.release: got ${shape.machines.release}, expected a release such as 1.33.6`);
+  }
   const whole = (key: "nodes" | "subscribers" | "calls" | "fourG" | "churn", least: number, most: number) => {
     const value = shape[key];
     if (!Number.isInteger(value) || value < least || value > most) {
@@ -413,7 +437,7 @@ async function layOut(
   if (port !== undefined && !(await isPortFree(port))) {
     throw new Error(`port ${port} is in use; choose another or leave --port away`);
   }
-  const free = (await freePorts(15)).filter((p) => p !== port);
+  const free = (await freePorts(17)).filter((p) => p !== port);
   const take = () => free.shift() as number;
   const podCidr = claimPodCidr(dir);
   const endpoint = (): Endpoint => {
@@ -450,8 +474,12 @@ async function layOut(
       ...(shape.cnf ? { cnf: endpoint() } : {}),
       ...(shape.traffic ? { traffic: endpoint() } : {}),
       ...(shape.gateway ? { gateway: endpoint() } : {}),
+      ...(shape.machines ? { machines: endpoint() } : {}),
     },
     ...(shape.gateway ? { gatewayPort: take() } : {}),
+    ...(shape.machines
+      ? { redfish: { port: take(), userName: "issu", password: randomBytes(18).toString("base64url") } }
+      : {}),
     service: { signallingPort: take(), mediaPort: take() },
     ...(prometheus === undefined ? {} : { prometheus: { program: prometheus, port: take() } }),
   };
@@ -478,11 +506,16 @@ async function clean(dir: string, table: ProcessTable): Promise<void> {
   releasePodCidr(dir);
 }
 
-function portsOf({ cluster, endpoints, service, prometheus, gatewayPort }: LabRecord): readonly number[] {
-  const controls = [endpoints.apiProxy, endpoints.cnf, endpoints.traffic, endpoints.gateway].flatMap((e) =>
-    e ? [e.port] : [],
-  );
-  const scraper = prometheus ? [prometheus.port] : [];
+function portsOf({
+  cluster,
+  endpoints,
+  service,
+  prometheus,
+  gatewayPort,
+  redfish,
+}: LabRecord): readonly number[] {
+  const controls = Object.values(endpoints).flatMap((e) => (e ? [e.port] : []));
+  const scraper = [...(prometheus ? [prometheus.port] : []), ...(redfish ? [redfish.port] : [])];
   const gateway = gatewayPort === undefined ? [] : [gatewayPort];
   return [...Object.values(cluster.ports), ...controls, ...Object.values(service), ...scraper, ...gateway];
 }

@@ -43,6 +43,17 @@ export interface LabShape {
   readonly prometheus?: true;
   /** Whether a Gateway stands before them, with HTTP instances of its own; not beside `cnf`; absent where not. */
   readonly gateway?: true;
+  /** The machines under the nodes; absent where nodes are all there is. */
+  readonly machines?: MachinesShape;
+}
+
+export interface MachinesShape {
+  /** Release that the nodes run in the beginning, e.g. `1.33.6`. */
+  readonly release: string;
+  /** Machines that are switched off, with asset tag `workers`. */
+  readonly spares: number;
+  /** Simulated time per real time of what machines do. */
+  readonly scale: number;
 }
 
 export interface LabRecord {
@@ -60,9 +71,12 @@ export interface LabRecord {
     readonly cnf?: Endpoint;
     readonly traffic?: Endpoint;
     readonly gateway?: Endpoint;
+    readonly machines?: Endpoint;
   };
   /** Where the Gateway takes requests on 127.0.0.1 (HTTP), where the lab has one. */
   readonly gatewayPort?: number;
+  /** The machines' Redfish service on loopback, and who may use it. */
+  readonly redfish?: { readonly port: number; readonly userName: string; readonly password: string };
   /** Where the lab has one: the program, and its port on loopback. */
   readonly prometheus?: { readonly program: string; readonly port: number };
   /** Of the network functions' service address on 127.0.0.1 (UDP). */

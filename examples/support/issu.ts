@@ -30,14 +30,20 @@ export interface LastCampaign {
   readonly rollbackStartedAt?: number;
 }
 
+/**
+ * @param namespace on the cluster; not looked at where the journal is kept elsewhere.
+ * @param journal its URL, where it is not beside the target.
+ */
 export async function lastCampaign(
   root: string,
   env: NodeJS.ProcessEnv,
   target: string,
   namespace: string,
+  journal?: string,
 ): Promise<LastCampaign> {
   const issu = path.join(root, "node_modules/.bin/issu");
-  const { stdout } = await run(issu, ["report", target, "--namespace", namespace, "--json"], { env });
+  const where = journal === undefined ? ["--namespace", namespace] : ["--journal", journal];
+  const { stdout } = await run(issu, ["report", target, ...where, "--json"], { env });
   const [said] = (JSON.parse(stdout) as { campaigns: readonly IssuReport[] }).campaigns;
   if (!said) throw new Error(`issu report ${target} named no campaign`);
   const { to, outcome, startedAt, durationMs, rollbackMs, rollbackStartedAt, stages } = said;

@@ -88,6 +88,18 @@ export class Stack {
     return this.quietly(["config", "set", key, JSON.stringify(value), ...this.stackArgs]);
   }
 
+  /** Sets one key to a secret, which no process list shows. */
+  async setSecret(key: string, value: string): Promise<void> {
+    const { command, args, options } = this.command(["config", "set", "--secret", key, ...this.stackArgs]);
+    const child = spawn(command, args, { ...options, stdio: ["pipe", "ignore", "inherit"] });
+    child.stdin.end(value);
+    const code = await new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", resolve);
+    });
+    if (code !== 0) throw new Error(`pulumi config set --secret ${key} ended with ${code}`);
+  }
+
   async removeConfig(key: string): Promise<void> {
     await this.quietly(["config", "rm", key, ...this.stackArgs]);
   }

@@ -58,6 +58,8 @@ export interface Report {
   readonly campaigns: readonly CampaignReport[];
   /** Of `amf-gray-upgrade` only. */
   readonly pilot?: unknown;
+  /** Of `init-issu` only: what was measured outside the elements, by change. */
+  readonly elements?: unknown;
 }
 
 /** @returns path of the file. */

@@ -27,7 +27,7 @@ export interface SiteShape {
   readonly subscribers: number;
   readonly calls: number;
   /** What else the lab is to be like. */
-  readonly lab?: Pick<LabOptions, "fourG" | "testCards" | "successRates">;
+  readonly lab?: Pick<LabOptions, "fourG" | "testCards" | "successRates" | "machines">;
   /** Program, relative to the root. */
   readonly program: string;
   /** Name of the stack. */

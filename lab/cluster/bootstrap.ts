@@ -12,21 +12,25 @@ import { stageCrd, stages } from "./stages.ts";
 
 /** What the operator may do, as a site would apply it. */
 const RBAC = new URL("../../docs/rbac.yaml", import.meta.url);
+/** What else where nodes are upgraded. */
+const RBAC_FOR_NODES = new URL("../../docs/rbac-caas.yaml", import.meta.url);
 
 /**
  * Fills the cluster with all but the nodes.
  *
  * @param namespace for network functions; the operator's rights are bound to it.
  * @param more definitions that not every lab has.
+ * @param forNodes whether the operator may upgrade nodes, too.
  */
 export async function prepare(
   api: Api,
   namespace: string,
   more: readonly KubeObject[],
+  forNodes: boolean,
   signal?: AbortSignal,
 ): Promise<void> {
   const definitions: readonly KubeObject[] = [stageCrd, ...crds, ...more];
-  const manifests = rbac(namespace);
+  const manifests = rbac(namespace, forNodes ? [RBAC, RBAC_FOR_NODES] : [RBAC]);
   await Promise.all([
     ...definitions.map((crd) => api.apply(crd)),
     api.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }),
@@ -85,9 +89,9 @@ export function holds(status: Conditions | undefined, type: string): boolean {
 }
 
 /** The documented manifest, with the lab's namespace in place of the example's. */
-async function rbac(namespace: string): Promise<readonly KubeObject[]> {
+async function rbac(namespace: string, files: readonly URL[]): Promise<readonly KubeObject[]> {
   // Loaded late: it takes half a second, which goes by while the definitions settle.
   const { loadAllYaml } = await import("@kubernetes/client-node");
-  const manifests = loadAllYaml(readFileSync(RBAC, "utf8")) as KubeObject[];
+  const manifests = files.flatMap((file) => loadAllYaml(readFileSync(file, "utf8")) as KubeObject[]);
   return manifests.map((m) => (m.metadata.namespace ? { ...m, metadata: { ...m.metadata, namespace } } : m));
 }

@@ -66,6 +66,8 @@ export async function startCluster(
     readonly nodes: number;
     /** Besides those that every lab has. */
     readonly definitions: readonly KubeObject[];
+    /** Release of the nodes' kubelets, e.g. `1.33.6`, where there are machines under them that can boot another. */
+    readonly release?: string;
     readonly onProgress: (message: string) => void;
     readonly signal?: AbortSignal;
   },
@@ -88,10 +90,13 @@ export async function startCluster(
   const starting = [
     table.start(kubeControllerManager(plane)),
     table.start(kubeScheduler(plane)),
-    prepare(api, record.namespace, options.definitions, signal).then(async () => {
-      await table.start(kwok(plane));
-      await addNodes(api, options.nodes, KUBERNETES_VERSION, signal);
-    }),
+    prepare(api, record.namespace, options.definitions, options.release !== undefined, signal).then(
+      async () => {
+        await table.start(kwok(plane));
+        const version = options.release === undefined ? KUBERNETES_VERSION : `v${options.release}`;
+        await addNodes(api, options.nodes, version, signal);
+      },
+    ),
   ];
   try {
     await Promise.all(starting);
@@ -105,6 +110,12 @@ export async function startCluster(
 /** Starts the API server of a running lab again, as it was. */
 export async function restartApiserver(table: ProcessTable, record: ClusterRecord): Promise<void> {
   await table.start(kubeApiserver(controlPlane(record, readPki(join(record.dir, "pki")))));
+}
+
+/** Certificate and key of what serves on loopback in this lab. */
+export function serverIdentity({ dir }: ClusterRecord): Pick<Pki["server"], "certPath" | "keyPath"> {
+  const { certPath, keyPath } = readPki(join(dir, "pki")).server;
+  return { certPath, keyPath };
 }
 
 /** What a proxy needs to pass the operator's requests on in the operator's name. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type BuildOptions, checkDisk, checkGo, goBuild } from "./build.ts";
 import { DownloadError, download, probe } from "./download.ts";
@@ -291,12 +291,15 @@ class StandIns {
 /** Names a cache entry by everything that decides what is in it. */
 function keyOf(program: Program, platform: Platform): string {
   const recipes = program.builds.map(({ seconds: _, ...recipe }) => recipe);
-  const sources = [...new Set(program.builds.map((build) => build.module))].flatMap((module) =>
-    ["go.mod", "go.sum", "main.go"]
-      .map((name) => join(modulesDir, module, name))
+  const modules = new Map(program.builds.map(({ module, ours }) => [module, ours]));
+  const sources = [...modules].flatMap(([module, ours]) => {
+    const folder = join(modulesDir, module);
+    const names = ours ? readdirSync(folder, { recursive: true, encoding: "utf8" }).sort() : ["main.go"];
+    return ["go.mod", "go.sum", ...names.filter((name) => name.endsWith(".go"))]
+      .map((name) => join(folder, name))
       .filter((file) => existsSync(file))
-      .map((file) => readFileSync(file, "utf8")),
-  );
+      .map((file) => readFileSync(file, "utf8"));
+  });
   const digest = shortHash(JSON.stringify([program.downloads(platform), recipes]), ...sources);
   return `${program.name}-${program.version}-${platform.os}-${platform.arch}-${digest}`;
 }

@@ -15,7 +15,8 @@ export type ProgramName =
   | "kwok"
   | "versitygw"
   | "alertmanager"
-  | "prometheus";
+  | "prometheus"
+  | "element-agent";
 
 /** An executable file. */
 export type Executable =
@@ -30,7 +31,8 @@ export type Executable =
   | "kwok"
   | "versitygw"
   | "alertmanager"
-  | "prometheus";
+  | "prometheus"
+  | "element-agent";
 
 export interface Download {
   readonly url: string;
@@ -43,8 +45,10 @@ export interface Download {
 
 export interface GoBuild {
   readonly output: Executable;
-  /** Folder under `modules/` that pins everything. */
+  /** Folder under `modules/` that pins everything; a path from there for programs of our own. */
   readonly module: string;
+  /** All of its source is in that folder, and another source is another program. */
+  readonly ours?: true;
   readonly package: string;
   /** Values set into the program by the linker, so that it reports its version. */
   readonly set: Readonly<Record<string, string>>;
@@ -271,6 +275,25 @@ export const prometheus: Program = {
       // Clouds and orchestrators to find targets in are most of the build, and none of them is here.
       tags: "remove_all_sd",
       seconds: 120,
+    },
+  ],
+};
+
+/** Init, daemons and hardware of network elements; only labs with elements want it. */
+export const elementAgent: Program = {
+  name: "element-agent",
+  version: "1.0.0",
+  executables: ["element-agent"],
+  ask: {}, // never on the PATH
+  downloads: () => [],
+  builds: [
+    {
+      output: "element-agent",
+      module: "../../element/agent",
+      ours: true,
+      package: ".",
+      set: {},
+      seconds: 25,
     },
   ],
 };

@@ -8,7 +8,7 @@
 import { maskedJson } from "../contract/identity";
 import type { OperatorRequest } from "../contract/requests";
 import type { Store } from "../contract/store";
-import type { Intent, ReleaseRef, StagePlan } from "../plan/plan";
+import type { Intent, Json, ReleaseRef, StagePlan } from "../plan/plan";
 import type { AlarmRecord } from "./alarms";
 import type { AuditEntry } from "./audit";
 import type { Verdict } from "./gates";
@@ -76,6 +76,8 @@ export interface CampaignRecord {
   /** Specs of both, so that the way back needs nothing but the journal. */
   readonly fromSpec?: unknown;
   readonly toSpec: unknown;
+  /** How things were before it touched them, in the words of the plan rule; only that is put back. */
+  readonly before?: Json;
   state: CampaignState;
   /** Runs of the engine that worked on it. */
   attempt: number;

@@ -62,7 +62,7 @@ export async function rollBack<S, I>(run: RollbackRun<S, I>, why: Failure): Prom
   for (let attempt = 1; ; attempt++) {
     try {
       const inventory = await run.target.observe(run.signal);
-      const steps = run.rule.recover(run.spec, inventory, campaign.from, surge);
+      const steps = run.rule.recover(run.spec, inventory, campaign.from, surge, campaign.before);
       const offset = record.steps.length;
       await runSteps(steps, {
         ...run,

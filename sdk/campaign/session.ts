@@ -206,6 +206,7 @@ export class Session<S, I> {
           to: goal,
           ...(journal.data.serving ? { fromSpec: journal.data.serving.spec } : {}),
           toSpec: spec,
+          ...(view.plan.before === undefined ? {} : { before: view.plan.before }),
           state: "open",
           attempt: 1,
           openedAt: new Date().toISOString(),

@@ -9,13 +9,15 @@ import { FileStore } from "./file-store";
 import { S3Store } from "./s3-store";
 
 /**
- * @param journal `kubernetes` (the default: beside the target) or a URL like `file:///var/lib/issu` or
- *   `s3://bucket/prefix?region=eu-central-1`.
- * @param clusterStore called only if the journal is kept beside the target.
+ * @param journal `kubernetes` (the default: beside the target), `kubernetes://namespace` (on the cluster that is named for it), or a
+ *   URL like `file:///var/lib/issu` or `s3://bucket/prefix?region=eu-central-1`.
+ * @param clusterStore called only if the journal is kept on a cluster; with the namespace, if it is not the target's own.
  * @throws Error if the URL is of no known kind, or has mistakes; it says what was got and what is expected.
  */
-export function storeAt(journal: string | undefined, clusterStore: () => Store): Store {
+export function storeAt(journal: string | undefined, clusterStore: (namespace?: string) => Store): Store {
   if (journal === undefined || journal === "kubernetes") return clusterStore();
+  const namespace = /^kubernetes:\/\/([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)\/?$/.exec(journal)?.[1];
+  if (namespace !== undefined) return clusterStore(namespace);
   if (journal.startsWith("s3://")) return new S3Store(journal);
   if (journal.startsWith("file://")) return new FileStore(folderOf(journal));
   // Whatever it is, it may hold a password.

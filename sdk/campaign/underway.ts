@@ -4,7 +4,7 @@
  * @module
  */
 import type { OperatorRequest } from "../contract/requests";
-import type { Target } from "../contract/target";
+import { RESTS, type Target } from "../contract/target";
 import type { CallbackAddress } from "./callback";
 import type { CampaignArgs, Reporter } from "./campaign-args";
 import { CampaignError, type Failure, failureOf } from "./errors";
@@ -39,6 +39,8 @@ export class Underway<S, I> {
   private readonly lease: Lease;
   private readonly stopping: AbortSignal;
   private readonly onCall: OnCall;
+  /** Why the target wants to rest, in this run; what is left of the campaign is for another. */
+  private resting: string | undefined;
 
   /** @param stopping aborted when the run is to stop at its next safe point; the campaign then stays open. */
   constructor(
@@ -116,6 +118,7 @@ export class Underway<S, I> {
   async run(stage: StageRecord, reporter: Reporter): Promise<StageOutcome> {
     const { campaign, journal } = this;
     if (stage.plan.heldBack) return this.finish(stage, "skipped", stage.plan.skipped ?? "held", "held");
+    if (this.resting !== undefined) return this.finish(stage, "skipped", this.resting, "held");
     if (!this.returning) {
       const turn = { campaign: campaign.id, version: campaign.to.version };
       journal.data.turns = { ...journal.data.turns, [stage.name]: turn };
@@ -142,6 +145,8 @@ export class Underway<S, I> {
       await this.act(stage, { watch, asked, timed }, reporter);
     } catch (error) {
       stage.verdicts = watch.verdicts;
+      if (!timed.signal.aborted && (error as { code?: unknown }).code === RESTS)
+        return await this.rest(stage, (error as Error).message);
       return await this.fail(stage, error, reporter);
     } finally {
       await Promise.all([watch.stop(), asked.stop()]);
@@ -261,6 +266,13 @@ export class Underway<S, I> {
         return taken;
       },
     };
+  }
+
+  /** Nothing failed: the stage goes on where it is in a later run, and so does what follows it. */
+  private async rest(stage: StageRecord, why: string): Promise<StageOutcome> {
+    this.resting = why;
+    this.onCall.passed(stage);
+    return this.finish(stage, "skipped", why, "held");
   }
 
   private async fail(stage: StageRecord, error: unknown, reporter: Reporter): Promise<never> {

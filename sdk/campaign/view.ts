@@ -107,9 +107,10 @@ export function refuseWhatCannotBe({ plan, quarantine }: View): void {
   throw new CampaignError("REFUSED", `refused, nothing was touched:\n${lines.join("\n")}`, plan.problems);
 }
 
-const inCampaign = ({ from, to, stages }: CampaignRecord): InCampaign => ({
+const inCampaign = ({ from, to, stages, before }: CampaignRecord): InCampaign => ({
   ...(from ? { from } : {}),
   to,
+  ...(before === undefined ? {} : { before }),
   passed: stages.flatMap(({ name, passed }) => (passed ? [name] : [])),
 });
 

@@ -65,7 +65,11 @@ export function approvalOf(
 }
 
 async function bookOf(site: Site, target: string): Promise<RequestBook> {
-  return (await reach(site, target)).requests;
+  const { requests } = await reach(site, target);
+  if (requests) return requests;
+  throw new UsageError(
+    `nobody vouches for who asks something of ${target}: it is on no cluster, and none is named. Give --kubeconfig and --namespace of the cluster that its program names.`,
+  );
 }
 
 function said({ kind, campaign, stage, role, by }: OperatorRequest, target: string): string {

@@ -7,6 +7,7 @@ import type { JournalData } from "../campaign/journal";
 import type { CnfInventory } from "../contract/cnf-inventory";
 import type { HeldLease } from "../contract/store";
 import type { SubscriberSplitStatus } from "../contract/subscriber-split";
+import type { StatusRow } from "../plan/plan";
 import type { KpiStatus } from "./status-model";
 
 export interface Observation {
@@ -21,5 +22,7 @@ export interface Observation {
   /** Generation of the split's specification, to tell whether `carried` answers it. */
   readonly splitGeneration?: number;
   readonly kpis?: readonly KpiStatus[];
+  /** What a target that is no network function consists of. */
+  readonly rows?: readonly StatusRow[];
   readonly unreadable?: string;
 }

@@ -8,19 +8,26 @@ import { Journal, type JournalData } from "../campaign/journal";
 import type { CnfInventory } from "../contract/cnf-inventory";
 import type { SubscriberSplit } from "../contract/subscriber-split";
 import type { Target } from "../contract/target";
+import { type Kind, kinds } from "../kinds";
+import type { StatusRow } from "../plan/plan";
 import { isRateGate } from "../policy/gate-policy";
 import { KpiHistory } from "./kpi-history";
 import type { Observation } from "./observation";
-import { partsOf, type Site } from "./site";
+import { partsOf, type Site, type TargetParts } from "./site";
 
-/** What is read of the target itself. */
+/** What is read of a network function. */
 interface Reading {
   readonly inventory: CnfInventory;
   readonly split: SubscriberSplit | undefined;
 }
 
+/** What is read of a target of another kind. */
+interface Rows {
+  readonly rows: readonly StatusRow[];
+}
+
 interface Reader {
-  read(): Promise<Reading>;
+  read(): Promise<Reading | Rows>;
   readonly sample: Target["sample"];
 }
 
@@ -52,6 +59,7 @@ export class Probe {
     ]);
     const base = { journal, ...(lease ? { lease } : {}) };
     if ("unreadable" in reading) return { at: Date.now(), ...base, unreadable: reading.unreadable };
+    if ("rows" in reading) return { at: Date.now(), ...base, rows: reading.rows };
     const { inventory, split } = reading;
     const kpis = await this.measure(kpisOf(journal, inventory), waitForKpis);
     return {
@@ -64,7 +72,7 @@ export class Probe {
     };
   }
 
-  private async readTarget(): Promise<Reading | { readonly unreadable: string }> {
+  private async readTarget(): Promise<Reading | Rows | { readonly unreadable: string }> {
     try {
       this.reader ??= this.connect();
       return await (await this.reader).read();
@@ -77,6 +85,8 @@ export class Probe {
 
   private async connect(): Promise<Reader> {
     const parts = partsOf(this.target);
+    const kind = parts && kinds[parts.kind];
+    if (parts && kind?.rows) return this.connectRows(kind, parts);
     if (parts?.kind !== "cnf") {
       throw new Error(
         `this version of issu can't look at a ${parts?.kind ?? this.target}, only at its journal`,
@@ -91,6 +101,21 @@ export class Probe {
         const [inventory, split] = await Promise.all([target.observe(), readSplit(connection, parts)]);
         return { inventory, split };
       },
+      sample: (kpis, signal) => target.sample(kpis, signal),
+    };
+  }
+
+  /** @throws Error if it is not said how the target is reached. */
+  private async connectRows(kind: Kind, parts: TargetParts): Promise<Reader> {
+    const address = this.site.address(parts);
+    const [doubt] = kind.doubts?.(address) ?? [];
+    if (doubt)
+      throw new Error(
+        `how ${this.target} is reached is not said: --at FILE (${doubt.path}: ${doubt.message})`,
+      );
+    const { target } = await kind.connect(address);
+    return {
+      read: async () => ({ rows: kind.rows?.(await target.observe()) ?? [] }),
       sample: (kpis, signal) => target.sample(kpis, signal),
     };
   }

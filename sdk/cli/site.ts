@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as fs from "node:fs";
 import { Journal } from "../campaign/journal";
 import { storeAt } from "../campaign/store-at";
 import type { Store } from "../contract/store";
@@ -18,6 +19,8 @@ export interface SiteOptions {
   readonly context?: string;
   /** `kubernetes` or a URL, as in the program. */
   readonly journal?: string;
+  /** Path of a JSON file: how a target that is not on Kubernetes is reached. */
+  readonly at?: string;
 }
 
 export interface Site {
@@ -37,7 +40,12 @@ export async function openSite(options: SiteOptions, target?: string): Promise<S
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(context === undefined ? {} : { context }),
   };
-  const address = (parts: TargetParts): Address => ({ ...parts, ...credentials });
+  const reached = options.at === undefined ? undefined : readAt(options.at);
+  const address = (parts: TargetParts): Address => ({
+    ...parts,
+    ...credentials,
+    ...(reached === undefined ? {} : { at: reached }),
+  });
   const connect = async (at: string | undefined) => {
     const kubernetes = await import("../drivers/kubernetes/index.js");
     return kubernetes.connect({
@@ -45,20 +53,39 @@ export async function openSite(options: SiteOptions, target?: string): Promise<S
       ...credentials,
     });
   };
-  if (journal !== undefined && journal !== "kubernetes") {
+  const onCluster = journal === undefined || /^kubernetes(?:$|:)/.test(journal);
+  if (!onCluster) {
     const store = storeAt(journal, () => {
       throw new Error("unreachable");
     });
     return { store, where: journal, connect, address };
   }
   const { KubernetesStore } = await import("../drivers/kubernetes/index.js");
-  const connection = await connect(partsOf(target ?? "")?.namespace ?? namespace);
+  const named = /^kubernetes:\/\/([^/]+)/.exec(journal ?? "")?.[1];
+  const connection = await connect(named ?? partsOf(target ?? "")?.namespace ?? namespace);
   return {
     store: storeAt(journal, () => new KubernetesStore(connection)),
     where: `namespace ${connection.namespace} of ${connection.server}`,
     connect,
     address,
   };
+}
+
+/** It holds credentials, so no message shows what is in it. */
+function readAt(file: string): unknown {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError(`--at: ${file} can't be read: ${(error as Error).message}`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UsageError(
+      `--at: ${file} is not JSON. Expected { "nodes": [ … ], "access": { … } }; see docs/chassis.md.`,
+    );
+  }
 }
 
 export interface TargetParts {

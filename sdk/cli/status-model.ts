@@ -10,7 +10,7 @@ import type { AuditEntry } from "../campaign/audit";
 import type { Verdict } from "../campaign/gates";
 import type { CampaignState, PastCampaign, ReportRecord, StageState } from "../campaign/journal";
 import type { GroupKind, SelfHealing } from "../contract/redundancy-group";
-import type { Intent, ReleaseRef } from "../plan/plan";
+import type { Intent, ReleaseRef, StatusRow } from "../plan/plan";
 
 export const STATUS_VERSION = 1;
 
@@ -39,6 +39,8 @@ export interface TargetStatus {
   /** Redundancy groups; empty where no component keeps state in step. */
   readonly groups: readonly GroupStatus[];
   readonly instances: readonly InstanceStatus[];
+  /** What a target that is no network function consists of; absent for those. */
+  readonly parts?: readonly StatusRow[];
   readonly kpis: readonly KpiStatus[];
   readonly alarms: readonly Alarm[];
   /** Raised by the last campaign's runs, and over. */

@@ -5,6 +5,7 @@
  */
 import { type AuditEntry, personText } from "../campaign/audit";
 import type { PastCampaign } from "../campaign/journal";
+import type { StatusRow } from "../plan/plan";
 import { formatDuration as duration } from "../policy/duration";
 import { clock, count, percent } from "./format";
 import { type Cell, hanging, type Page, type Style, table, wrap } from "./layout";
@@ -60,6 +61,7 @@ function targetText(status: TargetStatus, now: number, page: Page): string {
     objects(status, page),
     groups(status.groups, page),
     instances(status.instances, page),
+    parts(status.parts ?? [], page),
     listed(
       "ALARMS",
       status.alarms.map(({ code, severity, message, raisedAt }) => ({
@@ -298,6 +300,23 @@ function groups(all: readonly GroupStatus[], page: Page): string[] {
       quorum === undefined ? "?" : count(quorum),
       selfHealing === "on" ? "on" : { text: selfHealing, style: "yellow" as const },
       { text: troubles.join("; "), style: "red" as const },
+    ]),
+    page,
+  );
+}
+
+/** States that say that all is well. */
+const WELL = /^(?:primary|secondary|online|on node\d)$/i;
+
+function parts(all: readonly StatusRow[], page: Page): string[] {
+  if (all.length === 0) return [];
+  return table(
+    [{ head: "PART", max: 24 }, { head: "STATE" }, { head: "VERSION", max: 20 }, { head: "DETAIL" }],
+    all.map(({ object, state, version, detail: text }) => [
+      object,
+      { text: state, ...(WELL.test(state) ? {} : { style: "yellow" as const }) },
+      version ?? "",
+      text,
     ]),
     page,
   );

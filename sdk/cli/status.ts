@@ -46,6 +46,7 @@ export function statusOf(seen: Observation): TargetStatus {
     objects: objectsOf(seen),
     groups: groupsOf(seen),
     instances: instancesOf(seen),
+    ...(seen.rows ? { parts: seen.rows } : {}),
     kpis: seen.kpis ?? [],
     alarms: alarmsOf(seen),
     pastAlarms: pastAlarmsOf(seen),

@@ -14,9 +14,9 @@ import { compatibilityOf } from "../policy/compatibility";
 import { contentHash, releaseId, workloadName } from "../policy/release";
 import { resolvePolicy } from "../policy/resolve";
 import type { CnfArgs, CnfComponent } from "./cnf-args";
-import { type HookContext, hookBefore } from "./hooks";
+import { hookBefore } from "./hooks";
 import { keepSecret } from "./keep-secret";
-import { Stage, type StageArgs, type TargetArgs, VersionGuard } from "./stage";
+import { callbackOf, Stage, type StageArgs, type TargetArgs, VersionGuard } from "./stage";
 import { withoutTraces } from "./without-traces";
 import { compatibilityNote, contentOf, createWorkload, keepWorkload } from "./workload";
 
@@ -181,14 +181,6 @@ interface LiveVersion {
   readonly version: string;
   readonly release: string;
   readonly components: readonly ComponentSpec[];
-}
-
-/** Absent in a preview, and after a campaign that had none. */
-function callbackOf({ callback }: Stage): NonNullable<HookContext["callback"]> {
-  return {
-    url: callback.apply((one) => one?.url ?? ""),
-    token: pulumi.secret(callback.apply((one) => one?.token ?? "")),
-  };
 }
 
 const versionOf = (args: CnfArgs, component: CnfComponent): string => component.version ?? args.version;

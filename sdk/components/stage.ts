@@ -13,6 +13,8 @@ export interface TargetArgs {
   readonly kubeconfig?: pulumi.Input<string>;
   readonly context?: pulumi.Input<string>;
   readonly journal?: pulumi.Input<string>;
+  /** How a target that is not on Kubernetes is reached. */
+  readonly at?: pulumi.Input<{ readonly [name: string]: unknown }>;
 }
 
 export interface StageArgs {
@@ -50,6 +52,17 @@ export class Stage extends pulumi.CustomResource {
       { ...opts, additionalSecretOutputs: ["callback"] },
     );
   }
+}
+
+/** Where hooks behind a stage report in. Absent in a preview, and after a campaign that had none. */
+export function callbackOf({ callback }: Stage): {
+  readonly url: pulumi.Output<string>;
+  readonly token: pulumi.Output<string>;
+} {
+  return {
+    url: callback.apply((one) => one?.url ?? ""),
+    token: pulumi.secret(callback.apply((one) => one?.token ?? "")),
+  };
 }
 
 export interface VersionGuardArgs {

@@ -45,11 +45,12 @@ export type WorkloadContent = ReturnType<typeof contentOf>;
  */
 export function compatibilityNote(
   version: string,
-  { upgradesFrom, requires }: Compatibility,
+  { upgradesFrom, kubernetes, requires }: Compatibility,
   { requires: components, inService }: CnfComponent,
 ): CompatibilityNote | undefined {
   const note = {
     ...(upgradesFrom === undefined ? {} : { upgradesFrom }),
+    ...(kubernetes === undefined ? {} : { kubernetes }),
     ...(requires === undefined ? {} : { requires }),
     ...(components === undefined ? {} : { components }),
     ...(inService === undefined || inService === true ? {} : { inService }),

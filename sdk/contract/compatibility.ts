@@ -16,6 +16,8 @@ export interface CompatibilityNote {
   readonly version: string;
   /** Versions of the network function between which and this one a direct step is supported. */
   readonly upgradesFrom?: string;
+  /** Semver range of the Kubernetes releases that it runs on; whoever upgrades the cluster reads it (TEF-5). */
+  readonly kubernetes?: string;
   /** Network functions, `name` in the same namespace or `namespace/name`, → versions that this one works with. */
   readonly requires?: Ranges;
   /** Components of the same network function → versions that the component which the workload runs works with. */

@@ -54,6 +54,9 @@ export class TargetError extends Error {
   }
 }
 
+/** Code of a `TargetError` that is no failure: the campaign is to rest where it is, with success, and to go on another time. */
+export const RESTS = "RESTS";
+
 /** What campaigns left on a target, by which a lost journal is noticed. */
 export interface Traces {
   /** Highest epoch under which anything on it was written; 0 if none was. */

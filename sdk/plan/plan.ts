@@ -8,7 +8,7 @@
 import type { AnyGate } from "../policy/gate-policy";
 import type { Problem } from "../policy/problem";
 
-type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** One thing that a driver does. Its shape is the contract's `Action` with what preview and hang detection need. */
 export interface Step {
@@ -76,6 +76,8 @@ export interface Plan {
   readonly intent: Intent;
   readonly from?: ReleaseRef;
   readonly to: ReleaseRef;
+  /** How things were before anything was touched, in the rule's own form; journalled when the campaign is opened. */
+  readonly before?: Json;
   readonly stages: readonly StagePlan[];
   /** What an operator should know but which stops nothing. */
   readonly warnings: readonly string[];
@@ -99,12 +101,23 @@ export interface Shown {
   readonly coming?: ReleaseRef & { readonly spec: unknown };
 }
 
+/** One thing that a target consists of, for `issu status`. */
+export interface StatusRow {
+  /** e.g. `node0`, `RG-1`. */
+  readonly object: string;
+  readonly state: string;
+  readonly version?: string;
+  readonly detail: string;
+}
+
 /** A campaign that did not end yet. */
 export interface InCampaign {
   readonly from?: ReleaseRef;
   readonly to: ReleaseRef;
   /** Stages that were passed: with nobody to move they are not watched or tested again. */
   readonly passed?: readonly string[];
+  /** What the plan that opened it said of how things were. */
+  readonly before?: Json;
 }
 
 /**
@@ -122,6 +135,13 @@ export interface PlanRule<S, I> {
    * ESC-18). Empty if the target is back already.
    *
    * @param surge instances above the declared number; `"all"` brings everything back in one go.
+   * @param before what the plan that opened the campaign said of how things were.
    */
-  recover(spec: S, inventory: I, from: ReleaseRef | undefined, surge: number | "all"): readonly Step[];
+  recover(
+    spec: S,
+    inventory: I,
+    from: ReleaseRef | undefined,
+    surge: number | "all",
+    before?: Json,
+  ): readonly Step[];
 }

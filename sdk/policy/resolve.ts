@@ -281,7 +281,12 @@ function readMigrations(reader: Reader, raw: unknown, path: string): { [componen
 }
 
 /** @param stages before which a campaign can rest for days. */
-function readApprovals(reader: Reader, raw: unknown, path: string, stages: readonly string[]): Approval[] {
+export function readApprovals(
+  reader: Reader,
+  raw: unknown,
+  path: string,
+  stages: readonly string[],
+): Approval[] {
   if (raw === undefined) return [];
   return reader.list(raw, path, "approvals").flatMap((one, i): Approval[] => {
     const here = `${path}[${i}]`;

@@ -211,6 +211,13 @@ export interface UpgradePolicy {
   readonly retry?: string;
 }
 
+/** What of a policy every campaign heeds, whatever its kind of target. */
+export interface CampaignPolicy
+  extends Pick<ResolvedPolicy, "surge" | "approvals" | "rollback" | "alarms" | "retry"> {
+  /** Left out: nothing is saved outside of the target. */
+  readonly snapshot?: ResolvedSnapshots;
+}
+
 /** A gate with its defaults filled in. */
 export interface ResolvedGate {
   readonly kpi: string;

@@ -18,7 +18,6 @@ import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
 import { kinds } from "../kinds";
 import type { Problem } from "../policy/problem";
-import { resolvePolicy } from "../policy/resolve";
 import type { ResolvedSnapshots } from "../policy/snapshot-policy";
 import { monitoringOf } from "./monitoring";
 import type { StageInputs, TargetInputs } from "./stage-inputs";
@@ -68,18 +67,19 @@ export async function reach(
 ): Promise<{
   readonly target: Target<never>;
   readonly store: Store;
-  readonly clusterSnapshots: SnapshotStore;
-  readonly requests: RequestBook;
+  readonly clusterSnapshots: () => SnapshotStore;
+  readonly requests?: RequestBook;
 }> {
   const kind = kinds[inputs.kind];
-  if (!kind) throw new Error(`kind: got ${inputs.kind}, expected one of ${Object.keys(kinds).join(", ")}`);
-  const { target, clusterStore, clusterSnapshots, requests } = await kind.connect(inputs, spec);
+  if (!kind) throw unknownKind(inputs.kind);
+  const reached = await kind.connect(inputs, spec);
+  const { target, requests } = reached;
   return {
     target,
-    clusterSnapshots,
-    requests,
+    clusterSnapshots: () => reached.clusterSnapshots(),
+    ...(requests ? { requests } : {}),
     store: new TargetStore(
-      storeAt(inputs.journal, () => clusterStore),
+      storeAt(inputs.journal, (namespace) => reached.clusterStore(namespace)),
       target,
     ),
   };
@@ -90,22 +90,22 @@ async function make(
   delivers: (delivery: AlarmDelivery) => void,
 ): Promise<Opened> {
   const kind = kinds[at.kind];
-  const { problems: policyProblems, policy, peers = {} } = resolvePolicy(upgrade ?? {}, "upgrade");
-  const declared = kind?.declare({ ...spec, namespace: at.namespace }, policy);
-  const { target, store, clusterSnapshots, requests } = await reach(at, declared?.declared?.spec);
-  const snapshots = policy && keeperOf(policy.snapshot, clusterSnapshots);
+  if (!kind) throw unknownKind(at.kind);
+  const { problems: policyProblems, policy, peers = {} } = kind.resolve(upgrade ?? {});
+  const declared = kind.declare({ ...spec, namespace: at.namespace }, policy);
+  const doubts = kind.doubts?.(at) ?? [];
+  // Without an address that makes sense the target can't be asked for more.
+  if (doubts.length > 0) return { problems: [...declared.problems, ...doubts, ...policyProblems] };
+  const { target, store, clusterSnapshots, requests } = await reach(at, declared.declared?.spec);
+  const snapshots = policy?.snapshot && keeperOf(policy.snapshot, clusterSnapshots);
+  const badStore = snapshots instanceof SnapshotKeeper ? [] : (snapshots ?? []);
   const problems = [
-    ...(declared?.problems ?? []),
+    ...declared.problems,
     ...policyProblems,
-    ...(snapshots instanceof SnapshotKeeper ? [] : (snapshots ?? [])),
+    ...badStore,
+    ...(requests || (policy?.approvals.length ?? 0) === 0 ? [] : [NOBODY_VOUCHES]),
   ];
-  if (
-    problems.length > 0 ||
-    !policy ||
-    !kind ||
-    !declared?.declared ||
-    !(snapshots instanceof SnapshotKeeper)
-  ) {
+  if (problems.length > 0 || !policy || !declared.declared) {
     // A target that can't be reached is one more mistake, to be told in the same go.
     const unreachable = await target.observe().then(
       () => [],
@@ -120,8 +120,8 @@ async function make(
     target,
     rule: kind.rule,
     store,
-    requests,
-    snapshots,
+    ...(requests ? { requests } : {}),
+    ...(snapshots instanceof SnapshotKeeper ? { snapshots } : {}),
     approvals: policy.approvals,
     log: new LogFile(target.id),
     spec: declared.declared.spec as never,
@@ -141,12 +141,22 @@ async function make(
   return { session, problems: [] };
 }
 
+const unknownKind = (kind: string): Error =>
+  new Error(`kind: got ${kind}, expected one of ${Object.keys(kinds).join(", ")}`);
+
+/** Approvals are as good as whoever keeps them knows people. */
+const NOBODY_VOUCHES: Problem = {
+  path: "upgrade.approvals",
+  message:
+    "Got approvals, and no cluster that knows who approves. Expected one beside the target or for its journal. Keep the journal there (kubernetes://NAMESPACE with kubeconfig), or leave approvals out.",
+};
+
 function keeperOf(
   { store, recipients, keep }: ResolvedSnapshots,
-  clusterSnapshots: SnapshotStore,
+  clusterSnapshots: () => SnapshotStore,
 ): SnapshotKeeper | readonly Problem[] {
   try {
-    return new SnapshotKeeper({ store: snapshotStoreAt(store, () => clusterSnapshots), recipients, keep });
+    return new SnapshotKeeper({ store: snapshotStoreAt(store, clusterSnapshots), recipients, keep });
   } catch (error) {
     return [{ path: "upgrade.snapshot.store", message: failureOf(error).message }];
   }

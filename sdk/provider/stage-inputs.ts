@@ -7,7 +7,7 @@ import type { Occasion } from "../campaign/journal";
 import type { Address } from "../kinds";
 
 export interface TargetInputs extends Address {
-  /** Where the journal is kept: `kubernetes` (beside the target) or a URL like `file:///path` or `s3://bucket/prefix`. */
+  /** Where the journal is kept: `kubernetes` (beside the target), `kubernetes://namespace`, or a URL like `file:///path`. */
   readonly journal?: string;
 }
 

@@ -10,7 +10,7 @@ import { quantity } from "./quantity";
 type Amounts = Map<string, number>;
 
 /** Requests of a pod: its containers together, or its largest init container if that is more. */
-function requestsOf(spec: PodSpec): Amounts {
+export function requestsOf(spec: PodSpec): Amounts {
   const total: Amounts = new Map();
   for (const container of spec.containers) {
     for (const [resource, text] of Object.entries(container.resources?.requests ?? {})) {

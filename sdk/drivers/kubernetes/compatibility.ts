@@ -33,10 +33,13 @@ const isRanges = (value: unknown): boolean =>
 
 function isNote(value: unknown): value is CompatibilityNote {
   if (typeof value !== "object" || value === null) return false;
-  const { version, upgradesFrom, requires, components, inService } = value as { [name: string]: unknown };
+  const { version, upgradesFrom, kubernetes, requires, components, inService } = value as {
+    [name: string]: unknown;
+  };
   return (
     typeof version === "string" &&
     (upgradesFrom === undefined || isRange(upgradesFrom)) &&
+    (kubernetes === undefined || isRange(kubernetes)) &&
     (requires === undefined || isRanges(requires)) &&
     (components === undefined || isRanges(components)) &&
     (inService === undefined || inService === false || inService === "rolling")

@@ -4,6 +4,7 @@
  * @module
  */
 
+export { CaasTarget, type CaasTargetOptions } from "./caas/caas-target";
 export { KubernetesRequests } from "./campaign-requests";
 export type { Patience } from "./cnf-context";
 export { type CnfTargetOptions, cnfTarget } from "./cnf-target";

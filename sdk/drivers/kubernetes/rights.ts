@@ -129,12 +129,20 @@ function grants({ verbs, apiGroups = [], resources = [], resourceNames = [] }: R
 }
 
 export async function may(api: Api, namespace: string | undefined, right: Right): Promise<boolean> {
-  const { group, resource, verb } = right;
+  const { group, verb } = right;
+  // A subresource is asked for by itself: `pods/eviction`.
+  const [resource, subresource] = right.resource.split("/");
   const { status } = await api.create<AccessReview>(`${REVIEWS}/selfsubjectaccessreviews`, {
     apiVersion: "authorization.k8s.io/v1",
     kind: "SelfSubjectAccessReview",
     spec: {
-      resourceAttributes: { group, resource, verb, ...(namespace === undefined ? {} : { namespace }) },
+      resourceAttributes: {
+        group,
+        resource,
+        verb,
+        ...(subresource === undefined ? {} : { subresource }),
+        ...(namespace === undefined ? {} : { namespace }),
+      },
     },
   });
   return status?.allowed === true;

@@ -12,7 +12,7 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
 
 export class Watched<T extends KubeObject> {
-  /** By name. */
+  /** By name, or by what `keyOf` says. */
   readonly items = new Map<string, T>();
   /** The first list has come; an API that the cluster doesn't have counts as an empty one. */
   synced = false;
@@ -24,13 +24,21 @@ export class Watched<T extends KubeObject> {
   private readonly api: Api;
   private readonly path: string;
   private readonly query: Query;
+  private readonly keyOf: (object: T) => string;
   private readonly stopper = new AbortController();
   private readonly listeners = new Set<() => void>();
 
-  constructor(api: Api, path: string, query: Query = {}) {
+  /** @param keyOf for collections of several namespaces, in which names are not unique. */
+  constructor(
+    api: Api,
+    path: string,
+    query: Query = {},
+    keyOf: (object: T) => string = ({ metadata }) => metadata.name,
+  ) {
     this.api = api;
     this.path = path;
     this.query = query;
+    this.keyOf = keyOf;
     void this.run();
   }
 
@@ -69,8 +77,8 @@ export class Watched<T extends KubeObject> {
           pause = FIRST_PAUSE_MS;
           version = event.object.metadata.resourceVersion ?? version;
           if (event.type === "BOOKMARK") continue;
-          if (event.type === "DELETED") this.items.delete(event.object.metadata.name);
-          else this.items.set(event.object.metadata.name, event.object);
+          if (event.type === "DELETED") this.items.delete(this.keyOf(event.object));
+          else this.items.set(this.keyOf(event.object), event.object);
           this.changed();
         }
         if (version !== undefined) continue;
@@ -97,7 +105,7 @@ export class Watched<T extends KubeObject> {
   private async list(signal: AbortSignal): Promise<string> {
     const list = await this.api.get<KubeList<T>>(this.path, this.query, signal);
     this.items.clear();
-    for (const item of list.items) this.items.set(item.metadata.name, item);
+    for (const item of list.items) this.items.set(this.keyOf(item), item);
     this.synced = true;
     this.changed();
     return list.metadata.resourceVersion;

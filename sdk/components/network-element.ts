@@ -1,0 +1,95 @@
+/**
+ * `NetworkElement`: a device whose init process and root file system are replaced in service.
+ *
+ * @module
+ */
+import * as pulumi from "@pulumi/pulumi";
+import { ELEMENT_STAGES } from "../plan/element";
+import type { UpgradePolicy } from "../policy/upgrade-policy";
+import type { ElementHooks, NetworkElementArgs } from "./element-args";
+import type { Hook, HookContext } from "./hooks";
+import { keepSecret } from "./keep-secret";
+import { callbackOf, Stage, type TargetArgs } from "./stage";
+import { withoutTraces } from "./without-traces";
+
+/**
+ * A network element driven over SSH. A changed release becomes a campaign: preview shows its stages, `pulumi up` runs them in order,
+ * and a failure takes it back to the root that served before (INI-1..11, ESC-06). Nothing of it is a Pulumi resource, so nothing of
+ * it is ever deleted.
+ *
+ * The elements of a redundant pair (ESC-16) are two of these, the second with `dependsOn` the first, and
+ * `upgrade.traffic: "partner"`.
+ */
+export class NetworkElement extends pulumi.ComponentResource {
+  /** Release that it runs. */
+  readonly version: pulumi.Output<string>;
+  /** `completed`, `held`, or `unchanged`. A campaign that failed fails the `up`. */
+  readonly outcome: pulumi.Output<string>;
+  /** Id of the last campaign. */
+  readonly campaign: pulumi.Output<string>;
+
+  constructor(name: string, args: NetworkElementArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("issu:index:NetworkElement", name, {}, opts);
+    const { user, privateKey, passphrase, agent } = args.access;
+    const target: TargetArgs = {
+      kind: "element",
+      name,
+      namespace: args.site ?? "default",
+      journal: args.journal,
+      at: {
+        host: args.host,
+        hostKey: args.hostKey,
+        user,
+        ...(args.port === undefined ? {} : { port: args.port }),
+        ...(privateKey === undefined ? {} : { privateKey: pulumi.secret(privateKey) }),
+        ...(passphrase === undefined ? {} : { passphrase: pulumi.secret(passphrase) }),
+        ...(agent === undefined ? {} : { agent }),
+      },
+      ...(args.kubeconfig === undefined ? {} : { kubeconfig: pulumi.secret(args.kubeconfig) }),
+      ...(args.context === undefined ? {} : { context: args.context }),
+    };
+    const spec = { name, version: args.version, image: { ...args.image } };
+    const upgrade = keepSecret((args.upgrade ?? {}) as UpgradePolicy);
+    let last: Stage | undefined;
+    for (const stage of ELEMENT_STAGES) {
+      const before: pulumi.Resource[] = last ? [last] : [];
+      const hook = args.hooks && hookBefore(stage, args.hooks);
+      if (hook && last) {
+        const context: HookContext = {
+          name,
+          version: last.occasion.version,
+          campaign: last.occasion.campaign,
+          ...(args.upgrade?.callback ? { callback: callbackOf(last) } : {}),
+          parent: this,
+          dependsOn: before,
+        };
+        before.push(...hook(context));
+      }
+      last = withoutTraces(
+        () =>
+          new Stage(
+            `${name}-${stage}`,
+            { stage, target, spec, upgrade },
+            { parent: this, dependsOn: before },
+          ),
+      );
+    }
+    const end = last as Stage;
+    this.campaign = end.campaign;
+    this.version = end.outcome.apply(() => args.version);
+    this.outcome = end.outcome.apply((outcome) =>
+      outcome === "held" ? "held" : outcome === "idle" ? "unchanged" : "completed",
+    );
+    this.registerOutputs({ version: this.version, outcome: this.outcome, campaign: this.campaign });
+  }
+}
+
+function hookBefore(stage: string, hooks: ElementHooks): Hook | undefined {
+  const before: { readonly [stage: string]: Hook | undefined } = {
+    snapshot: hooks.beforeSnapshot,
+    "stage-root": hooks.beforeStageRoot,
+    "change-root": hooks.beforeChange,
+    "return-traffic": hooks.afterVerify,
+  };
+  return before[stage];
+}

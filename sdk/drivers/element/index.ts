@@ -1,0 +1,111 @@
+/**
+ * Network elements whose init and root file system are replaced in service, over their own command line on SSH.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { ElementInventory } from "../../contract/element-inventory";
+import type { CapturedPart, PartKind } from "../../contract/snapshot-parts";
+import {
+  type Action,
+  type ActionContext,
+  type KpiCount,
+  type Target,
+  TargetError,
+  type Traces,
+} from "../../contract/target";
+import type { SshAddress } from "../ssh/connect";
+import { ACTIONS } from "./actions";
+import { lookAt, observe } from "./observe";
+import { ElementSession } from "./session";
+
+export interface ElementTargetOptions {
+  readonly id: string;
+  readonly at: SshAddress;
+}
+
+/** Longest wait for a fence, ms. */
+const FENCE_MS = 30_000;
+
+/** Its `carries` takes a release. */
+export function elementTarget(options: ElementTargetOptions): Target<ElementInventory> {
+  return new ElementTarget(options);
+}
+
+class ElementTarget implements Target<ElementInventory> {
+  readonly id: string;
+  private readonly session: ElementSession;
+  private observed: Promise<ElementInventory> | undefined;
+
+  constructor({ id, at }: ElementTargetOptions) {
+    this.id = id;
+    this.session = new ElementSession(at);
+  }
+
+  observe(signal?: AbortSignal): Promise<ElementInventory> {
+    this.observed = observe(this.session, signal);
+    return this.observed;
+  }
+
+  async perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }> {
+    const run = Object.hasOwn(ACTIONS, action.action) ? ACTIONS[action.action] : undefined;
+    if (run) return { detail: await run(this.session, action, context) };
+    throw new TargetError(
+      "BAD_ACTION",
+      `${this.id} can't do "${action.action}"; it can do ${Object.keys(ACTIONS).join(", ")}. The plan was made by another version of pulumi-issu; plan anew.`,
+    );
+  }
+
+  /** An element counts packets, not procedures. */
+  async sample(): Promise<readonly KpiCount[]> {
+    return [];
+  }
+
+  async carries(release: string): Promise<boolean | undefined> {
+    const { version } = await this.observe();
+    return version === undefined ? undefined : version === release;
+  }
+
+  async seenEpoch(): Promise<number | undefined> {
+    return this.observed?.then(
+      ({ epoch }) => epoch,
+      () => undefined,
+    );
+  }
+
+  async traces(signal?: AbortSignal): Promise<Traces> {
+    const { epoch, switch: last, overload } = await this.observe(signal);
+    const underway = [
+      ...(last?.state === "running" ? [`a change to ${last.to.version} goes on`] : []),
+      ...(overload ? ["its traffic is asked to go another way"] : []),
+    ];
+    // Without an epoch of ours it is somebody else's doing, for preflight to judge.
+    return { epoch, underway: epoch === 0 ? [] : underway };
+  }
+
+  async fence(epoch: number, signal?: AbortSignal): Promise<void> {
+    const limits = { deadline: Date.now() + FENCE_MS, ...(signal ? { signal } : {}) };
+    await this.session.ask(`request epoch ${epoch}`, limits);
+  }
+
+  /** What ran, and the configuration; the root file systems stay on their partitions (ESC-14). */
+  async *capture(_action: Action, context: ActionContext): AsyncGenerator<CapturedPart> {
+    const inventory = await lookAt(this.session, context.signal);
+    yield part("versions.json", "versions", "application/json", JSON.stringify(inventory));
+    const configuration = await this.session.ask("show configuration", context);
+    yield part("configuration/element.json", "configuration", "application/json", configuration);
+  }
+}
+
+function part(name: string, kind: PartKind, mediaType: string, text: string): CapturedPart {
+  const bytes = Buffer.from(text);
+  return {
+    name,
+    kind,
+    mediaType,
+    claimed: { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") },
+    async *open() {
+      yield bytes;
+    },
+  };
+}

@@ -1,0 +1,25 @@
+/**
+ * What the device itself keeps before it is changed: rescue configuration, and the file systems with the release that runs.
+ *
+ * @module
+ */
+import type { Action, ActionContext } from "../../../contract/target";
+import { nodeArg } from "../arguments";
+import type { Chassis } from "../chassis-context";
+import { command } from "../command";
+
+export async function saveRescue(chassis: Chassis, action: Action, context: ActionContext): Promise<string> {
+  const node = nodeArg(action, "node");
+  await command(chassis, node, "request system configuration rescue save", context);
+  return `rescue configuration saved on ${node}`;
+}
+
+export async function saveSystem(chassis: Chassis, action: Action, context: ActionContext): Promise<string> {
+  const node = nodeArg(action, "node");
+  context.progress(`${node} saves its file systems`);
+  const output = await command(chassis, node, `request system snapshot node ${node.slice(-1)}`, context, {
+    slow: true,
+  });
+  const last = output.trim().split("\n").at(-1)?.trim();
+  return `snapshot of ${node}${last ? `: ${last}` : ""}`;
+}

@@ -1,0 +1,86 @@
+/**
+ * The image on the device: there, whole, and the one that was declared.
+ *
+ * @module
+ */
+import type { NodeName } from "../../../contract/chassis-inventory";
+import { type Action, type ActionContext, TargetError } from "../../../contract/target";
+import { flagArg, nodeArg, textArg } from "../arguments";
+import { type Chassis, sessionOf } from "../chassis-context";
+import { command, refuseIfStale } from "../command";
+import { complaintIn } from "../command-line";
+import { parseFileSize, parseSha256 } from "../parse/files";
+
+/** @throws TargetError `IMAGE_MISSING`, `IMAGE_CORRUPT`, `COPY_FAILED` */
+export async function stageImage(chassis: Chassis, action: Action, context: ActionContext): Promise<string> {
+  const node = nodeArg(action, "node");
+  const path = textArg(action, "path");
+  const wanted = textArg(action, "sha256");
+  const mayFetch = flagArg(action, "fetched") && chassis.imageUrl !== undefined;
+  let found = await checksum(chassis, node, path, context);
+  if (found === wanted) return `${path} on ${node} is whole`;
+  if (mayFetch) {
+    if (found !== undefined) {
+      context.progress(`${path} is not whole; fetched again`);
+      await command(chassis, node, `file delete ${path}`, context);
+    }
+    await fetch(chassis, node, path, context);
+    found = await checksum(chassis, node, path, context);
+    if (found === wanted) return `${path} fetched to ${node}, and whole`;
+  }
+  if (found === undefined) {
+    throw new TargetError(
+      "IMAGE_MISSING",
+      `${path} is not on ${node}. Copy it there (hooks.beforeImage with command.remote.CopyToRemote), or give image.url for the device to fetch it`,
+    );
+  }
+  throw new TargetError(
+    "IMAGE_CORRUPT",
+    `${path} on ${node} is not what was declared: got SHA-256 ${found}, expected ${wanted}. Either its copy was cut, or image.sha256 is of another file. Delete it and copy it again`,
+  );
+}
+
+/** @returns undefined if there is no such file. */
+async function checksum(
+  chassis: Chassis,
+  node: NodeName,
+  path: string,
+  { deadline, signal, progress }: ActionContext,
+): Promise<string | undefined> {
+  const session = sessionOf(chassis, node);
+  if (parseFileSize(await session.look(`file list ${path} detail`, { signal })) === undefined)
+    return undefined;
+  progress(`${node} computes the checksum of ${path}`);
+  const output = await session.look(`file checksum sha-256 ${path}`, { deadline, signal, slow: true });
+  const sum = parseSha256(output);
+  if (sum === undefined)
+    throw new TargetError(
+      "DEVICE_REFUSED",
+      `${node} gives no SHA-256 of ${path}: ${complaintIn(output) ?? JSON.stringify(output.slice(0, 100))}`,
+    );
+  return sum;
+}
+
+/** Its address may hold a password, so no message shows the command. */
+async function fetch(chassis: Chassis, node: NodeName, path: string, context: ActionContext): Promise<void> {
+  await refuseIfStale(chassis, context, node);
+  context.progress(`${node} fetches the image`);
+  const session = sessionOf(chassis, node);
+  const output = await session
+    .run(`file copy ${chassis.imageUrl} ${path}`, {
+      deadline: context.deadline,
+      signal: context.signal,
+      shown: "file copy",
+      slow: true,
+    })
+    .catch((error: unknown) => {
+      if (error instanceof TargetError) throw error;
+      throw new TargetError("COPY_FAILED", `${node} did not fetch the image`);
+    });
+  const complaint = complaintIn(output);
+  if (complaint !== undefined)
+    throw new TargetError(
+      "COPY_FAILED",
+      `${node} could not fetch the image: ${complaint.replaceAll(chassis.imageUrl ?? "", "its URL")}`,
+    );
+}

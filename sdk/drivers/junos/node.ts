@@ -1,0 +1,180 @@
+/**
+ * One node of a chassis, over SSH: connects when it is needed, and again when the connection was lost.
+ *
+ * @module
+ */
+import type { Client, SFTPWrapper } from "ssh2";
+import { TargetError } from "../../contract/target";
+import { connectSsh, type SshAddress } from "../ssh/connect";
+import { type Banner, Cli, type RunOptions } from "./command-line";
+
+export interface NodeAddress extends SshAddress {
+  /** `node0` or `node1`. */
+  readonly name: string;
+}
+
+/** How long things may take, in ms. */
+export interface Patience {
+  /** Until it is logged in. */
+  readonly connectMs: number;
+  /** Until a command that only looks has answered. */
+  readonly answerMs: number;
+}
+
+export const PATIENCE: Patience = { connectMs: 30_000, answerMs: 120_000 };
+
+/** A connection that nobody has used for this long is closed. */
+const IDLE_MS = 15_000;
+
+interface Until {
+  /** ms since 1970. */
+  readonly deadline?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** It may take up to its deadline, rather than what an answer takes. */
+  readonly slow?: boolean;
+}
+
+export class JunosNode {
+  readonly name: string;
+  /** e.g. `node0 (10.0.0.1:22)`. */
+  readonly where: string;
+  private readonly at: NodeAddress;
+  private readonly patience: Patience;
+  private client: Promise<Client> | undefined;
+  private cli: Promise<Cli> | undefined;
+  private idle: NodeJS.Timeout | undefined;
+  private busy = 0;
+
+  constructor(at: NodeAddress, patience: Patience) {
+    this.at = at;
+    this.name = at.name;
+    this.where = `${at.name} (${at.host}:${at.port})`;
+    this.patience = patience;
+  }
+
+  /**
+   * Runs a command that only looks. A connection that turns out to be dead is replaced once.
+   *
+   * @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `HOST_KEY`, `TIMEOUT`, `ABORTED`, `SESSION_LOST`
+   */
+  async look(command: string, until: Until = {}): Promise<string> {
+    const fresh = this.cli === undefined;
+    try {
+      return await this.run(command, until);
+    } catch (error) {
+      if (fresh || !(error instanceof TargetError) || error.code !== "SESSION_LOST") throw error;
+      return await this.run(command, until);
+    }
+  }
+
+  /** Runs a command once, whatever it does. @throws as `look` */
+  run(
+    command: string,
+    until: Until & Pick<RunOptions, "answers" | "onLine" | "shown"> = {},
+  ): Promise<string> {
+    return this.used(async () => {
+      const cli = await this.session(until.signal);
+      const { deadline, signal, slow, ...more } = until;
+      const usual = Date.now() + this.patience.answerMs;
+      const limits = { deadline: slow ? (deadline ?? usual) : Math.min(deadline ?? usual, usual), ...more };
+      return cli.run(command, { ...limits, ...(signal ? { signal } : {}) });
+    });
+  }
+
+  /**
+   * Runs a long command in a session of its own, on the connection that is there, so that one can look meanwhile.
+   *
+   * @param until.deadline counts for all of it.
+   */
+  runBeside(command: string, until: RunOptions & { readonly onBegun?: () => void }): Promise<string> {
+    return this.used(async () => {
+      const client = await this.connection(until.signal);
+      const opening = { ...until, deadline: Math.min(until.deadline, Date.now() + this.patience.answerMs) };
+      const cli = await Cli.open(client, this.where, opening);
+      try {
+        until.onBegun?.();
+        return await cli.run(command, until);
+      } finally {
+        cli.close();
+      }
+    });
+  }
+
+  /** What the prompt last said of the node. */
+  async banner(): Promise<Banner | undefined> {
+    return (await this.cli?.catch(() => undefined))?.banner;
+  }
+
+  /** Works with the files of the node. @throws TargetError `NO_SFTP`; as `look` */
+  files<T>(work: (sftp: SFTPWrapper) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.used(async () => {
+      const client = await this.connection(signal);
+      const sftp = await new Promise<SFTPWrapper>((resolve, reject) =>
+        client.sftp((error, got) =>
+          error
+            ? reject(new TargetError("NO_SFTP", `${this.where} serves no files over SSH: ${error.message}`))
+            : resolve(got),
+        ),
+      );
+      try {
+        return await work(sftp);
+      } finally {
+        sftp.end();
+      }
+    });
+  }
+
+  close(): void {
+    clearTimeout(this.idle);
+    const { client } = this;
+    this.client = undefined;
+    this.cli = undefined;
+    void client?.then(
+      (one) => one.end(),
+      () => undefined,
+    );
+  }
+
+  private async used<T>(work: () => Promise<T>): Promise<T> {
+    clearTimeout(this.idle);
+    this.busy += 1;
+    try {
+      return await work();
+    } finally {
+      this.busy -= 1;
+      if (this.busy === 0) this.idle = setTimeout(() => this.close(), IDLE_MS).unref();
+    }
+  }
+
+  private connection(signal?: AbortSignal): Promise<Client> {
+    if (this.client) return this.client;
+    const made = connectSsh(this.at, {
+      deadline: Date.now() + this.patience.connectMs,
+      ...(signal ? { signal } : {}),
+    });
+    this.client = made;
+    const forget = () => {
+      if (this.client !== made) return;
+      this.client = undefined;
+      this.cli = undefined;
+    };
+    made.then((client) => client.once("close", forget), forget);
+    return made;
+  }
+
+  private async session(signal?: AbortSignal): Promise<Cli> {
+    const open = await this.cli?.catch(() => undefined);
+    if (open && open.closed === undefined) return open;
+    const client = await this.connection(signal);
+    const limits = { deadline: Date.now() + this.patience.answerMs, ...(signal ? { signal } : {}) };
+    // Two who ask at once share the session that the first one opens.
+    const again = await this.cli?.catch(() => undefined);
+    if (again && again.closed === undefined) return again;
+    const made = Cli.open(client, this.where, limits);
+    this.cli = made;
+    made.catch(() => {
+      if (this.cli === made) this.cli = undefined;
+    });
+    return made;
+  }
+}

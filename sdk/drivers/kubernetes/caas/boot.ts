@@ -1,0 +1,264 @@
+/**
+ * Machines under nodes: re-imaged and booted, joining and leaving, and seen to be what they should be (ESC-24). Whatever a machine's
+ * controller says, what counts is the version that the kubelet reports and that the node is ready.
+ *
+ * @module
+ */
+import type { Machine } from "../../../contract/machines";
+import { type Action, type ActionContext, type Json, TargetError } from "../../../contract/target";
+import { countArg, textArg, textsArg } from "../arguments";
+import { ApiError, isNotFound } from "../errors";
+import { inParallel } from "../parallel";
+import { retrying } from "../retry";
+import { onceEach, waitUntil } from "../wait";
+import { Watched } from "../watched";
+import { type Caas, machineOf } from "./context";
+import { changeNode } from "./cordon";
+import { everywhere, type NodeObject, nodeMarks, plainVersion } from "./objects";
+import { nodeIsReady } from "./observe";
+
+/** A machine says that it runs a little before its node does. */
+const NODE_LATER_MS = 60_000;
+
+interface Wanted {
+  readonly name: string;
+  readonly machine: string;
+}
+
+/** @throws TargetError `MACHINE_FAILED`, `WRONG_VERSION`, `NO_MACHINE`, `NODE_MISSING`, `STALE_EPOCH`, `TIMEOUT`, `ABORTED` */
+export async function boot(caas: Caas, action: Action, context: ActionContext): Promise<string> {
+  const names = textsArg(action, "nodes");
+  const machines = await caas.machines.list(context.signal);
+  const nodes = await readNodes(caas, names, context);
+  const wanted = names.map((name): Wanted => {
+    const node = nodes.get(name);
+    const machine = node && machineOf(machines, node);
+    if (!machine)
+      throw new TargetError(
+        "NO_MACHINE",
+        `the machines' service knows no machine of node ${name}. Plan anew.`,
+      );
+    return { name, machine: machine.id };
+  });
+  return bootAll(caas, wanted, action, action.args.former === true, context);
+}
+
+/** Machines become nodes: spare ones, or those that were nodes before. @throws as `boot` */
+export async function join(caas: Caas, action: Action, context: ActionContext): Promise<string> {
+  const given = action.args.machines as never as readonly {
+    machine: string;
+    node: string;
+    replaces: string | null;
+  }[];
+  const as = textArg(action, "as");
+  const wave = countArg(action, "wave");
+  const labels = (action.args.labels ?? {}) as { readonly [label: string]: Json };
+  const wanted = given.map(({ machine, node }): Wanted => ({ name: node, machine }));
+  const done = await bootAll(caas, wanted, action, true, context);
+  await inParallel(given, ({ node, replaces }) =>
+    changeNode(caas, node, context, () => ({
+      metadata: {
+        annotations: {
+          [nodeMarks.joined]: as,
+          [nodeMarks.wave]: String(wave),
+          ...(replaces === null ? {} : { [nodeMarks.replaces]: replaces }),
+        },
+        labels,
+      },
+    })),
+  );
+  return done;
+}
+
+async function bootAll(
+  caas: Caas,
+  wanted: readonly Wanted[],
+  action: Action,
+  former: boolean,
+  context: ActionContext,
+): Promise<string> {
+  const version = textArg(action, "version");
+  const image = typeof action.args.image === "string" ? action.args.image : null;
+  const before = await readNodes(
+    caas,
+    wanted.map(({ name }) => name),
+    context,
+  );
+  const say = onceEach(context.progress);
+  let there = 0;
+  await inParallel(
+    wanted,
+    async ({ name, machine }) => {
+      const node = before.get(name);
+      if (!node || plainVersion(node.status?.nodeInfo?.kubeletVersion) !== version || !nodeIsReady(node)) {
+        await caas.machines.boot(machine, { version, image, former }, { ...context, progress: say });
+      }
+      there += 1;
+      say(`${there} of ${wanted.length} machines run`);
+    },
+    wanted.length,
+  );
+  await seen(
+    caas,
+    wanted.map(({ name }) => name),
+    version,
+    context,
+    before,
+  );
+  return `${wanted.length} nodes run ${version}`;
+}
+
+/**
+ * Waits until nodes are ready with a version.
+ *
+ * @param before the nodes before they were booted: one that was booted since, and has another version, is told at once.
+ */
+async function seen(
+  caas: Caas,
+  names: readonly string[],
+  version: string,
+  context: ActionContext,
+  before: ReadonlyMap<string, NodeObject> = new Map(),
+): Promise<void> {
+  const nodes = watchNodes(caas);
+  const wrong = () =>
+    names.some((name) => {
+      const node = nodes.items.get(name);
+      const was = before.get(name);
+      return (
+        node !== undefined &&
+        was !== undefined &&
+        nodeIsReady(node) &&
+        versionOf(node) !== version &&
+        bootOf(node) !== bootOf(was)
+      );
+    });
+  const startedAt = Date.now();
+  const limits = { signal: context.signal, deadline: Math.min(context.deadline, startedAt + NODE_LATER_MS) };
+  const missing = () =>
+    names.filter((name) => {
+      const node = nodes.items.get(name);
+      return !node || !nodeIsReady(node) || versionOf(node) !== version;
+    });
+  try {
+    const found = await waitUntil(
+      [nodes],
+      limits,
+      () => {
+        const left = missing();
+        return `${left.slice(0, 5).join(", ")} to be ready with ${version}`;
+      },
+      () => (missing().length === 0 ? "there" : wrong() ? "wrong" : undefined),
+    );
+    if (found === "wrong") throw await whatIsWrong(caas, missing(), nodes, version, context);
+  } catch (error) {
+    if (!(error instanceof TargetError) || error.code !== "TIMEOUT") throw error;
+    throw await whatIsWrong(caas, missing(), nodes, version, context);
+  } finally {
+    nodes.stop();
+  }
+}
+
+const bootOf = ({ status }: NodeObject): string | undefined => status?.nodeInfo?.bootID;
+
+const versionOf = ({ status }: NodeObject): string => plainVersion(status?.nodeInfo?.kubeletVersion);
+
+async function whatIsWrong(
+  caas: Caas,
+  names: readonly string[],
+  nodes: Watched<NodeObject>,
+  version: string,
+  { signal }: ActionContext,
+): Promise<TargetError> {
+  const machines = await caas.machines.list(signal).catch((): readonly Machine[] => []);
+  const lines = names.map((name) => {
+    const node = nodes.items.get(name);
+    const trouble = (node ? machineOf(machines, node) : machines.find((one) => one.name === name))?.trouble;
+    const says = trouble === undefined ? "" : ` (its machine says: ${trouble})`;
+    if (!node) return { code: "NODE_MISSING", text: `${name} did not join${says}` };
+    const is = versionOf(node);
+    return is === version
+      ? { code: "NODE_NOT_READY", text: `${name} has ${version} and is not ready${says}` }
+      : { code: "WRONG_VERSION", text: `${name} came back with ${is}, not ${version}${says}` };
+  });
+  return new TargetError(lines[0]?.code ?? "TIMEOUT", lines.map(({ text }) => text).join("; "));
+}
+
+/** Nodes stay ready with their version for as long as they are watched. @throws TargetError `NODE_FLAPS`, … */
+export async function verify(caas: Caas, action: Action, context: ActionContext): Promise<string> {
+  const names = textsArg(action, "nodes");
+  const version = textArg(action, "version");
+  const soakMs = countArg(action, "soakMs");
+  await seen(caas, names, version, context);
+  if (soakMs === 0) return `${names.length} nodes are ready with ${version}`;
+  const nodes = watchNodes(caas);
+  const until = Date.now() + soakMs;
+  const say = onceEach(context.progress);
+  try {
+    await waitUntil(
+      [nodes],
+      context,
+      () => "the soak",
+      () => {
+        for (const name of names) {
+          const node = nodes.items.get(name);
+          if (node && nodeIsReady(node) && versionOf(node) === version) continue;
+          throw new TargetError(
+            "NODE_FLAPS",
+            `${name} did not stay ready with ${version}: ${node ? (nodeIsReady(node) ? `it reports ${versionOf(node)}` : "it is not ready") : "it is gone"}`,
+          );
+        }
+        say(`soak, ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s left`);
+        return Date.now() >= until || undefined;
+      },
+    );
+  } finally {
+    nodes.stop();
+  }
+  return `${names.length} nodes were ready with ${version} throughout`;
+}
+
+/** Nodes go for good: machines off first, so that no kubelet registers again. */
+export async function leave(caas: Caas, action: Action, context: ActionContext): Promise<string> {
+  const names = textsArg(action, "nodes");
+  const machines = await caas.machines.list(context.signal);
+  const nodes = await readNodes(caas, names, context);
+  await inParallel(
+    names,
+    async (name) => {
+      const node = nodes.get(name);
+      const machine = node ? machineOf(machines, node) : machines.find((one) => one.name === name);
+      if (node) await changeNode(caas, name, context, () => ({}));
+      if (machine) await caas.machines.powerOff(machine.id, context);
+      if (!node) return;
+      await retrying(context, `deleting node/${name}`, () => caas.api.delete(everywhere.node(name))).catch(
+        (error) => {
+          if (!isNotFound(error)) throw error;
+        },
+      );
+    },
+    names.length,
+  );
+  return `${names.length} nodes left, their machines are off`;
+}
+
+const watchNodes = ({ api }: Caas): Watched<NodeObject> => new Watched<NodeObject>(api, everywhere.nodes);
+
+async function readNodes(
+  { api }: Caas,
+  names: readonly string[],
+  context: ActionContext,
+): Promise<ReadonlyMap<string, NodeObject>> {
+  const found = new Map<string, NodeObject>();
+  await inParallel(names, async (name) => {
+    try {
+      const node = await retrying(context, `reading node/${name}`, () =>
+        api.get<NodeObject>(everywhere.node(name), undefined, context.signal),
+      );
+      found.set(name, node);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404) throw error;
+    }
+  });
+  return found;
+}

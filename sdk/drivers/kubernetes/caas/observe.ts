@@ -1,0 +1,365 @@
+/**
+ * What runs of a cluster: nodes with their machines, pods with what keeps them where, budgets, network functions. Everything is
+ * asked for at once, and nothing is written.
+ *
+ * @module
+ */
+import type {
+  BudgetState,
+  CaasInventory,
+  HostedCnf,
+  LabelRule,
+  LabelSelector,
+  NodeMarks,
+  NodeState,
+  Placement,
+  PodState,
+  PodTerm,
+} from "../../../contract/caas-inventory";
+import type { Machine } from "../../../contract/machines";
+import { labels } from "../../../contract/names";
+import type { RedundancyGroup } from "../../../contract/redundancy-group";
+import type { SubscriberSplit } from "../../../contract/subscriber-split";
+import type { Query } from "../api";
+import { requestsOf } from "../capacity";
+import { noteOf } from "../compatibility";
+import { isNotFound } from "../errors";
+import {
+  type Autoscaler,
+  type Deployment,
+  isReady,
+  type KubeList,
+  type KubeObject,
+  marks,
+  type Selector,
+} from "../objects";
+import { quantity } from "../quantity";
+import { retrying } from "../retry";
+import { describeRight, missingRights } from "../rights";
+import { type Caas, machineOf } from "./context";
+import {
+  type AffinityTerm,
+  type Budget,
+  type Claim,
+  everywhere,
+  keyOf,
+  type NodeObject,
+  type NodeTerm,
+  nodeMarks,
+  plainVersion,
+  staysOnNode,
+  type Volume,
+  type WholePod,
+} from "./objects";
+import { NEEDED_FOR_NODES, TO_FORCE } from "./rights";
+
+/** How long a reading goes on trying an API server that fails for a moment. */
+const PATIENCE_MS = 5_000;
+/** Objects asked for at a time: a large cluster's pods in one answer would keep the server busy. */
+const PAGE = 2_000;
+
+/** @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `ABORTED`; as the machines' service */
+export async function observeCaas(caas: Caas, signal?: AbortSignal): Promise<CaasInventory> {
+  const { api } = caas;
+  const limits = { signal, deadline: Date.now() + PATIENCE_MS };
+  const read = <T>(path: string, query?: Query): Promise<T> =>
+    retrying({ ...limits, deadline: Date.now() + PATIENCE_MS }, "reading the cluster", () =>
+      api.get<T>(path, query, signal),
+    );
+  const list = async <T>(path: string, query: Query = {}): Promise<readonly T[]> => {
+    const items: T[] = [];
+    let next: string | undefined;
+    do {
+      const page: KubeList<T> & { readonly metadata: { readonly continue?: string } } = await read(path, {
+        ...query,
+        limit: PAGE,
+        ...(next === undefined ? {} : { continue: next }),
+      });
+      items.push(...page.items);
+      next = page.metadata.continue || undefined;
+    } while (next !== undefined);
+    return items;
+  };
+  const contract = <T>(path: string): Promise<readonly T[]> =>
+    list<T>(path).catch((error) => {
+      // A cluster without network functions of the contract has none of its kinds.
+      if (isNotFound(error)) return [];
+      throw error;
+    });
+  const wanted = [...NEEDED_FOR_NODES, ...(caas.forces ? TO_FORCE : [])];
+  const [version, nodes, pods, budgets, deployments, splits, groups, autoscalers, machines, missing] =
+    await Promise.all([
+      read<{ gitVersion: string }>("/version"),
+      list<NodeObject>(everywhere.nodes),
+      list<WholePod>(everywhere.pods),
+      list<Budget>(everywhere.budgets),
+      list<Deployment>(everywhere.deployments, { labelSelector: labels.cnf }),
+      contract<SubscriberSplit & KubeObject>(everywhere.splits),
+      contract<RedundancyGroup & KubeObject>(everywhere.groups),
+      list<Autoscaler>(everywhere.autoscalers),
+      caas.machines.list(signal),
+      missingRights(api, undefined, wanted),
+    ]);
+  const ending = pods.filter((pod) => !staysOnNode(pod) && !isOver(pod));
+  const volumes = await volumeTerms(ending, list);
+  const placed = new Set(nodes.map((node) => machineOf(machines, node)?.id));
+  const namespaces = [...new Set(pods.map(({ metadata }) => metadata.namespace ?? ""))].sort();
+  const placements = new Placements(namespaces, volumes);
+  return {
+    now: api.now(),
+    kubernetesVersion: plainVersion(version.gitVersion),
+    nodes: nodes.map((node) => nodeState(node, machineOf(machines, node))),
+    spares: machines.filter(({ id }) => !placed.has(id)).map(({ uuid: _, ...machine }) => machine),
+    pods: ending.map((pod) => podState(pod, placements)),
+    budgets: budgets.flatMap(budgetState),
+    cnfs: hostedCnfs(deployments, splits, groups, autoscalers),
+    removedApis: [],
+    members: [],
+    missingRights: missing.map(describeRight),
+    epoch: highestNodeEpoch(nodes),
+  };
+}
+
+const isOver = ({ status }: WholePod): boolean => status?.phase === "Succeeded" || status?.phase === "Failed";
+
+export const highestNodeEpoch = (nodes: readonly KubeObject[]): number =>
+  nodes.reduce(
+    (most, { metadata }) => Math.max(most, Number(metadata.annotations?.[marks.epoch] ?? 0) || 0),
+    0,
+  );
+
+export function marksOf({ metadata }: KubeObject): NodeMarks {
+  const of = metadata.annotations ?? {};
+  const wave = Number(of[nodeMarks.wave] ?? Number.NaN);
+  const joined = of[nodeMarks.joined];
+  const former = of[nodeMarks.former];
+  const replaces = of[nodeMarks.replaces];
+  return {
+    ...(of[nodeMarks.cordoned] === undefined ? {} : { cordoned: true }),
+    ...(Number.isInteger(wave) ? { wave } : {}),
+    ...(former === undefined ? {} : { former }),
+    ...(joined === "surge" || joined === "replacement" ? { joined } : {}),
+    ...(replaces === undefined ? {} : { replaces }),
+  };
+}
+
+export const nodeIsReady = ({ status }: NodeObject): boolean =>
+  status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
+
+function nodeState(node: NodeObject, machine: Machine | undefined): NodeState {
+  const { metadata, spec, status } = node;
+  const { uuid: _, ...behind } = machine ?? { uuid: "" };
+  return {
+    name: metadata.name,
+    labels: metadata.labels ?? {},
+    taints: (spec.taints ?? []).filter(({ key }) => key !== "node.kubernetes.io/unschedulable"),
+    version: plainVersion(status?.nodeInfo?.kubeletVersion),
+    ready: nodeIsReady(node),
+    cordoned: spec.unschedulable === true,
+    allocatable: Object.fromEntries(
+      Object.entries(status?.allocatable ?? {}).map(([resource, text]) => [resource, quantity(text)]),
+    ),
+    ...(machine ? { machine: behind as Omit<Machine, "uuid"> } : {}),
+    marks: marksOf(node),
+  };
+}
+
+function podState(pod: WholePod, placements: Placements): PodState {
+  const { metadata, spec } = pod;
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
+  const cnf = metadata.labels?.[labels.cnf];
+  const namespace = metadata.namespace ?? "";
+  return {
+    name: metadata.name,
+    namespace,
+    ...(spec.nodeName === undefined ? {} : { node: spec.nodeName }),
+    labels: metadata.labels ?? {},
+    ready: isReady(pod),
+    leaving: metadata.deletionTimestamp !== undefined,
+    ...(owner ? { owner: `${owner.kind}/${owner.name}` } : {}),
+    priority: spec.priority ?? 0,
+    graceSeconds: spec.terminationGracePeriodSeconds ?? 30,
+    placement: placements.of(pod),
+    emptyDir: (spec.volumes ?? []).some(({ emptyDir }) => emptyDir !== undefined),
+    finalizers: metadata.finalizers ?? [],
+    ...(cnf === undefined ? {} : { cnf: `${namespace}/${cnf}` }),
+  };
+}
+
+function budgetState({ metadata, spec, status }: Budget): BudgetState[] {
+  // A budget without a selector counts nothing; one that the controller has not seen yet says nothing.
+  if (!spec.selector) return [];
+  const { expectedPods = 0, desiredHealthy = 0, currentHealthy = 0 } = status ?? {};
+  return [
+    {
+      name: metadata.name,
+      namespace: metadata.namespace ?? "",
+      selector: selectorOf(spec.selector),
+      rule:
+        spec.minAvailable === undefined
+          ? `maxUnavailable ${spec.maxUnavailable ?? 0}`
+          : `minAvailable ${spec.minAvailable}`,
+      expected: expectedPods,
+      desired: desiredHealthy,
+      healthy: currentHealthy,
+      unhealthyAlways: spec.unhealthyPodEvictionPolicy === "AlwaysAllow",
+    },
+  ];
+}
+
+export const selectorOf = ({ matchLabels, matchExpressions }: Selector): LabelSelector => ({
+  ...(matchLabels ? { labels: matchLabels } : {}),
+  ...(matchExpressions ? { rules: matchExpressions } : {}),
+});
+
+const NOTHING: LabelSelector = { rules: [{ key: "", operator: "Exists" }] };
+
+/** What the scheduler keeps to, one object for all pods of which it is the same. */
+class Placements {
+  private readonly known = new Map<string, Placement>();
+  private readonly namespaces: readonly string[];
+  private readonly volumes: ReadonlyMap<string, readonly (readonly LabelRule[])[]>;
+
+  /** @param volumes by claim, `namespace/name`: where it can be reached. */
+  constructor(
+    namespaces: readonly string[],
+    volumes: ReadonlyMap<string, readonly (readonly LabelRule[])[]>,
+  ) {
+    this.namespaces = namespaces;
+    this.volumes = volumes;
+  }
+
+  of({ metadata, spec }: WholePod): Placement {
+    const namespace = metadata.namespace ?? "";
+    const { affinity } = spec;
+    const nodeTerms =
+      affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms.map(rulesOf);
+    const volumeTerms = (spec.volumes ?? []).flatMap(({ persistentVolumeClaim: claim }) => {
+      const terms = claim && this.volumes.get(`${namespace}/${claim.claimName}`);
+      return terms ? [terms] : [];
+    })[0];
+    const terms = (all: readonly AffinityTerm[] = []) => all.map((one) => this.term(namespace, one));
+    const made: Placement = {
+      requests: Object.fromEntries(requestsOf(spec)),
+      nodeSelector: spec.nodeSelector ?? {},
+      ...(nodeTerms ? { nodeTerms } : {}),
+      ...(volumeTerms ? { volumeTerms } : {}),
+      tolerations: spec.tolerations ?? [],
+      antiAffinity: terms(affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution),
+      affinity: terms(affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution),
+      spread: (spec.topologySpreadConstraints ?? [])
+        .filter(({ whenUnsatisfiable }) => whenUnsatisfiable === "DoNotSchedule")
+        .map(({ labelSelector, topologyKey, maxSkew }) => ({
+          selector: labelSelector ? selectorOf(labelSelector) : NOTHING,
+          topologyKey,
+          maxSkew,
+        })),
+    };
+    const key = JSON.stringify(made);
+    const known = this.known.get(key);
+    if (known) return known;
+    this.known.set(key, made);
+    return made;
+  }
+
+  private term(
+    namespace: string,
+    { labelSelector, topologyKey, namespaces = [], namespaceSelector }: AffinityTerm,
+  ): PodTerm {
+    return {
+      selector: labelSelector ? selectorOf(labelSelector) : NOTHING,
+      topologyKey,
+      // Namespaces by their labels are taken to be all of them: rather too careful than not enough.
+      namespaces: namespaceSelector ? this.namespaces : namespaces.length > 0 ? namespaces : [namespace],
+    };
+  }
+}
+
+/** A node's name is told by its label here, as it is nearly everywhere. */
+const rulesOf = ({ matchExpressions = [], matchFields = [] }: NodeTerm): readonly LabelRule[] => [
+  ...matchExpressions,
+  ...matchFields.map((rule) => ({ ...rule, key: "kubernetes.io/hostname" })),
+];
+
+type List = <T>(path: string, query?: Query) => Promise<readonly T[]>;
+
+/** Of claims that pods use, `namespace/name`: from where their volume can be reached, if not from everywhere. */
+async function volumeTerms(
+  pods: readonly WholePod[],
+  list: List,
+): Promise<ReadonlyMap<string, readonly (readonly LabelRule[])[]>> {
+  const terms = new Map<string, readonly (readonly LabelRule[])[]>();
+  const claimed = pods.some(({ spec }) => (spec.volumes ?? []).some((one) => one.persistentVolumeClaim));
+  if (!claimed) return terms;
+  const [claims, volumes] = await Promise.all([
+    list<Claim>(everywhere.claims),
+    list<Volume>(everywhere.volumes),
+  ]);
+  const byName = new Map(volumes.map((one) => [one.metadata.name, one]));
+  for (const claim of claims) {
+    const volume = byName.get(claim.spec.volumeName ?? "");
+    const found = volume?.spec.nodeAffinity?.required?.nodeSelectorTerms;
+    if (found) terms.set(keyOf(claim), found.map(rulesOf));
+  }
+  return terms;
+}
+
+function hostedCnfs(
+  deployments: readonly Deployment[],
+  splits: readonly (SubscriberSplit & KubeObject)[],
+  groups: readonly (RedundancyGroup & KubeObject)[],
+  autoscalers: readonly Autoscaler[],
+): HostedCnf[] {
+  const found = new Map<string, HostedCnf>();
+  const campaigns = campaignsOf(splits, groups, autoscalers);
+  for (const deployment of deployments) {
+    const { metadata, spec } = deployment;
+    const name = metadata.labels?.[labels.cnf];
+    // What is scaled away serves nobody.
+    if (name === undefined || spec.replicas === 0) continue;
+    const key = `${metadata.namespace}/${name}`;
+    const note = noteOf(deployment);
+    const says = note !== undefined && note !== "unreadable" ? note : undefined;
+    const version = says?.version ?? (metadata.labels?.[labels.version] ?? "").replaceAll("_", "+");
+    const campaign = campaigns.get(key);
+    const before = found.get(`${key} ${version}`);
+    const kubernetes = says?.kubernetes ?? before?.kubernetes;
+    found.set(`${key} ${version}`, {
+      name: key,
+      version,
+      ...(kubernetes === undefined ? {} : { kubernetes }),
+      ...(campaign === undefined ? {} : { campaign }),
+    });
+  }
+  return [...found.values()].sort((a, b) => (a.name + a.version < b.name + b.version ? -1 : 1));
+}
+
+/** What shows that a network function is between two versions. */
+function campaignsOf(
+  splits: readonly (SubscriberSplit & KubeObject)[],
+  groups: readonly (RedundancyGroup & KubeObject)[],
+  autoscalers: readonly Autoscaler[],
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { metadata, spec } of autoscalers) {
+    const by = metadata.annotations?.[marks.suspendedBy];
+    if (by !== undefined && metadata.annotations?.[marks.suspendedFrom] !== undefined)
+      found.set(
+        `${metadata.namespace}/${by}`,
+        `autoscaler ${metadata.name} of ${spec.scaleTargetRef.kind} is suspended`,
+      );
+  }
+  for (const { metadata, spec } of groups) {
+    if (spec.selfHealing === "suspended")
+      found.set(`${metadata.namespace}/${spec.cnf}`, `self-healing of ${spec.component} is suspended`);
+  }
+  for (const { metadata, spec } of splits) {
+    if (spec.left && spec.right) {
+      found.set(
+        `${metadata.namespace}/${metadata.name}`,
+        `${spec.left.version} and ${spec.right.version} serve side by side, ${spec.ratio} % on ${spec.right.version}`,
+      );
+    }
+  }
+  return found;
+}

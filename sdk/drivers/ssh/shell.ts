@@ -1,0 +1,151 @@
+/**
+ * An interactive shell as text that grows: waits until it holds something. Copes with output in any pieces, down to single
+ * bytes, and with what never comes.
+ *
+ * @module
+ */
+import { StringDecoder } from "node:string_decoder";
+import type { Client, ClientChannel } from "ssh2";
+import { TargetError } from "../../contract/target";
+
+export interface Limits {
+  /** Instant (ms since 1970) at which it is given up. */
+  readonly deadline: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Wide enough that no line of a table is broken. */
+const TERMINAL = { term: "vt100", cols: 500, rows: 1000 };
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what terminals are told is made of them
+const CONTROL = /\u001b\[[0-9;?]*[A-Za-z]|\u001b[=>]|\r(?=\n)|[\u0000\u0007]/g;
+
+export class Shell {
+  /** What came since `clear`. Sequences for the terminal are taken out. */
+  text = "";
+  private readonly where: string;
+  private readonly channel: ClientChannel;
+  private readonly decoder = new StringDecoder("utf8");
+  /** End of a piece that may go on as a sequence for the terminal. */
+  private rest = "";
+  private waiting: (() => void) | undefined;
+  private closedWhy: string | undefined;
+
+  private constructor(channel: ClientChannel, where: string) {
+    this.channel = channel;
+    this.where = where;
+    channel.on("data", (piece: Buffer) => this.take(piece));
+    channel.stderr.on("data", (piece: Buffer) => this.take(piece));
+    channel.once("close", () => this.end("the session was closed by the device"));
+    channel.once("error", (error: Error) => this.end(error.message));
+  }
+
+  /** @throws TargetError `UNREACHABLE`, `TIMEOUT`, `ABORTED` */
+  static open(client: Client, where: string, { deadline, signal }: Limits): Promise<Shell> {
+    return new Promise((resolve, reject) => {
+      const give = (code: string, message: string) => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", stop);
+        client.removeListener("close", gone);
+        reject(new TargetError(code, message));
+      };
+      const stop = () => give("ABORTED", `opening a session on ${where} was given up`);
+      const gone = () => give("UNREACHABLE", `the connection to ${where} was lost`);
+      const timer = setTimeout(
+        () => give("TIMEOUT", `${where} opened no session in time`),
+        Math.max(1, deadline - Date.now()),
+      );
+      signal?.addEventListener("abort", stop, { once: true });
+      client.once("close", gone);
+      client.shell(TERMINAL, (error, channel) => {
+        if (error) return give("UNREACHABLE", `${where} opens no session: ${error.message}`);
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", stop);
+        client.removeListener("close", gone);
+        const shell = new Shell(channel, where);
+        client.once("close", () => shell.end("the connection was lost"));
+        resolve(shell);
+      });
+    });
+  }
+
+  /** Why nothing more will come; undefined while it is open. */
+  get closed(): string | undefined {
+    return this.closedWhy;
+  }
+
+  write(text: string): void {
+    if (this.closedWhy === undefined) this.channel.write(text);
+  }
+
+  clear(): void {
+    this.text = "";
+  }
+
+  close(): void {
+    this.channel.close();
+    this.end("it was closed");
+  }
+
+  /**
+   * Waits until what was received satisfies a condition, looked at after each piece.
+   *
+   * @param what for the error, e.g. `a prompt`.
+   * @throws TargetError `TIMEOUT`, `ABORTED`, `SESSION_LOST`
+   */
+  async until<T>(what: string, found: (text: string) => T | undefined, limits: Limits): Promise<T> {
+    const began = Date.now();
+    for (;;) {
+      const got = found(this.text);
+      if (got !== undefined) return got;
+      if (this.closedWhy !== undefined)
+        throw new TargetError("SESSION_LOST", `${this.where}: ${this.closedWhy} while ${what} was awaited`);
+      if (limits.signal?.aborted)
+        throw new TargetError("ABORTED", `${this.where}: waiting for ${what} was given up`, {
+          cause: limits.signal.reason,
+        });
+      if (Date.now() >= limits.deadline) {
+        const waited = Math.round((limits.deadline - began) / 1000);
+        throw new TargetError(
+          "TIMEOUT",
+          `${this.where}: ${what} did not come within ${waited} s${heard(this.text)}`,
+        );
+      }
+      await this.more(limits);
+    }
+  }
+
+  /** Resolves when there is something new: a piece, the end, the deadline, an abort. */
+  private more({ deadline, signal }: Limits): Promise<void> {
+    return new Promise((resolve) => {
+      const go = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", go);
+        if (this.waiting === go) this.waiting = undefined;
+        resolve();
+      };
+      const timer = setTimeout(go, Math.max(1, deadline - Date.now()));
+      signal?.addEventListener("abort", go, { once: true });
+      this.waiting = go;
+    });
+  }
+
+  private take(piece: Buffer): void {
+    const text = this.rest + this.decoder.write(piece);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: a sequence for the terminal that is not complete
+    const cut = /(?:\u001b(?:\[[0-9;?]*)?|\r)$/.exec(text)?.index ?? text.length;
+    this.rest = text.slice(cut);
+    this.text += text.slice(0, cut).replace(CONTROL, "");
+    this.waiting?.();
+  }
+
+  private end(why: string): void {
+    this.closedWhy ??= why;
+    this.waiting?.();
+  }
+}
+
+/** The last line that came, for whoever has to find out why nothing followed. */
+function heard(text: string): string {
+  const last = text.trimEnd().split("\n").at(-1)?.trim() ?? "";
+  return last === "" ? "; nothing came" : `; the last line was ${JSON.stringify(last.slice(-80))}`;
+}

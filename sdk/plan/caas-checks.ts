@@ -1,0 +1,278 @@
+/**
+ * What must be right before the nodes of a cluster are touched (TEF-5, TEF-6, TEF-8, ESC-03..05). Every blocker is named, all in
+ * one go. Pure.
+ *
+ * @module
+ */
+import * as semver from "semver";
+import type { CaasInventory } from "../contract/caas-inventory";
+import type { CaasSpec } from "../policy/caas-spec";
+import { formatAt, windowAt } from "../policy/caas-window";
+import { accepts } from "../policy/compatibility";
+import type { Problem } from "../policy/problem";
+import { type Blocker, blockerLines } from "./caas-drain";
+import { nodesOf, type PoolSituation } from "./caas-nodes";
+import { some } from "./caas-steps";
+
+export interface CaasCheck {
+  readonly caas: CaasSpec;
+  readonly inventory: CaasInventory;
+  readonly pools: readonly PoolSituation[];
+  /** By pool, in their order. */
+  readonly blockers: readonly (readonly Blocker[])[];
+  /** Release that runs now, where one does that is not wanted. */
+  readonly from: string | undefined;
+}
+
+/** Minors by which a kubelet may be older than the API server. */
+const KUBELET_SKEW = 3;
+
+export function caasProblems(check: CaasCheck): Problem[] {
+  return [
+    ...rightProblems(check),
+    ...poolProblems(check),
+    ...healthProblems(check),
+    ...machineProblems(check),
+    ...skewProblems(check),
+    ...apiProblems(check),
+    ...cnfProblems(check),
+    ...windowProblems(check),
+    ...check.blockers.flatMap((blockers, i) =>
+      blockerLines(blockers).map((message) => ({ path: `pools.${check.pools[i]?.pool.name}`, message })),
+    ),
+  ];
+}
+
+function rightProblems({ inventory: { missingRights } }: CaasCheck): Problem[] {
+  if (missingRights.length === 0) return [];
+  return [
+    {
+      path: "kubeconfig",
+      message: `its user lacks rights: ${missingRights.join(", ")}. Expected all that a campaign on nodes needs. Grant them: ClusterRole issu-caas of docs/rbac-caas.yaml has them.`,
+    },
+  ];
+}
+
+/** Selectors that name no node, or the same node twice. */
+function poolProblems({ caas, inventory, pools }: CaasCheck): Problem[] {
+  const problems: Problem[] = [];
+  const seen = new Map<string, string>();
+  for (const { name } of caas.controlPlane ? nodesOf(inventory, caas.controlPlane) : [])
+    seen.set(name, "controlPlane");
+  for (const { pool, all } of pools) {
+    const path = `pools.${pool.name}.selector`;
+    if (all.length === 0) {
+      problems.push({
+        path,
+        message: `No node has the labels ${JSON.stringify(pool.selector)}. Expected at least one. See kubectl get nodes --show-labels, and correct the selector.`,
+      });
+    }
+    const twice = all.filter(({ name }) => seen.has(name));
+    if (twice.length > 0) {
+      const names = twice.map(({ name }) => name);
+      problems.push({
+        path,
+        message: `It selects ${some(names)}, which ${seen.get(names[0] as string)} selects too. Expected every node in one place. Add a label that tells them apart.`,
+      });
+    }
+    for (const { name } of all) seen.set(name, `pool ${pool.name}`);
+  }
+  return problems;
+}
+
+/** The system is whole before anything is taken away from it (ESC-03, ESC-13). */
+function healthProblems({ pools }: CaasCheck): Problem[] {
+  return pools.flatMap(({ pool, all }): Problem[] => {
+    const sick = all.filter(({ ready, marks }) => !ready && marks.wave === undefined);
+    if (sick.length === 0) return [];
+    const names = some(sick.map(({ name }) => name));
+    return [
+      {
+        path: `pools.${pool.name}`,
+        message: `${names} ${sick.length === 1 ? "is" : "are"} not ready. Expected every node of the pool to be before an upgrade begins (ESC-03). Mend ${sick.length === 1 ? "it" : "them"}, or take ${sick.length === 1 ? "it" : "them"} out of the pool by its labels.`,
+      },
+    ];
+  });
+}
+
+function machineProblems({ inventory, pools }: CaasCheck): Problem[] {
+  return pools.flatMap(({ pool, nodes, surged, spares, replaced }): Problem[] => {
+    if (nodes.length === 0) return [];
+    const problems: Problem[] = [];
+    const path = `pools.${pool.name}`;
+    const unknown = nodes.filter(({ machine }) => machine === undefined).map(({ name }) => name);
+    if (unknown.length > 0) {
+      problems.push({
+        path,
+        message: `The machines' service knows no machine of ${some(unknown)}: none has the UUID that the node reports (status.nodeInfo.systemUUID). Expected one for each node. See machines.url, or take the nodes out of the pool.`,
+      });
+    }
+    for (const { name, machine } of nodes) {
+      if (!machine || machine.healthy) continue;
+      problems.push({
+        path,
+        message: `The machine of ${name} (${machine.id}) is not healthy${machine.trouble ? `: ${machine.trouble}` : ""}. Expected it to be, since it has to boot again (ESC-03). Mend it first.`,
+      });
+    }
+    // Pools that share an asset tag use the same machines one after the other.
+    const there = surged.length + spares.length + replaced.size;
+    if (there < pool.surge) {
+      const tagged = inventory.spares.filter(({ assetTag }) => assetTag === pool.spares);
+      const others = tagged
+        .filter((one) => !spares.includes(one))
+        .map(
+          ({ id, power, trouble }) =>
+            `${id} is ${trouble ?? (power === "off" ? "not healthy" : "switched on")}`,
+        );
+      problems.push({
+        path: `${path}.surge`,
+        message: `Got ${pool.surge}, and ${there === 0 ? "no spare machine is" : `only ${there} spare ${there === 1 ? "machine is" : "machines are"}`} there with the asset tag ${JSON.stringify(pool.spares)}${others.length > 0 ? ` (${others.join(", ")})` : ""}. Expected that many, switched off and healthy (TEF-6). Add machines${there > 0 ? `, lower surge to ${there}` : ""}, or set surge to 0 and maxUnavailable to 1 if the other nodes have room.`,
+      });
+    }
+    return problems;
+  });
+}
+
+const minorOf = (version: string): number => semver.major(version) * 1000 + semver.minor(version);
+
+/** The control plane is at its goal before the nodes begin, where it is upgraded too. */
+function skewProblems({ caas, inventory, pools }: CaasCheck): Problem[] {
+  const running = semver.coerce(inventory.kubernetesVersion)?.version;
+  if (running === undefined) return [];
+  const problems: Problem[] = [];
+  const api = caas.controlPlane ? caas.version : running;
+  if (minorOf(caas.version) > minorOf(api)) {
+    problems.push({
+      path: "version",
+      message: `Got ${caas.version}, and the API server runs ${running}. Expected kubelets no newer than the API server (version skew policy). Upgrade the control plane first${caas.controlPlane ? "" : ", or declare controlPlane and let this campaign do it"}.`,
+    });
+  }
+  if (minorOf(caas.version) < minorOf(running) - KUBELET_SKEW) {
+    problems.push({
+      path: "version",
+      message: `Got ${caas.version}, and the API server runs ${running}. Expected kubelets at most ${KUBELET_SKEW} minors older than the API server. Choose a later release.`,
+    });
+  }
+  if (caas.controlPlane) problems.push(...pathProblems(caas, running));
+  const old = pools
+    .flatMap(({ all }) => all)
+    .filter(({ version }) => semver.valid(version) && minorOf(version) < minorOf(api) - KUBELET_SKEW);
+  if (caas.controlPlane && old.length > 0) {
+    problems.push({
+      path: "version",
+      message: `${some(old.map(({ name, version }) => `${name} (${version})`))} would be more than ${KUBELET_SKEW} minors older than the API server at ${api}. Expected kubelets at most ${KUBELET_SKEW} minors older. Go to an earlier release first, nodes included.`,
+    });
+  }
+  return problems;
+}
+
+/** One minor at a time (version skew policy). */
+function pathProblems({ path, version }: CaasSpec, running: string): Problem[] {
+  const problems: Problem[] = [];
+  if (semver.lt(version, running) && minorOf(version) < minorOf(running)) {
+    return [
+      {
+        path: "version",
+        message: `Got ${version}, and the control plane runs ${running}. Expected no earlier minor: etcd's content would not be readable. Restore the snapshot taken before the upgrade (issu snapshot restore) instead.`,
+      },
+    ];
+  }
+  let at = running;
+  for (const next of [...path.filter((one) => semver.gt(one, running)), version]) {
+    if (minorOf(next) > minorOf(at) + 1) {
+      const between = `${semver.major(at)}.${semver.minor(at) + 1}`;
+      problems.push({
+        path: "path",
+        message: `The control plane would go from ${at} to ${next}, over ${between}. Expected one minor at a time. Add a release of ${between} to path, and its image to images.`,
+      });
+    }
+    at = next;
+  }
+  return problems;
+}
+
+/** APIs that somebody still uses and the release no longer has. */
+function apiProblems({ caas, inventory }: CaasCheck): Problem[] {
+  if (!caas.controlPlane) return [];
+  const gone = inventory.removedApis.filter(({ removedIn }) => {
+    const first = semver.coerce(removedIn)?.version;
+    return first !== undefined && semver.gte(caas.version, first);
+  });
+  if (gone.length === 0) return [];
+  return [
+    {
+      path: "version",
+      message: `Somebody uses APIs that ${caas.version} does not have: ${gone.map(({ api, removedIn }) => `${api} (gone in ${removedIn})`).join(", ")}. Expected nobody to. Move them to the API's later version; apiserver_requested_deprecated_apis tells since the API server's last start.`,
+    },
+  ];
+}
+
+function cnfProblems({ caas, inventory }: CaasCheck): Problem[] {
+  const wanted = caas.controlPlane ? [...caas.path, caas.version] : [caas.version];
+  const unfit = inventory.cnfs.flatMap(({ name, version, kubernetes }): Problem[] => {
+    const missed = kubernetes === undefined ? [] : wanted.filter((release) => !accepts(kubernetes, release));
+    return missed.length === 0
+      ? []
+      : [
+          {
+            path: "version",
+            message: `${name} ${version} runs on Kubernetes ${kubernetes}, and ${missed.join(" and ")} ${missed.length === 1 ? "is" : "are"} outside. Expected every network function to work with the release (TEF-5). Upgrade ${name} first, or choose a release within its range.`,
+          },
+        ];
+  });
+  const busy = inventory.cnfs.flatMap(({ name, campaign }): Problem[] =>
+    campaign === undefined
+      ? []
+      : [
+          {
+            path: "",
+            message: `A campaign of ${name} is open or held (${campaign}). Expected none, since both would move its instances. Finish it or set its version back, then run again: issu status ${name}.`,
+          },
+        ],
+  );
+  return [...unfit, ...busy];
+}
+
+function windowProblems({ caas: { window }, inventory: { now } }: CaasCheck): Problem[] {
+  if (!window || window.consent !== undefined) return [];
+  const { open, until } = windowAt(window, now);
+  if (open) return [];
+  return [
+    {
+      path: "window",
+      message: `It is ${formatAt(now, window.timeZone)}, outside the maintenance window, which opens ${formatAt(until, window.timeZone)}. Expected to begin inside it (TEF-8). Wait, or write into window.consent who agreed to work outside it.`,
+    },
+  ];
+}
+
+export function caasWarnings({ caas, inventory, pools, from }: CaasCheck): string[] {
+  const warnings: string[] = [];
+  if (from !== undefined && from !== caas.version && caas.images[from] === undefined) {
+    warnings.push(
+      `images has no entry for ${from}, which runs now: the way back relies on what is on the machines' disks`,
+    );
+  }
+  const silent = inventory.cnfs.filter(({ kubernetes }) => kubernetes === undefined).map(({ name }) => name);
+  if (silent.length > 0) {
+    warnings.push(
+      `${silent.join(", ")} ${silent.length === 1 ? "does" : "do"} not say on which Kubernetes releases ${silent.length === 1 ? "it runs" : "they run"} (kubernetes of its Cnf)`,
+    );
+  }
+  const affected = new Set(pools.flatMap(({ nodes }) => nodes.map(({ name }) => name)));
+  const held = inventory.pods.filter(
+    ({ node, finalizers }) => finalizers.length > 0 && node !== undefined && affected.has(node),
+  );
+  for (const { namespace, name, finalizers } of held.slice(0, 10)) {
+    warnings.push(
+      `pod ${namespace}/${name} has finalizers (${finalizers.join(", ")}): its drain ends once they are taken off`,
+    );
+  }
+  for (const { all } of pools) {
+    const theirs = all.filter(({ cordoned, marks }) => cordoned && !marks.cordoned).map(({ name }) => name);
+    if (theirs.length > 0)
+      warnings.push(
+        `${some(theirs)} ${theirs.length === 1 ? "was" : "were"} cordoned by somebody else, and stay so`,
+      );
+  }
+  return warnings;
+}

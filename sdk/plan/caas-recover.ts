@@ -1,0 +1,123 @@
+/**
+ * The way back: wave by wave in reverse (ESC-18), from wherever the nodes are. Nodes that were only cordoned are opened first, so
+ * that there is room, and surge nodes that left join again; then the last wave goes back, and the one before it. Pure.
+ *
+ * @module
+ */
+import type { CaasInventory, NodeState } from "../contract/caas-inventory";
+import type { CaasSpec } from "../policy/caas-spec";
+import { nodesOf, sparesOf } from "./caas-nodes";
+import { CaasSteps, type WaveLabel } from "./caas-steps";
+import type { Wave } from "./caas-waves";
+import type { Step } from "./plan";
+
+/** @param home version that the nodes had before. */
+export function caasWayBack(caas: CaasSpec, inventory: CaasInventory, home: string): readonly Step[] {
+  const steps = new CaasSteps(caas, home);
+  const nodes = caas.pools.flatMap((pool) => nodesOf(inventory, pool));
+  const marked = nodes.filter(({ marks }) => Object.keys(marks).length > 0);
+  if (marked.length === 0) return [];
+  // Machines come free as the waves go back: one that replaced a node may have been replaced before.
+  const free = new Map(inventory.spares.map(({ name, id }) => [name, id]));
+  const isHome = ({ version, marks }: NodeState) => version === (marks.former ?? home);
+  const room = marked.filter(
+    (node) =>
+      node.ready &&
+      node.marks.cordoned === true &&
+      (node.marks.joined === "surge" || (isHome(node) && node.marks.joined === undefined)),
+  );
+  if (room.length > 0) steps.uncordon(namesOf(room), { number: 0, text: "back" });
+  const changed = marked.filter((node) => !isHome(node) || !node.ready);
+  const surged = namesOf(marked.filter(({ marks }) => marks.joined === "surge"));
+  if (changed.some(({ marks }) => marks.joined !== "surge"))
+    surged.push(...surgeAgain(steps, caas, inventory, changed));
+  const waves = new Map<number, NodeState[]>();
+  for (const node of changed) {
+    if (node.marks.joined === "surge") continue;
+    const number = node.marks.wave ?? 0;
+    waves.set(number, [...(waves.get(number) ?? []), node]);
+  }
+  for (const [number, all] of [...waves].sort(([a], [b]) => b - a)) {
+    const wave: WaveLabel = { number, text: number > 0 ? `back, wave ${number}` : "back" };
+    const replacements = all.filter(({ marks }) => marks.joined === "replacement");
+    backToOldMachines(steps, caas, inventory, replacements, wave, free);
+    const own = all.filter(({ marks }) => marks.joined === undefined && marks.former !== undefined);
+    if (own.length === 0) continue;
+    steps.cordon(namesOf(own), wave, false);
+    steps.drain(drainOf(namesOf(own), inventory), wave);
+    for (const former of new Set(own.map(({ marks }) => marks.former as string))) {
+      const names = namesOf(own.filter(({ marks }) => marks.former === former));
+      steps.boot(names, wave, true, former);
+      steps.verify(names, wave, 0, former);
+    }
+    steps.uncordon(namesOf(own), wave);
+  }
+  if (surged.length > 0) {
+    const wave = { number: 0, text: "back, surge" };
+    steps.cordon(surged, wave, false);
+    steps.drain(drainOf(surged, inventory), wave);
+    steps.leave(surged, wave);
+  }
+  steps.settle();
+  return steps.take();
+}
+
+/**
+ * Surge nodes that have left already are needed once more: a wave goes back as large as it came. They boot what is on their disks.
+ *
+ * @returns their names.
+ */
+function surgeAgain(
+  steps: CaasSteps,
+  caas: CaasSpec,
+  inventory: CaasInventory,
+  changed: readonly NodeState[],
+): string[] {
+  return caas.pools.flatMap((pool) => {
+    const nodes = nodesOf(inventory, pool);
+    if (pool.strategy !== "in-place" || !nodes.some((node) => changed.includes(node))) return [];
+    const missing = pool.surge - nodes.filter(({ marks }) => marks.joined === "surge").length;
+    const machines = sparesOf(inventory, pool).slice(0, Math.max(0, missing));
+    const joining = machines.map(({ id, name }) => ({ machine: id, node: name }));
+    steps.join(joining, "surge", { number: 0, text: "back, surge" }, pool.name, caas.version);
+    return joining.map(({ node }) => node);
+  });
+}
+
+/** The old machines join again with what is on their disks, then the new ones leave. */
+function backToOldMachines(
+  steps: CaasSteps,
+  caas: CaasSpec,
+  inventory: CaasInventory,
+  replacements: readonly NodeState[],
+  wave: WaveLabel,
+  free: Map<string, string>,
+): void {
+  if (replacements.length === 0) return;
+  const machines = replacements.flatMap(({ name, marks: { replaces = "" } }) => {
+    const machine = free.get(replaces);
+    free.delete(replaces);
+    return machine === undefined ? [] : [{ machine, node: replaces, replaces: name }];
+  });
+  const pool = caas.pools.find((one) => nodesOf(inventory, one).includes(replacements[0] as NodeState));
+  steps.join(machines, "replacement", wave, pool?.name ?? "");
+  const names = namesOf(replacements);
+  steps.cordon(names, wave, false);
+  steps.drain(drainOf(names, inventory), wave);
+  steps.leave(names, wave);
+  for (const { name, machine } of replacements) if (machine) free.set(name, machine.id);
+}
+
+const namesOf = (nodes: readonly NodeState[]): string[] => nodes.map(({ name }) => name);
+
+/** Not tried on paper: the way back is taken whatever it meets, and evictions keep the budgets. */
+function drainOf(nodes: readonly string[], { pods }: CaasInventory): Wave {
+  const there = pods.filter(({ node, leaving }) => !leaving && node !== undefined && nodes.includes(node));
+  const cnfs = [...new Set(there.flatMap(({ cnf }) => cnf ?? []))].sort();
+  return {
+    nodes,
+    joins: [],
+    drained: { pods: there.length, rounds: Math.max(1, there.length / 8), cnfs },
+    waiting: [],
+  };
+}

@@ -1,0 +1,41 @@
+/**
+ * How a chassis was before a campaign touched it: what the end and the way back restore.
+ *
+ * @module
+ */
+import {
+  type ChassisInventory,
+  type GroupsBefore,
+  NODES,
+  type NodeName,
+  nodeOf,
+  primaryOf,
+} from "../contract/chassis-inventory";
+import type { Json } from "./plan";
+
+export function beforeOf(inventory: ChassisInventory): GroupsBefore {
+  return {
+    groups: inventory.groups.flatMap(({ id, members }) => {
+      const primary = primaryOf(inventory, id);
+      // Its priority of 255 says where it was failed over to; both nodes show the flag.
+      const manual = NODES.find((node) => members[node]?.manual && members[node]?.priority === 255);
+      return primary === undefined ? [] : [{ id, primary, ...(manual ? { manual } : {}) }];
+    }),
+    alarms: Object.fromEntries(NODES.map((node) => [node, nodeOf(inventory, node).alarms])),
+    online: Object.fromEntries(NODES.map((node) => [node, onlineOf(inventory, node)])),
+  };
+}
+
+function onlineOf(inventory: ChassisInventory, node: NodeName): string[] {
+  const { fpcs, pics } = nodeOf(inventory, node);
+  return [
+    ...fpcs.filter(({ state }) => state === "Online").map(({ fpc }) => `FPC ${fpc}`),
+    ...pics.filter(({ state }) => state === "Online").map(({ fpc, pic }) => `FPC ${fpc} PIC ${pic}`),
+  ];
+}
+
+/** As a journal has it. */
+export const readBefore = (before: Json | undefined): GroupsBefore | undefined =>
+  typeof before === "object" && before !== null && !Array.isArray(before)
+    ? (before as unknown as GroupsBefore)
+    : undefined;

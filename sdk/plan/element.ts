@@ -1,0 +1,217 @@
+/**
+ * The plan rule of network elements: from what an element runs, what is wanted and the policy to the stages of a change of init and
+ * root, and the way back by the same way (INI-1..11, ESC-06..12). Pure: no clock, no I/O.
+ *
+ * @module
+ */
+import * as semver from "semver";
+import { type ElementInventory, otherPartition } from "../contract/element-inventory";
+import { elementProblems, needsReboot } from "./element-checks";
+import { type ElementPlanSpec, ElementSteps } from "./element-steps";
+import type { InCampaign, Intent, Json, Plan, PlanRule, ReleaseRef, StagePlan, Step } from "./plan";
+
+/** The chain; the same whether or not there is anything to do. */
+export const ELEMENT_STAGES = [
+  "preflight",
+  "snapshot",
+  "stage-root",
+  "move-traffic",
+  "change-root",
+  "verify",
+  "return-traffic",
+] as const;
+
+type StageName = (typeof ELEMENT_STAGES)[number];
+
+export const elementRule: PlanRule<ElementPlanSpec, ElementInventory> = {
+  stages: () => ELEMENT_STAGES,
+
+  plan(spec, inventory, inCampaign) {
+    const { element } = spec;
+    const to = { version: element.version, release: element.release };
+    const from = inCampaign ? inCampaign.from : refOf(inventory.version);
+    const say = (intent: Intent, stages: readonly StagePlan[], more: Partial<Plan> = {}): Plan => ({
+      ...(from ? { from } : {}),
+      to,
+      intent,
+      stages,
+      warnings: [],
+      problems: [],
+      ...more,
+    });
+    const idle = (why: string) => chain(spec, () => nothing(why));
+    if (inCampaign) return underway(spec, inventory, inCampaign, say);
+    if (inventory.unreachable !== undefined) {
+      const message = `${inventory.unreachable}. Expected an element that can be asked. Look at its console and its management port.`;
+      return say("upgrade", idle("the element can't be asked"), { problems: [{ path: "element", message }] });
+    }
+    if (inventory.version === element.version) return say("none", idle(`it runs ${element.version}`));
+    return say(intentOf(from, to), wayThere(spec, inventory, beforeOf(inventory), []), {
+      before: asJson(beforeOf(inventory)),
+      problems: elementProblems(spec, inventory),
+      warnings: warnings(spec, inventory),
+    });
+  },
+
+  recover(spec, inventory, from, _surge, journalled) {
+    return from ? wayBack(new ElementSteps(spec), inventory, from.version, readBefore(journalled)) : [];
+  },
+};
+
+/** How the element was before it was touched. */
+interface Before {
+  readonly bootId?: string;
+  readonly overload: boolean;
+}
+
+const beforeOf = ({ bootId, overload }: ElementInventory): Before => ({
+  ...(bootId === undefined ? {} : { bootId }),
+  overload,
+});
+const asJson = (before: Before): Json => before as unknown as Json;
+const readBefore = (before: Json | undefined): Before | undefined => before as unknown as Before | undefined;
+
+type Say = (intent: Intent, stages: readonly StagePlan[], more?: Partial<Plan>) => Plan;
+
+/** Underway, the way out is to go on or to go back. */
+function underway(
+  spec: ElementPlanSpec,
+  inventory: ElementInventory,
+  { from, to, passed = [], before }: InCampaign,
+  say: Say,
+): Plan {
+  const { element } = spec;
+  if (element.release === to.release) {
+    const was = readBefore(before) ?? beforeOf(inventory);
+    return say(intentOf(from, to), wayThere(spec, inventory, was, passed), {
+      warnings: warnings(spec, inventory),
+    });
+  }
+  if (element.release === from?.release) {
+    const steps = wayBack(new ElementSteps(spec), inventory, from.version, readBefore(before));
+    return say(
+      "return",
+      chain(spec, (name) =>
+        name === "preflight" ? stepsOr(steps, "already as before") : nothing(`returning to ${from.version}`),
+      ),
+    );
+  }
+  const message = `A campaign to ${to.version} is open, and ${element.version} is asked for. Expected its goal${from ? " or what it started from" : ""}. Finish it with version ${to.version}${from ? `, or set the version back to ${from.version} first` : ""}.`;
+  return say(
+    "upgrade",
+    chain(spec, () => nothing("another campaign is open")),
+    { problems: [{ path: "version", message }] },
+  );
+}
+
+function wayThere(
+  spec: ElementPlanSpec,
+  inventory: ElementInventory,
+  before: Before,
+  passed: readonly string[],
+): StagePlan[] {
+  const { element, policy } = spec;
+  const steps = new ElementSteps(spec);
+  const runs = inventory.version === element.version;
+  const target = otherPartition(inventory.partition ?? "a");
+  const staged = inventory.partitions[target];
+  const path = byReboot(spec, inventory) ? "reboot" : "issu";
+  const rebooted = runs && inventory.bootId !== before.bootId;
+  return chain(spec, (name) => {
+    switch (name) {
+      case "preflight":
+        return {};
+      case "snapshot":
+        if (runs || passed.includes(name)) return nothing("saved by an earlier run");
+        return stepsOr(policy.snapshot ? [steps.snapshot()] : [], "the policy wants nothing saved");
+      case "stage-root":
+        return runs ? nothing(`it runs ${element.version}`) : { steps: [steps.stageRoot(target)] };
+      case "move-traffic":
+        if (policy.traffic !== "partner") return nothing("it stands alone");
+        return runs ? nothing(`it runs ${element.version}`) : { steps: [steps.traffic(true)] };
+      case "change-root":
+        if (runs) return nothing(`it runs ${element.version}`);
+        return { steps: [steps.change(path, target, element.version)] };
+      case "verify": {
+        // What an image needs is known once it is on the partition; until then a consent to reboot may be needed.
+        const known = policy.reboot === "refused" || staged?.version === element.version;
+        const same = path === "issu" && !rebooted && known;
+        return { steps: [steps.verify(element.version, same ? before.bootId : undefined)] };
+      }
+      case "return-traffic":
+        if (policy.traffic !== "partner") return nothing("it stands alone");
+        return before.overload
+          ? nothing("its traffic went another way before, too")
+          : { steps: [steps.traffic(false)] };
+    }
+  });
+}
+
+/** To the root that was in service before, by the same way where it allows that. */
+function wayBack(
+  steps: ElementSteps,
+  inventory: ElementInventory,
+  version: string,
+  before: Before | undefined,
+): Step[] {
+  const back = otherPartition(inventory.partition ?? "a");
+  const reboot = needsReboot(inventory.partitions[back], inventory) !== undefined;
+  const traffic = inventory.overload && before?.overload === false ? [steps.traffic(false)] : [];
+  // What can't be asked may yet be on its way, and is asked again when its turn comes.
+  if (inventory.version === version && inventory.switch?.state !== "running") return traffic;
+  return [
+    steps.change(reboot ? "reboot" : "issu", back, version),
+    steps.verify(version, undefined),
+    ...traffic,
+  ];
+}
+
+/** What is on the partition says which way it takes; what is not there yet is asked again once it is. */
+function byReboot({ element, policy }: ElementPlanSpec, inventory: ElementInventory): boolean {
+  const staged = inventory.partitions[otherPartition(inventory.partition ?? "a")];
+  return (
+    policy.reboot === "if-needed" &&
+    staged?.version === element.version &&
+    needsReboot(staged, inventory) !== undefined
+  );
+}
+
+function warnings({ policy }: ElementPlanSpec, inventory: ElementInventory): string[] {
+  return [
+    ...(inventory.holdMs.length === 0 ? ["no neighbour is heard, so nothing is known of hold times"] : []),
+    ...(policy.traffic === "stays"
+      ? [
+          "packets for the element itself are lost while it has no control plane: at best zero topology loss (INI-7)",
+        ]
+      : []),
+  ];
+}
+
+const refOf = (version: string | undefined): ReleaseRef | undefined =>
+  version === undefined ? undefined : { version, release: version };
+
+const intentOf = (from: ReleaseRef | undefined, to: ReleaseRef): Intent =>
+  from && semver.valid(from.version) && semver.lt(to.version, from.version) ? "downgrade" : "upgrade";
+
+type Filled = Partial<Pick<StagePlan, "steps" | "skipped">>;
+
+const nothing = (why: string): Filled => ({ skipped: why });
+const stepsOr = (steps: readonly Step[], why: string): Filled =>
+  steps.length > 0 ? { steps } : nothing(why);
+
+function chain({ policy }: ElementPlanSpec, fill: (name: StageName) => Filled): StagePlan[] {
+  return ELEMENT_STAGES.map((name) => {
+    const { steps = [], skipped } = fill(name);
+    const { progressMs } = policy.limits;
+    return {
+      name,
+      ...(skipped === undefined ? {} : { skipped }),
+      steps,
+      soakMs: 0,
+      gates: [],
+      gateLimitMs: 0,
+      expectedMs: steps.reduce((sum, step) => sum + step.expectedMs, 0),
+      ...(progressMs === undefined ? {} : { limitMs: progressMs }),
+    };
+  });
+}

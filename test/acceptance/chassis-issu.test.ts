@@ -1,0 +1,185 @@
+/**
+ * A chassis cluster from one release to the next by `pulumi up`, under transit flows in both directions, and back again; and that no
+ * secret is anywhere.
+ */
+import assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import * as path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { WindowReport } from "../../lab/chassis/forwarding/traffic.ts";
+import { startChassisCluster } from "../../lab/chassis/index.ts";
+import { type ChassisSite, openChassisSite, RELEASES } from "../support/chassis-site.ts";
+import { run } from "../support/command.ts";
+import { root } from "../support/site.ts";
+
+const TRAFFIC = { flows: 10, packetsPerSecond: 1_000 };
+const TIME_SCALE = 240;
+
+describe("a chassis cluster, upgraded by pulumi up", function () {
+  this.timeout(300_000);
+  let site: ChassisSite;
+  const outputs: string[] = [];
+  before(async function () {
+    this.timeout(600_000);
+    site = await openChassisSite({ name: "edge", timeScale: TIME_SCALE });
+  });
+  after(() => site?.close());
+
+  const releases = () => site.cluster.model.nodes.map(({ release }) => release);
+  const groups = () => site.cluster.model.groups.map(({ primary, manual }) => ({ primary, manual }));
+  const up = async (release: string, more = {}) => {
+    const done = await site.stack.up(site.wants(release, more));
+    outputs.push(done.output);
+    return done;
+  };
+  const issu = async (...args: string[]) => {
+    const done = await run(path.join(root, "node_modules/.bin/issu"), args, { cwd: root, env: site.env });
+    outputs.push(done.output);
+    return done;
+  };
+
+  it("has nothing to do while both nodes run what is declared", async () => {
+    const { code, output } = await up(RELEASES.old);
+    assert.equal(code, 0, output);
+    assert.deepEqual(await site.stack.stack.outputs(), {
+      outcomes: { edge: { version: RELEASES.old, outcome: "unchanged", campaign: "" } },
+    });
+  });
+
+  it("refuses a start from the secondary at preview, with nothing changed", async () => {
+    const wants = site.wants(RELEASES.new, { upgrade: { startFrom: "node1" } });
+    const { code, output } = await site.stack.preview(wants);
+    outputs.push(output);
+    assert.notEqual(code, 0);
+    assert.match(output, /Got node1\. Expected node0: it is RG-0's primary/);
+    assert.deepEqual(releases(), [RELEASES.old, RELEASES.old]);
+  });
+
+  it("shows the plan, carries it out under traffic, and leaves the groups as they were", async () => {
+    const before = groups();
+    site.putImage({ release: RELEASES.new });
+    const preview = await site.stack.preview(site.wants(RELEASES.new));
+    outputs.push(preview.output);
+    assert.match(preview.output, /upgrade 21\.2R3-S4\.9 → 21\.4R3-S5/);
+    assert.match(preview.output, /FPC 1 of node0 .* restarts on the new image/);
+    const { traffic } = site.cluster;
+    await traffic.start(TRAFFIC);
+    await delay(500);
+    traffic.openWindow("upgrade");
+    const { code, output } = await up(RELEASES.new);
+    assert.equal(code, 0, output);
+    const measured = await traffic.closeWindow("upgrade");
+    traffic.stop();
+    assert.deepEqual(releases(), [RELEASES.new, RELEASES.new]);
+    assert.deepEqual(groups(), before);
+    const alone = await movesAlone();
+    tell(measured, alone);
+    assert.equal(measured.flowsLost, 0);
+    // What the cluster itself dropped; what this machine was late with is none of it.
+    const allowed = Object.values(alone).reduce((sum, dropped) => sum + dropped, 0);
+    assert.ok(
+      dropped(measured) <= 1.5 * allowed + 20,
+      `${dropped(measured)} dropped, ${allowed} by its moves alone`,
+    );
+  });
+
+  it("shows nodes, groups, cards and what is on them", async () => {
+    const at = path.join(site.dir, "edge.json");
+    const { user, password } = site.cluster.credentials;
+    const nodes = site.cluster.nodes.map(({ host, port, hostPublicKey }) => ({
+      host,
+      port,
+      hostKey: hostPublicKey,
+    }));
+    await fs.writeFile(at, JSON.stringify({ nodes, access: { user, password } }), { mode: 0o600 });
+    const journal = `file://${path.join(site.dir, "journal")}`;
+    const { code, output } = await issu("status", "edge", "--journal", journal, "--at", at);
+    await fs.rm(at);
+    assert.equal(code, 0, output);
+    assert.match(output, /node0\s+primary\s+21\.4R3-S5\.4/);
+    assert.match(output, /RG-2\s+on node1/);
+    assert.match(output, /node1 FPC 1 PIC 1\s+Online/);
+    assert.match(output, /upgrade-old-primary\s+done/);
+  });
+
+  it("goes back when the version is set back", async () => {
+    const before = groups();
+    const { code, output } = await up(RELEASES.old);
+    assert.equal(code, 0, output);
+    assert.deepEqual(releases(), [RELEASES.old, RELEASES.old]);
+    assert.deepEqual(groups(), before);
+  });
+
+  it("takes itself back from a release that does not boot", async () => {
+    const before = groups();
+    await site.cluster.fault("boot-failure", { node: 1 });
+    const { code, output } = await up(RELEASES.new);
+    await site.cluster.clearFaults();
+    assert.notEqual(code, 0);
+    assert.match(output, /was rolled back in .* serves alone/);
+    assert.deepEqual(releases(), [RELEASES.old, RELEASES.old]);
+    assert.deepEqual(groups(), before);
+    assert.equal((await site.journal()).campaign?.state, "rolled-back");
+  });
+
+  it("shows no secret in output, state, journal or log", async () => {
+    const { password, privateKey } = site.cluster.credentials;
+    const files = await fs.readdir(site.dir, { recursive: true, withFileTypes: true });
+    const texts = await Promise.all(
+      files
+        .filter((entry) => entry.isFile() && !/^Pulumi\..*\.yaml$/.test(entry.name))
+        .map((entry) => fs.readFile(path.join(entry.parentPath, entry.name), "utf8")),
+    );
+    const state = await site.stack.stack.exportState();
+    for (const text of [...outputs, ...texts, state]) {
+      assert.ok(!text.includes(password), `the password in ${text.slice(0, 200)}`);
+      assert.ok(!text.includes(privateKey.slice(60, 120)));
+    }
+  });
+
+  /** What each of the procedure's own moves loses on a cluster like this one, alone. */
+  async function movesAlone(): Promise<{ readonly [move: string]: number }> {
+    const cluster = await startChassisCluster({ name: "alone", timeScale: TIME_SCALE });
+    try {
+      const { durations } = cluster.model.shape;
+      await cluster.traffic.start(TRAFFIC);
+      await delay(500);
+      const measure = async (name: string, work: () => Promise<unknown>) => {
+        cluster.traffic.openWindow(name);
+        await work();
+        await delay(300);
+        return dropped(await cluster.traffic.closeWindow(name));
+      };
+      const { groups: all, clock } = cluster.model;
+      const moveAll = (to: 0 | 1) => async () => {
+        for (const group of all) if (group.id > 0) cluster.model.move(group, to, "measured alone");
+        await clock.wait(durations.failoverInterruption * 2);
+      };
+      const card = async () => {
+        for (const { silences } of cluster.model.node(0).fpcs) {
+          const start = clock.now();
+          silences.add(start, start + durations.fpcDark);
+          await clock.wait(durations.fpcDark);
+        }
+      };
+      return {
+        "initial failover": await measure("gather", moveAll(0)),
+        "cards one by one": await measure("cards", card),
+        switchover: await measure("switchover", moveAll(1)),
+        restoration: await measure("restoration", moveAll(0)),
+      };
+    } finally {
+      await cluster.close();
+    }
+  }
+
+  const dropped = ({ drops }: WindowReport): number =>
+    Object.values(drops).reduce((sum, count) => sum + (count ?? 0), 0);
+
+  function tell(measured: WindowReport, alone: { readonly [move: string]: number }): void {
+    const moves = Object.entries(alone).map(([move, count]) => `${move} ${count}`);
+    console.log(
+      `      ${measured.sent} packets in ${measured.seconds.toFixed(0)} s, ${measured.lost} lost (${dropped(measured)} dropped by the cluster), ${measured.flowsLost} of ${TRAFFIC.flows} flows lost; alone: ${moves.join(", ")}`,
+    );
+  }
+});

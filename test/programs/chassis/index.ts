@@ -1,0 +1,14 @@
+/** One or several chassis clusters whose arguments are in config, so that a test changes them as an operator would. */
+import * as pulumi from "@pulumi/pulumi";
+import * as issu from "pulumi-issu";
+
+const config = new pulumi.Config();
+const password = config.requireSecret("password");
+const chassis = config.requireObject<{ [name: string]: issu.ChassisClusterArgs }>("args");
+
+export const outcomes = Object.fromEntries(
+  Object.entries(chassis).map(([name, args]) => {
+    const one = new issu.ChassisCluster(name, { ...args, access: { ...args.access, password } });
+    return [name, { version: one.version, outcome: one.outcome, campaign: one.campaign }];
+  }),
+);

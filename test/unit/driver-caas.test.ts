@@ -1,0 +1,249 @@
+/** The plan of a cluster, carried out step by step by the drivers, on machines of the lab and a cluster in memory. */
+import assert from "node:assert/strict";
+import { CaasTarget, connect } from "#sdk/drivers/kubernetes/index.js";
+import { RedfishMachines } from "#sdk/drivers/redfish/index.js";
+import { type CaasPlanSpec, caasRule } from "#sdk/plan/caas.js";
+import type { Step } from "#sdk/plan/plan.js";
+import { checkCaas } from "#sdk/policy/caas.js";
+import type { CaasDeclaration, NodePool } from "#sdk/policy/caas-spec.js";
+import { resolvePolicy } from "#sdk/policy/resolve.js";
+import type { ResolvedPolicy } from "#sdk/policy/upgrade-policy.js";
+import { Machines } from "../../lab/machines/daemon.ts";
+import { StubNodes, type StubWorkload } from "../support/stub-nodes.ts";
+
+const OLD = "1.33.6";
+const NEW = "1.34.2";
+const policy = resolvePolicy({ snapshot: "once" }).policy as ResolvedPolicy;
+
+function specOf(pool: Partial<NodePool> = {}, more: Partial<CaasDeclaration> = {}): CaasPlanSpec {
+  const { problems, caas } = checkCaas({
+    name: "edge",
+    version: NEW,
+    images: Object.fromEntries([OLD, NEW].map((v) => [v, { url: `https://images.example/caas-${v}.img` }])),
+    pools: [{ name: "workers", selector: { role: "worker" }, soak: "0s", ...pool }],
+    ...more,
+  });
+  assert.deepEqual(problems, []);
+  assert.ok(caas);
+  return { caas, policy };
+}
+
+describe("a CaaS cluster by its drivers", function () {
+  this.timeout(60_000);
+  let cluster: StubNodes;
+  let machines: Machines;
+  let redfish: RedfishMachines;
+  let target: CaasTarget;
+
+  async function site(names: readonly string[], workloads: readonly StubWorkload[]): Promise<void> {
+    cluster = await new StubNodes(names, OLD, workloads).start();
+    machines = await Machines.start(
+      {
+        machines: [
+          ...names.map((id) => ({ id, assetTag: "workers", labels: {}, release: OLD })),
+          { id: "spare-1", assetTag: "workers", labels: {} },
+        ],
+        port: 0,
+        credentials: { userName: "u", password: "p" },
+        scale: 0.0001,
+        log: () => undefined,
+      },
+      cluster,
+    );
+    redfish = new RedfishMachines({ url: `http://127.0.0.1:${machines.port}`, username: "u", password: "p" });
+    target = new CaasTarget(connect({ kubeconfig: cluster.kubeconfig }), {
+      name: "edge",
+      machines: redfish,
+      forces: false,
+    });
+  }
+
+  afterEach(async () => {
+    await redfish.close();
+    await machines.stop();
+    await cluster.stop();
+  });
+
+  async function perform(
+    steps: readonly Step[],
+    epoch = 1,
+    until?: (step: Step) => boolean,
+  ): Promise<string[]> {
+    const details: string[] = [];
+    for (const step of steps) {
+      if (step.action === "snapshot") continue;
+      const context = {
+        signal: new AbortController().signal,
+        epoch,
+        deadline: Date.now() + Math.min(step.limitMs, 20_000),
+        progress: () => undefined,
+      };
+      details.push((await target.perform(step, context)).detail);
+      if (until?.(step)) break;
+    }
+    return details;
+  }
+
+  const stepsOf = async (spec: CaasPlanSpec): Promise<readonly Step[]> => {
+    const plan = caasRule.plan(spec, await target.observe());
+    assert.deepEqual(plan.problems, []);
+    return plan.stages.flatMap(({ steps }) => steps);
+  };
+
+  it("upgrades every node and keeps every budget", async () => {
+    await site(
+      ["node-1", "node-2", "node-3"],
+      [
+        { name: "web", replicas: 6, minAvailable: 5 },
+        { name: "free", replicas: 2 },
+      ],
+    );
+    const spec = specOf();
+    await perform(await stepsOf(spec));
+    assert.deepEqual([...cluster.nodes.keys()], ["node-1", "node-2", "node-3"]);
+    for (const name of cluster.nodes.keys()) {
+      assert.equal(cluster.kubelet(name), `v${NEW}`);
+      assert.equal(cluster.nodes.get(name).spec.unschedulable, undefined);
+      const marks = Object.keys(cluster.nodes.get(name).metadata.annotations);
+      assert.deepEqual(marks, ["pulumi-issu.dev/epoch"]);
+    }
+    assert.equal(cluster.fewest.get("web"), 5);
+    assert.equal(caasRule.plan(spec, await target.observe()).intent, "none");
+    assert.equal(machines.machines.get("spare-1")?.power, "Off");
+  });
+
+  it("replaces machine by machine, and goes back to the old ones", async () => {
+    await site(["node-1", "node-2"], [{ name: "web", replicas: 3, minAvailable: 2 }]);
+    const spec = specOf({ strategy: "surge-and-replace" });
+    const first = caasRule.plan(spec, await target.observe());
+    const steps = first.stages.flatMap((stage) => stage.steps);
+    await perform(steps, 1, ({ action }) => action === "leave");
+    assert.deepEqual([...cluster.nodes.keys()].sort(), ["node-2", "spare-1"]);
+    await perform(caasRule.recover(spec, await target.observe(), first.from, "all"), 2);
+    assert.deepEqual([...cluster.nodes.keys()].sort(), ["node-1", "node-2"]);
+    assert.equal(cluster.kubelet("node-1"), `v${OLD}`);
+    assert.equal(cluster.fewest.get("web"), 2);
+    assert.deepEqual(caasRule.recover(spec, await target.observe(), first.from, "all"), []);
+  });
+
+  it("takes a half-done wave back: former release, same nodes, nothing left cordoned", async () => {
+    await site(["node-1", "node-2", "node-3"], [{ name: "web", replicas: 4, minAvailable: 3 }]);
+    const spec = specOf();
+    const first = caasRule.plan(spec, await target.observe());
+    let boots = 0;
+    await perform(
+      first.stages.flatMap((stage) => stage.steps),
+      1,
+      ({ action }) => action === "boot" && ++boots === 2,
+    );
+    await perform(caasRule.recover(spec, await target.observe(), first.from, "all"), 2);
+    assert.deepEqual([...cluster.nodes.keys()].sort(), ["node-1", "node-2", "node-3"]);
+    for (const name of cluster.nodes.keys()) {
+      assert.equal(cluster.kubelet(name), `v${OLD}`);
+      assert.equal(cluster.nodes.get(name).spec.unschedulable, undefined);
+    }
+    assert.equal(cluster.fewest.get("web"), 3);
+  });
+
+  it("opens only what it cordoned", async () => {
+    await site(["node-1", "node-2", "node-3"], []);
+    cluster.nodes.get("node-2").spec.unschedulable = true;
+    await perform(await stepsOf(specOf()));
+    assert.equal(cluster.nodes.get("node-2").spec.unschedulable, true);
+    assert.equal(cluster.nodes.get("node-1").spec.unschedulable, undefined);
+    assert.equal(cluster.kubelet("node-2"), `v${NEW}`);
+  });
+
+  it("tells what never leaves from what is slow", async () => {
+    await site(["node-1", "node-2"], [{ name: "web", replicas: 2, minAvailable: 1 }]);
+    const on1 = [...cluster.pods.values()].find(({ spec }) => spec.nodeName === "node-1");
+    cluster.budgets.get("web").spec.minAvailable = 2;
+    await cluster.ready("node-1", true);
+    const drain = {
+      action: "drain",
+      object: "node/node-1",
+      args: {
+        nodes: ["node-1"],
+        drain: { ...specOf().caas.drain, withinMs: 400, force: { ...specOf().caas.drain.force } },
+      },
+      summary: "",
+      expectedMs: 0,
+      limitMs: 5_000,
+    } as Step;
+    await assert.rejects(perform([drain]), (error: Error & { code?: string }) => {
+      assert.equal(error.code, "DRAIN_BLOCKED");
+      assert.match(
+        error.message,
+        new RegExp(`core/${on1.metadata.name} on node-1: budget core/web never allows`),
+      );
+      return true;
+    });
+    const evictions = cluster.answered.filter((one) => /eviction 429/.test(one));
+    assert.equal(evictions.length, 0, "an eviction that a budget forbids is not even asked for");
+  });
+
+  it("comes to a drain again as soon as the budget allows it", async () => {
+    await site(["node-1", "node-2"], [{ name: "web", replicas: 2, minAvailable: 2 }]);
+    const step = {
+      action: "drain",
+      object: "node/node-1",
+      args: { nodes: ["node-1"], drain: { ...specOf().caas.drain, force: { ...specOf().caas.drain.force } } },
+      summary: "",
+      expectedMs: 0,
+      limitMs: 10_000,
+    } as Step;
+    cluster.nodes.get("node-1").spec.unschedulable = true;
+    const draining = perform([step]);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    cluster.budgets.get("web").spec.minAvailable = 1;
+    await cluster.ready("node-2", true);
+    await draining;
+    assert.ok([...cluster.pods.values()].every(({ spec }) => spec.nodeName !== "node-1"));
+  });
+
+  it("says when a node comes back with another version", async () => {
+    await site(["node-1"], []);
+    machines.fault("wrong-version", { machine: "node-1" });
+    const step = {
+      action: "boot",
+      object: "node/node-1",
+      args: {
+        nodes: ["node-1"],
+        version: NEW,
+        image: `https://images.example/caas-${NEW}.img`,
+        former: false,
+      },
+      summary: "",
+      expectedMs: 0,
+      limitMs: 4_000,
+    } as Step;
+    await assert.rejects(perform([step]), /node-1 came back with 1\.33\.6, not 1\.34\.2/);
+  });
+
+  it("rests outside the window, and lets no earlier epoch write", async () => {
+    await site(["node-1"], []);
+    const now = new Date(Date.now() + 3 * 3_600_000);
+    const at = now.getUTCHours() * 60;
+    const step = (window?: object) =>
+      ({
+        action: "cordon",
+        object: "node/node-1",
+        args: { nodes: ["node-1"], wave: 1, ...(window ? { window } : {}) },
+        summary: "",
+        expectedMs: 0,
+        limitMs: 5_000,
+      }) as Step;
+    const days = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+    await assert.rejects(
+      perform([step({ days, from: at, to: (at + 60) % 1440, timeZone: "UTC" })]),
+      (error: Error & { code?: string }) => error.code === "RESTS",
+    );
+    await perform([step()], 5);
+    await assert.rejects(
+      perform([step()], 4),
+      (error: Error & { code?: string }) => error.code === "STALE_EPOCH",
+    );
+    await assert.rejects(target.fence(4), /later campaign/);
+    assert.deepEqual((await target.traces()).epoch, 5);
+  });
+});
