@@ -97,7 +97,9 @@ function instanceCases(): Case[] {
   const { deleted, crash, node } = instanceTroubles;
   const soaking = during("gray-50", 1);
   return [
-    ...at(deleted, [after("minimal"), soaking, during("gray-100", 1)], "goal"),
+    ...at(deleted, [after("minimal"), soaking], "goal"),
+    // Nobody else serves by then, so there is nobody to hand over to.
+    ...at({ ...deleted, losesSessions: true }, [during("gray-100", 1)], "goal"),
     ...at(crash, [after("minimal"), soaking, during("gray-100", 1)], "goal"),
     ...at(node, [after("minimal"), soaking, during("gray-100", 1)], "goal"),
   ];
