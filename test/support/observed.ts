@@ -147,6 +147,15 @@ export class Observed {
     return spec.holderIdentity;
   }
 
+  /** Who has the lease and is not over with it. */
+  async leaseHeld(): Promise<string | undefined> {
+    const { spec } = await this.api.get<{
+      spec: { holderIdentity?: string; renewTime?: string; leaseDurationSeconds?: number };
+    }>(`${this.path("apis/coordination.k8s.io/v1", "leases")}/issu-journal-cnf-amf`);
+    const until = Date.parse(spec.renewTime ?? "") + 1_000 * (spec.leaseDurationSeconds ?? 0);
+    return until < Date.now() ? undefined : spec.holderIdentity;
+  }
+
   /** The campaign's log since an instant (ms since 1970). */
   async log(since: number): Promise<readonly Logged[]> {
     const dir = this.site.env.ISSU_LOG_DIR ?? "";
