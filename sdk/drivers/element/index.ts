@@ -3,17 +3,12 @@
  *
  * @module
  */
+
 import { createHash } from "node:crypto";
 import type { ElementInventory } from "../../contract/element-inventory";
 import type { CapturedPart, PartKind } from "../../contract/snapshot-parts";
-import {
-  type Action,
-  type ActionContext,
-  type KpiCount,
-  type Target,
-  TargetError,
-  type Traces,
-} from "../../contract/target";
+import type { Action, ActionContext, KpiCount, Target, Traces } from "../../contract/target";
+import { performBy } from "../actions";
 import type { SshAddress } from "../ssh/connect";
 import { ACTIONS } from "./actions";
 import { lookAt, observe } from "./observe";
@@ -47,13 +42,8 @@ class ElementTarget implements Target<ElementInventory> {
     return this.observed;
   }
 
-  async perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }> {
-    const run = Object.hasOwn(ACTIONS, action.action) ? ACTIONS[action.action] : undefined;
-    if (run) return { detail: await run(this.session, action, context) };
-    throw new TargetError(
-      "BAD_ACTION",
-      `${this.id} can't do "${action.action}"; it can do ${Object.keys(ACTIONS).join(", ")}. The plan was made by another version of pulumi-issu; plan anew.`,
-    );
+  perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }> {
+    return performBy(ACTIONS, this.id, this.session, action, context);
   }
 
   /** An element counts packets, not procedures. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+
 import { type ChassisInventory, NODES, nodeOf } from "../../contract/chassis-inventory";
 import type { CapturedPart } from "../../contract/snapshot-parts";
 import {
@@ -14,6 +15,7 @@ import {
   type Traces,
 } from "../../contract/target";
 import { isJunosRelease, withoutSpin } from "../../policy/junos-release";
+import { type Actions, performBy } from "../actions";
 import { gather, placeGroup, resetGroup, takeOver, waitHold } from "./actions/groups";
 import { rollBackNode } from "./actions/roll-back-node";
 import { saveRescue, saveSystem } from "./actions/save";
@@ -38,9 +40,7 @@ export interface ChassisTargetOptions {
   readonly pollMs?: number;
 }
 
-const ACTIONS: {
-  readonly [action: string]: (chassis: Chassis, action: Action, context: ActionContext) => Promise<string>;
-} = {
+const ACTIONS: Actions<Chassis> = {
   "wait-hold": waitHold,
   "save-rescue": saveRescue,
   "save-system": saveSystem,
@@ -87,13 +87,8 @@ class ChassisTarget implements Target<ChassisInventory> {
     return this.observed;
   }
 
-  async perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }> {
-    const run = Object.hasOwn(ACTIONS, action.action) ? ACTIONS[action.action] : undefined;
-    if (run) return { detail: await run(this.chassis, action, context) };
-    throw new TargetError(
-      "BAD_ACTION",
-      `${this.id} can't do "${action.action}"; it can do ${Object.keys(ACTIONS).join(", ")}. The plan was made by another version of pulumi-issu; plan anew.`,
-    );
+  perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }> {
+    return performBy(ACTIONS, this.id, this.chassis, action, context);
   }
 
   /** A chassis counts packets, not procedures. */

@@ -8,14 +8,8 @@ import type { CnfInventory } from "../../contract/cnf-inventory";
 import { labels } from "../../contract/names";
 import type { CapturedPart, SavedPart } from "../../contract/snapshot-parts";
 import type { SubscriberSplit } from "../../contract/subscriber-split";
-import {
-  type Action,
-  type ActionContext,
-  type KpiCount,
-  type Target,
-  TargetError,
-  type Traces,
-} from "../../contract/target";
+import type { Action, ActionContext, KpiCount, Target, Traces } from "../../contract/target";
+import { type Actions, performBy } from "../actions";
 import { restoreAutoscaler, suspendAutoscaler } from "./actions/autoscaler";
 import { dialTest } from "./actions/dial-test";
 import { group } from "./actions/group";
@@ -45,9 +39,7 @@ export interface CnfTargetOptions {
   readonly others?: readonly string[];
 }
 
-const ACTIONS: {
-  readonly [action: string]: (cnf: Cnf, action: Action, context: ActionContext) => Promise<string>;
-} = {
+const ACTIONS: Actions<Cnf> = {
   scale,
   split,
   group,
@@ -94,13 +86,8 @@ class CnfTarget implements Target<CnfInventory> {
     return this.observed;
   }
 
-  async perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }> {
-    const run = Object.hasOwn(ACTIONS, action.action) ? ACTIONS[action.action] : undefined;
-    if (run) return { detail: await run(this.cnf, action, context) };
-    throw new TargetError(
-      "BAD_ACTION",
-      `${this.id} can't do "${action.action}"; it can do ${Object.keys(ACTIONS).join(", ")}. The plan was made by another version of pulumi-issu; plan anew.`,
-    );
+  perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }> {
+    return performBy(ACTIONS, this.id, this.cnf, action, context);
   }
 
   async sample(kpis: readonly string[], signal?: AbortSignal): Promise<readonly KpiCount[]> {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+
 import { createHash } from "node:crypto";
 import type { CaasInventory } from "../../../contract/caas-inventory";
 import type { Machines } from "../../../contract/machines";
@@ -15,6 +16,7 @@ import {
   TargetError,
   type Traces,
 } from "../../../contract/target";
+import { type Actions, performBy } from "../../actions";
 import type { KubernetesConnection } from "../connection";
 import { claim } from "../fence";
 import { type KubeList, marks } from "../objects";
@@ -34,9 +36,7 @@ export interface CaasTargetOptions {
   readonly forces: boolean;
 }
 
-const ACTIONS: {
-  readonly [action: string]: (caas: Caas, action: Action, context: ActionContext) => Promise<string>;
-} = { cordon, uncordon, drain, boot, join, leave, verify, settle };
+const ACTIONS: Actions<Caas> = { cordon, uncordon, drain, boot, join, leave, verify, settle };
 
 const PATIENCE_MS = 5_000;
 
@@ -56,13 +56,8 @@ export class CaasTarget implements Target<CaasInventory> {
     return this.observed;
   }
 
-  async perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }> {
-    const run = Object.hasOwn(ACTIONS, action.action) ? ACTIONS[action.action] : undefined;
-    if (run) return { detail: await run(this.caas, action, context) };
-    throw new TargetError(
-      "BAD_ACTION",
-      `${this.id} can't do "${action.action}"; it can do ${Object.keys(ACTIONS).join(", ")}. The plan was made by another version of pulumi-issu; plan anew.`,
-    );
+  perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }> {
+    return performBy(ACTIONS, this.id, this.caas, action, context);
   }
 
   /** A cluster has no instances that count. */
