@@ -4,6 +4,7 @@
  *
  * @module
  */
+
 import {
   asJson,
   type ChassisInventory,
@@ -15,6 +16,7 @@ import {
   primaryOf,
 } from "../contract/chassis-inventory";
 import { compareJunosReleases, isJunosRelease, withoutSpin } from "../policy/junos-release";
+import { chainOf, type Filled, nothing, stepsOr } from "./chain";
 import { beforeOf, readBefore } from "./chassis-before";
 import {
   downgradeProblems,
@@ -302,25 +304,5 @@ function fromOf({ chassis }: ChassisPlanSpec, inventory: ChassisInventory): Rele
 const runBoth = (version: string, inventory: ChassisInventory): boolean =>
   NODES.every((node) => isJunosRelease(version, nodeOf(inventory, node).version ?? ""));
 
-type Filled = Partial<Pick<StagePlan, "steps" | "skipped">>;
-
-const nothing = (why: string): Filled => ({ skipped: why });
-const stepsOr = (steps: readonly Step[], why: string): Filled =>
-  steps.length > 0 ? { steps } : nothing(why);
-
-function chain({ policy }: ChassisPlanSpec, fill: (name: StageName) => Filled): StagePlan[] {
-  return CHASSIS_STAGES.map((name) => {
-    const { steps = [], skipped } = fill(name);
-    const { stageMs } = policy.limits;
-    return {
-      name,
-      ...(skipped === undefined ? {} : { skipped }),
-      steps,
-      soakMs: 0,
-      gates: [],
-      gateLimitMs: 0,
-      expectedMs: steps.reduce((sum, step) => sum + step.expectedMs, 0),
-      ...(stageMs === undefined ? {} : { limitMs: stageMs }),
-    };
-  });
-}
+const chain = ({ policy }: ChassisPlanSpec, fill: (name: StageName) => Filled): StagePlan[] =>
+  chainOf(CHASSIS_STAGES, policy.limits.stageMs, fill);

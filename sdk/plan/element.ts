@@ -4,8 +4,10 @@
  *
  * @module
  */
+
 import * as semver from "semver";
 import { type ElementInventory, otherPartition } from "../contract/element-inventory";
+import { chainOf, type Filled, nothing, stepsOr } from "./chain";
 import { elementProblems, needsReboot } from "./element-checks";
 import { type ElementPlanSpec, ElementSteps } from "./element-steps";
 import type { InCampaign, Intent, Json, Plan, PlanRule, ReleaseRef, StagePlan, Step } from "./plan";
@@ -193,25 +195,5 @@ const refOf = (version: string | undefined): ReleaseRef | undefined =>
 const intentOf = (from: ReleaseRef | undefined, to: ReleaseRef): Intent =>
   from && semver.valid(from.version) && semver.lt(to.version, from.version) ? "downgrade" : "upgrade";
 
-type Filled = Partial<Pick<StagePlan, "steps" | "skipped">>;
-
-const nothing = (why: string): Filled => ({ skipped: why });
-const stepsOr = (steps: readonly Step[], why: string): Filled =>
-  steps.length > 0 ? { steps } : nothing(why);
-
-function chain({ policy }: ElementPlanSpec, fill: (name: StageName) => Filled): StagePlan[] {
-  return ELEMENT_STAGES.map((name) => {
-    const { steps = [], skipped } = fill(name);
-    const { progressMs } = policy.limits;
-    return {
-      name,
-      ...(skipped === undefined ? {} : { skipped }),
-      steps,
-      soakMs: 0,
-      gates: [],
-      gateLimitMs: 0,
-      expectedMs: steps.reduce((sum, step) => sum + step.expectedMs, 0),
-      ...(progressMs === undefined ? {} : { limitMs: progressMs }),
-    };
-  });
-}
+const chain = ({ policy }: ElementPlanSpec, fill: (name: StageName) => Filled): StagePlan[] =>
+  chainOf(ELEMENT_STAGES, policy.limits.progressMs, fill);
