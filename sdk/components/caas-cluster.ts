@@ -9,8 +9,8 @@ import { checkCaas } from "../policy/caas";
 import type { CaasDeclaration } from "../policy/caas-spec";
 import type { UpgradePolicy } from "../policy/upgrade-policy";
 import { keepSecret } from "./keep-secret";
-import { Stage, type TargetArgs } from "./stage";
-import { withoutTraces } from "./without-traces";
+import type { TargetArgs } from "./stage";
+import { chainStages, endOf } from "./stage-chain";
 
 /** How the machines behind the nodes are reached: their Redfish service. */
 export interface MachinesArgs {
@@ -78,19 +78,11 @@ export class CaasCluster extends pulumi.ComponentResource {
     const upgrade = keepSecret(policy ?? {});
     const { caas } = checkCaas(spec);
     // Without pools that make sense there is no chain to declare: preflight refuses, with every mistake.
-    let last: Stage | undefined;
-    for (const stage of caas ? caasStages(caas) : ["preflight"]) {
-      const dependsOn: pulumi.Resource[] = last ? [last] : [];
-      last = withoutTraces(
-        () => new Stage(`${name}-${stage}`, { stage, target, spec, upgrade }, { parent: this, dependsOn }),
-      );
-    }
-    const end = last as Stage;
+    const stages = caas ? caasStages(caas) : ["preflight"];
+    const end = endOf(chainStages(this, name, { stages, target, spec, upgrade }), args.version);
     this.campaign = end.campaign;
-    this.version = end.outcome.apply(() => args.version);
-    this.outcome = end.outcome.apply((outcome) =>
-      outcome === "held" ? "held" : outcome === "idle" ? "unchanged" : "completed",
-    );
-    this.registerOutputs({ version: this.version, outcome: this.outcome, campaign: this.campaign });
+    this.version = end.version;
+    this.outcome = end.outcome;
+    this.registerOutputs(end);
   }
 }

@@ -7,10 +7,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { CHASSIS_STAGES } from "../plan/chassis";
 import type { UpgradePolicy } from "../policy/upgrade-policy";
 import type { ChassisAccess, ChassisClusterArgs, ChassisHooks } from "./chassis-args";
-import type { Hook, HookContext } from "./hooks";
+import type { Hook } from "./hooks";
 import { keepSecret } from "./keep-secret";
-import { callbackOf, Stage, type TargetArgs } from "./stage";
-import { withoutTraces } from "./without-traces";
+import type { TargetArgs } from "./stage";
+import { chainStages, endOf } from "./stage-chain";
 
 /**
  * A chassis cluster driven over SSH. A changed release becomes a campaign: preview shows its stages, `pulumi up` runs them in
@@ -47,37 +47,22 @@ export class ChassisCluster extends pulumi.ComponentResource {
       image: { path, sha256, ...(bytes === undefined ? {} : { bytes }), fetched: url !== undefined },
     };
     const upgrade = keepSecret((args.upgrade ?? {}) as UpgradePolicy);
-    let last: Stage | undefined;
-    for (const stage of CHASSIS_STAGES) {
-      const before: pulumi.Resource[] = last ? [last] : [];
-      const hook = args.hooks && hookBefore(stage, args.hooks);
-      if (hook && last) {
-        const context: HookContext = {
-          name,
-          version: last.occasion.version,
-          campaign: last.occasion.campaign,
-          ...(args.upgrade?.callback ? { callback: callbackOf(last) } : {}),
-          parent: this,
-          dependsOn: before,
-        };
-        before.push(...hook(context));
-      }
-      last = withoutTraces(
-        () =>
-          new Stage(
-            `${name}-${stage}`,
-            { stage, target, spec, upgrade },
-            { parent: this, dependsOn: before },
-          ),
-      );
-    }
-    const end = last as Stage;
-    this.campaign = end.campaign;
-    this.version = end.outcome.apply(() => args.version);
-    this.outcome = end.outcome.apply((outcome) =>
-      outcome === "held" ? "held" : outcome === "idle" ? "unchanged" : "completed",
+    const { hooks } = args;
+    const end = endOf(
+      chainStages(this, name, {
+        stages: CHASSIS_STAGES,
+        target,
+        spec,
+        upgrade,
+        ...(hooks ? { hookBefore: (stage: string) => hookBefore(stage, hooks) } : {}),
+        reportsIn: Boolean(args.upgrade?.callback),
+      }),
+      args.version,
     );
-    this.registerOutputs({ version: this.version, outcome: this.outcome, campaign: this.campaign });
+    this.campaign = end.campaign;
+    this.version = end.version;
+    this.outcome = end.outcome;
+    this.registerOutputs(end);
   }
 }
 

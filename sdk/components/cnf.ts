@@ -16,7 +16,8 @@ import { resolvePolicy } from "../policy/resolve";
 import type { CnfArgs, CnfComponent } from "./cnf-args";
 import { hookBefore } from "./hooks";
 import { keepSecret } from "./keep-secret";
-import { callbackOf, Stage, type StageArgs, type TargetArgs, VersionGuard } from "./stage";
+import { Stage, type StageArgs, type TargetArgs, VersionGuard } from "./stage";
+import { endOf, hookContext } from "./stage-chain";
 import { withoutTraces } from "./without-traces";
 import { compatibilityNote, contentOf, createWorkload, keepWorkload } from "./workload";
 
@@ -84,15 +85,8 @@ export class Cnf extends pulumi.ComponentResource {
     for (const stage of chain.slice(1)) {
       const hook = args.hooks && hookBefore(stage, args.hooks, firstTraffic);
       if (hook && last) {
-        const context = {
-          name,
-          version: last.occasion.version,
-          campaign: last.occasion.campaign,
-          ...(args.upgrade?.callback ? { callback: callbackOf(last) } : {}),
-          parent: this,
-          dependsOn: previous,
-        };
-        previous = [last, ...hook(context)];
+        const around = { parent: this, dependsOn: previous };
+        previous = [last, ...hook(hookContext(name, last, Boolean(args.upgrade?.callback), around))];
       }
       addStage(stage);
       if (stage !== "snapshot") continue;
@@ -133,19 +127,12 @@ export class Cnf extends pulumi.ComponentResource {
 
     this.keepLiveVersions(name, { target, spec: { ...spec }, upgrade }, protect, onCluster);
 
-    const end = last as Stage;
+    const end = endOf(last as Stage, args.version);
     this.campaign = end.campaign;
-    this.version = end.outcome.apply(() => args.version);
-    this.outcome = end.outcome.apply((outcome) =>
-      outcome === "held" ? "held" : outcome === "idle" ? "unchanged" : "completed",
-    );
+    this.version = end.version;
+    this.outcome = end.outcome;
     this.workloads = pulumi.output(Object.fromEntries(components.map((one) => [one.name, one.workload])));
-    this.registerOutputs({
-      version: this.version,
-      outcome: this.outcome,
-      campaign: this.campaign,
-      workloads: this.workloads,
-    });
+    this.registerOutputs({ ...end, workloads: this.workloads });
   }
 
   /** While a campaign is or will be held, the other version serves on: it has to stay in the program. */
