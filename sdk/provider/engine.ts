@@ -10,6 +10,9 @@ import { maskIdentities } from "../contract/identity";
 /** How often the channel to the engine is looked at. A killed CLI leaves the provider running otherwise. */
 const WATCH_EVERY_MS = 500;
 
+/** An engine that starts a provider waits for it, so one that can't be reached for this long has gone before. */
+const REACHED_WITHIN_MS = 60_000;
+
 /** Pipelines print every tick as a line of its own. */
 const TICK_EVERY_MS = 1000;
 
@@ -59,25 +62,32 @@ export class Engine {
   }
 
   /**
-   * Calls back once when the engine has gone away without saying so (SIGKILL): its channel falls from READY to IDLE.
+   * Calls back once when the engine has gone away without saying so (SIGKILL): its channel falls from READY to IDLE, or is
+   * never READY at all.
    *
+   * @param reachedWithin how long to wait for the engine to be there, in ms.
    * @returns stops watching.
    */
-  onGone(callback: () => void): () => void {
+  onGone(callback: () => void, reachedWithin = REACHED_WITHIN_MS): () => void {
     if (this.address === undefined) return () => undefined;
     const client = new grpc.Client(this.address, grpc.credentials.createInsecure());
-    let seen = false;
-    client.waitForReady(Date.now() + 10_000, (error) => {
-      seen = error === undefined || error === null;
+    let timer: NodeJS.Timeout | undefined;
+    let stopped = false;
+    client.waitForReady(Date.now() + reachedWithin, (error) => {
+      if (stopped) return;
+      if (error) {
+        callback();
+        return;
+      }
+      timer = setInterval(() => {
+        if (client.getChannel().getConnectivityState(false) === grpc.connectivityState.READY) return;
+        clearInterval(timer);
+        callback();
+      }, WATCH_EVERY_MS);
+      timer.unref();
     });
-    const timer = setInterval(() => {
-      const state = client.getChannel().getConnectivityState(false);
-      if (!seen || state === grpc.connectivityState.READY) return;
-      clearInterval(timer);
-      callback();
-    }, WATCH_EVERY_MS);
-    timer.unref();
     return () => {
+      stopped = true;
       clearInterval(timer);
       client.close();
     };

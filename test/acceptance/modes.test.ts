@@ -22,8 +22,13 @@ const network = (version: string, upgrade: UpgradePolicy = {}) =>
     },
   });
 
+/** A registration that was under way when the split changed ends on the side it was admitted to, within this. */
+const UNDER_WAY_MS = 1000;
+
 /** What was seen at an instant of an upgrade. */
 interface Look {
+  /** Instant, ms since 1970. */
+  readonly at: number;
   readonly pods: readonly PodSeen[];
   /** Instances that take work. */
   readonly serving: number;
@@ -65,6 +70,7 @@ describe("modes of an upgrade", function () {
       while (!over) {
         const [pods, { metadata, spec, status }] = await Promise.all([seen.pods(), seen.split()]);
         looks.push({
+          at: Date.now(),
           pods,
           serving: status?.instances.filter(({ serving }) => serving).length ?? 0,
           admission: spec.admission,
@@ -126,9 +132,14 @@ describe("modes of an upgrade", function () {
     assert.ok(underway.length > 0, "no look fell between 0 and 100 %");
     for (const { admission } of underway) assert.equal(admission, "right");
     // While nobody is moved, subscribers leave either side but come to the new one alone.
+    const began = new Map<number | undefined, number>();
+    for (const { generation, at } of underway) if (!began.has(generation)) began.set(generation, at);
+    const settled = underway.filter(
+      ({ carried, generation, at }) => carried && at > (began.get(generation) ?? at) + UNDER_WAY_MS,
+    );
     let rest: Look | undefined;
     let left = 0;
-    for (const look of underway.filter(({ carried }) => carried)) {
+    for (const look of settled) {
       const [was, is] = [rest?.carried, look.carried];
       if (was && is && rest?.generation === look.generation) {
         assert.ok(is.left <= was.left, `the old version went from ${was.left} to ${is.left} subscribers`);
