@@ -185,8 +185,8 @@ describe("an interrupted campaign", function () {
     const provider = all[lines.findIndex((line) => /pulumi-issu\/provider|pulumi-resource-issu/.test(line))];
     assert.ok(provider, `no provider among ${lines.join("\n")}`);
     const at = Date.now();
-    up.killAlone();
-    await until("the provider to end", async () => !(await isAlive(provider)), LEASE_MS);
+    const endTheRest = await up.killAlone();
+    await until("the provider to end", async () => !(await isAlive(provider)), LEASE_MS).finally(endTheRest);
     note("orphaned", { providerEndedAfterMs: Date.now() - at });
     assert.equal(await seen.leaseHolder(), undefined, "the lease was not given back");
     assert.equal((await seen.journal())?.state, "open");

@@ -90,8 +90,13 @@ export const ends = {
     meaning: "only the command is killed; the provider lives on without an engine",
     strike: async ({ up }) => {
       const provider = await providerOf(up).catch(() => undefined);
-      up.killAlone();
-      if (provider) await until("the orphan to end", async () => !(await isAlive(provider)), ORPHAN_ENDS_MS);
+      const endTheRest = await up.killAlone();
+      try {
+        if (provider)
+          await until("the orphan to end", async () => !(await isAlive(provider)), ORPHAN_ENDS_MS);
+      } finally {
+        await endTheRest();
+      }
     },
     first: DYING,
   },

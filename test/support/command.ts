@@ -69,9 +69,20 @@ export class Running {
     for (const pid of await this.processes()) killIfThere(pid);
   }
 
-  /** The command alone, as the kernel would for want of memory; what it started lives on. */
-  killAlone(): void {
+  /**
+   * The command alone, as the kernel would for want of memory; what it started lives on.
+   *
+   * @returns ends what still lives on: not every plugin notices that its engine is gone.
+   */
+  async killAlone(): Promise<() => Promise<void>> {
+    const named = async (pid: number) => [pid, await commandLineOf(pid)] as const;
+    const left = await Promise.all((await this.processes()).filter((pid) => pid !== this.pid).map(named));
     killIfThere(this.pid);
+    return async () => {
+      // By now an id may be somebody else's.
+      for (const [pid, line] of left)
+        if (line !== "" && (await commandLineOf(pid)) === line) killIfThere(pid);
+    };
   }
 
   /** As `kill -9` of the whole group. */
