@@ -8,7 +8,13 @@
 import type { AlarmCode, ProbableCause, Severity } from "../campaign/alarm-catalogue";
 import type { AuditEntry } from "../campaign/audit";
 import type { Verdict } from "../campaign/gates";
-import type { CampaignState, PastCampaign, ReportRecord, StageState } from "../campaign/journal";
+import type {
+  CampaignState,
+  PastCampaign,
+  ReportRecord,
+  SnapshotNote,
+  StageState,
+} from "../campaign/journal";
 import type { GroupKind, SelfHealing } from "../contract/redundancy-group";
 import type { Intent, ReleaseRef, StatusRow } from "../plan/plan";
 
@@ -70,6 +76,8 @@ export interface CampaignStatus {
   /** What is left by the plan; only while it is open. */
   readonly remainingMs?: number;
   readonly stages: readonly StageStatus[];
+  /** Taken before its steps (ESC-14), oldest first. */
+  readonly snapshots: readonly SnapshotNote[];
   readonly rollback?: RollbackStatus;
 }
 

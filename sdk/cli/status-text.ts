@@ -4,6 +4,7 @@
  * @module
  */
 import { type AuditEntry, personText } from "../campaign/audit";
+import type { Outcome } from "../campaign/gates";
 import type { PastCampaign } from "../campaign/journal";
 import type { StatusRow } from "../plan/plan";
 import { formatDuration as duration } from "../policy/duration";
@@ -57,6 +58,8 @@ function targetText(status: TargetStatus, now: number, page: Page): string {
     heading(status, now, page),
     status.campaign ? stages(status.campaign, status.lease !== undefined, page) : [],
     status.campaign?.rollback ? rollback(status.campaign.rollback, now, page) : [],
+    status.campaign ? gates(status.campaign, page) : [],
+    status.campaign ? snapshots(status.target, status.campaign, now, page) : [],
     traffic(status, page),
     objects(status, page),
     groups(status.groups, page),
@@ -207,6 +210,41 @@ function rollback(record: NonNullable<CampaignStatus["rollback"]>, now: number, 
     ...record.steps.flatMap(({ summary, state, detail: text }) =>
       hanging(`  ${state.padEnd(8)}`, `${summary}${text ? `: ${text}` : ""}`, page, stateStyles[state]),
     ),
+  ];
+}
+
+const verdictStyles: { readonly [outcome in Outcome]: Style } = {
+  pass: "green",
+  fail: "red",
+  "no-data": "yellow",
+  "too-few": "yellow",
+  "zero-baseline": "yellow",
+};
+
+/** Of the stage that was judged last; `issu report` has those of all. */
+function gates({ stages: all }: CampaignStatus, page: Page): string[] {
+  const judged = all.findLast(({ verdicts }) => verdicts.length > 0);
+  if (!judged) return [];
+  return table(
+    [{ head: `GATE (${judged.name})`, max: 34 }, { head: "VERDICT" }, { head: "MEASURED" }],
+    judged.verdicts.map(({ kpi, outcome, advisory, message }) => [
+      kpi,
+      { text: advisory ? `${outcome}, advisory` : outcome, style: verdictStyles[outcome] },
+      message.startsWith(`${kpi}: `) ? message.slice(kpi.length + 2) : message,
+    ]),
+    page,
+  );
+}
+
+function snapshots(target: string, { snapshots: all }: CampaignStatus, now: number, page: Page): string[] {
+  if (all.length === 0) return [];
+  return [
+    ...table(
+      [{ head: "SNAPSHOT", max: 44 }, { head: "TAKEN" }, { head: "BEFORE" }],
+      all.map(({ id, at, stage }) => [id, clock(at, now), stage]),
+      page,
+    ),
+    page.paint("dim", `to look into them: issu snapshot list ${target}`),
   ];
 }
 

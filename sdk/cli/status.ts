@@ -82,6 +82,7 @@ function campaignOf(campaign: CampaignRecord, now: number): CampaignStatus {
     expectedMs: planned.reduce((sum, { plan }) => sum + plan.expectedMs, 0),
     ...(state === "open" ? { remainingMs: remaining(planned, now) } : {}),
     stages,
+    snapshots: campaign.snapshots ?? [],
     ...(rollback
       ? {
           rollback: {

@@ -68,6 +68,7 @@ describe("issu status: the document", () => {
       "expectedMs",
       "remainingMs",
       "stages",
+      "snapshots",
     ]);
     assert.deepEqual(JSON.parse(JSON.stringify(document)), document, "it survives JSON whole");
   });
@@ -387,6 +388,26 @@ describe("issu status: for people", () => {
     assert.match(shown, /1\.1\.0: rolled back by campaign 3/);
     assert.match(shown.replaceAll(/\s+/g, " "), /set upgrade\.retry to "3"/);
     assert.match(shown, /Set the version to 1\.0\.0/);
+  });
+
+  it("shows what the gates of the last stage that was judged measured", () => {
+    assert.match(text(observation()), /^(?![\s\S]*GATE \()/, "nothing was judged yet");
+    const shown = text(observation({ journal: journal({ campaign: rolledBack() }) }));
+    narrow(shown);
+    assert.match(shown, /GATE \(gray-50\) +VERDICT +MEASURED/);
+    assert.match(shown, /registration-success +fail +97\.00 % of 500 attempts/);
+  });
+
+  it("shows the snapshots taken before its steps, and how to look into them", () => {
+    const snapshots = [
+      { id: "3-1-snapshot", stage: "snapshot", at: ago(20) },
+      { id: "3-2-gray-50", stage: "gray-50", at: ago(10) },
+    ];
+    const shown = text(observation({ journal: journal({ campaign: campaign({ snapshots }) }) }));
+    narrow(shown);
+    assert.match(shown, /SNAPSHOT +TAKEN +BEFORE\n3-1-snapshot +\S+ +snapshot\n3-2-gray-50 +\S+ +gray-50/);
+    assert.match(shown, /issu snapshot list cnf\/core\/amf/);
+    assert.doesNotMatch(text(observation()), /issu snapshot list/);
   });
 
   it("says so when nothing was done yet", () => {
