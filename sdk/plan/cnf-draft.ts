@@ -288,15 +288,18 @@ export class Draft {
   dialTest(side: "left" | "right", version: string): void {
     const test = this.policy.dialTest;
     if (!test) return;
-    this.steps.push({
-      action: "dial-test",
-      object: this.object,
-      args: { subscribers: [...test.subscribers], side, withinMs: test.withinMs },
-      summary: `dial test of ${test.subscribers.length} designated subscribers on ${version}`,
-      expectedMs: Math.min(test.withinMs, expected.moveMs + test.subscribers.length * expected.dialMs),
-      limitMs: test.withinMs,
-      coordination: "the network function runs the designated subscribers' procedures and reports",
-    });
+    const designated = test.subscribers.length;
+    if (designated > 0) {
+      this.steps.push({
+        action: "dial-test",
+        object: this.object,
+        args: { subscribers: [...test.subscribers], side, withinMs: test.withinMs },
+        summary: `dial test of ${designated} designated subscribers on ${version}`,
+        expectedMs: Math.min(test.withinMs, expected.moveMs + designated * expected.dialMs),
+        limitMs: test.withinMs,
+        coordination: "the network function runs the designated subscribers' procedures and reports",
+      });
+    }
     this.steps.push(...(test.checks ?? []).map(checkStep));
   }
 

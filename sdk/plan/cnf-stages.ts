@@ -301,7 +301,14 @@ function dialTestStage(draft: Draft, { cnf, policy, tracks, passed }: WayThere):
     pinned.length === there.length &&
     pinned.every((one) => there.some((pin) => pin.subscriber === one.subscriber && pin.side === one.side));
   if (same && passed.includes("dial-test")) return nothing("passed already");
-  if (!same) draft.move({ pinned }, `move ${pinned.length} designated subscribers to ${cnf.version}`);
+  if (!same) {
+    draft.move(
+      { pinned },
+      pinned.length > 0
+        ? `move ${pinned.length} designated subscribers to ${cnf.version}`
+        : "nobody is designated any more",
+    );
+  }
   draft.dialTest("right", cnf.version);
   return { steps: draft.take() };
 }

@@ -232,6 +232,8 @@ function readRatios(reader: Reader, raw: unknown, path: string): number[] {
   return ratios;
 }
 
+const isEmpty = (raw: unknown): boolean => Array.isArray(raw) && raw.length === 0;
+
 function readDialTest(
   reader: Reader,
   raw: unknown,
@@ -240,13 +242,16 @@ function readDialTest(
   if (raw === undefined) return { checks: [] };
   const at = (name: string) => join(path, name);
   const given = reader.fields(raw, path, ["subscribers", "within", "checks"]);
-  const list = reader.list(given.subscribers, at("subscribers"), "designated subscribers");
-  if (Array.isArray(given.subscribers) && list.length === 0) {
+  const { planned, checks } = readChecks(reader, given.checks, at("checks"));
+  const none = given.subscribers === undefined || isEmpty(given.subscribers);
+  const list = none ? [] : reader.list(given.subscribers, at("subscribers"), "designated subscribers");
+  // A list of checks that is wrong is told of by itself.
+  if (none && (given.checks === undefined || isEmpty(given.checks))) {
     reader.wrong(
       at("subscribers"),
-      list,
-      "at least one designated subscriber, since a dial test without one tests nothing",
-      `Name one, e.g. "imsi-001010000000001", or leave dialTest out`,
+      given.subscribers,
+      "at least one designated subscriber, or a check of your own, since a dial test without either tests nothing",
+      `Name one, e.g. "imsi-001010000000001", or say dialTest.checks, or leave dialTest out`,
     );
   }
   const subscribers: string[] = [];
@@ -265,7 +270,6 @@ function readDialTest(
     } else subscribers.push(text);
   }
   const withinMs = reader.duration(given.within, at("within"), defaults.dialTestWithin);
-  const { planned, checks } = readChecks(reader, given.checks, at("checks"));
   return { dialTest: { subscribers, withinMs, ...(planned.length > 0 ? { checks: planned } : {}) }, checks };
 }
 

@@ -39,11 +39,11 @@ export function checkTraffic(
       "Leave mode out, and say gray.ratios",
     );
   }
-  if (policy?.dialTest) {
+  if (policy?.dialTest && policy.dialTest.subscribers.length > 0) {
     // Their identities don't belong in a message.
     reader.problems.push({
       path: "upgrade.dialTest.subscribers",
-      message: `Got ${policy.dialTest.subscribers.length} designated subscribers. Expected none with traffic.httpRoute: a route can't keep a subscriber on one version. Test the new version in a hook (hooks.beforeTraffic), at its Service, which no request reaches yet.`,
+      message: `Got ${policy.dialTest.subscribers.length} designated subscribers. Expected none with traffic.httpRoute: a route can't keep a subscriber on one version. Leave them out, and test the new version by upgrade.dialTest.checks or a hook (hooks.beforeTraffic), at its Service, which no request reaches yet.`,
     });
   }
   if (httpRoute === undefined || services === undefined) return undefined;

@@ -48,8 +48,13 @@ export interface GrayPolicy {
 }
 
 export interface DialTestPolicy {
-  /** Designated subscribers, tested on the new version before any other moves (GRY-07). */
-  readonly subscribers: readonly string[];
+  /**
+   * Designated subscribers, tested on the new version before any other moves (GRY-07). Behind an HTTPRoute, which can't keep a
+   * subscriber on one version, they are left out, and `checks` are the test.
+   *
+   * @default none, where there are checks
+   */
+  readonly subscribers?: readonly string[];
   /**
    * How long the test may take.
    *
@@ -57,8 +62,8 @@ export interface DialTestPolicy {
    */
   readonly within?: Duration;
   /**
-   * Checks of your own, asked one after the other once the designated subscribers' procedures have passed, before any other
-   * subscriber moves and again in the test after the upgrade (ESC-17). One that fails fails its stage.
+   * Checks of your own, asked one after the other once the designated subscribers' procedures have passed, if there are any,
+   * before any other subscriber moves and again in the test after the upgrade (ESC-17). One that fails fails its stage.
    */
   readonly checks?: readonly CheckPolicy[];
 }
@@ -246,6 +251,7 @@ export interface ResolvedPolicy {
     readonly holdAt?: number;
   };
   readonly dialTest?: {
+    /** Empty only where there are checks. */
     readonly subscribers: readonly string[];
     readonly withinMs: number;
     readonly checks?: readonly PlannedCheck[];

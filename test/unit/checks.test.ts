@@ -69,6 +69,27 @@ describe("checks of the user's own, as declared", () => {
     });
   });
 
+  it("are a dial test without designated subscribers too; without either there is none", () => {
+    const checks = [{ name: "one", url: "https://h" }];
+    for (const dialTest of [{ checks }, { checks, subscribers: [] }]) {
+      const { policy, problems } = resolvePolicy({ dialTest });
+      assert.deepEqual(problems, []);
+      assert.deepEqual(policy?.dialTest?.subscribers, []);
+      assert.equal(policy?.dialTest?.checks?.length, 1);
+    }
+    for (const dialTest of [{}, { checks: [] }, { subscribers: [], within: "1s" }]) {
+      const { problems } = resolvePolicy({ dialTest });
+      assert.deepEqual(
+        problems.map(({ path }) => path),
+        ["upgrade.dialTest.subscribers"],
+      );
+    }
+    assert.deepEqual(
+      resolvePolicy({ dialTest: { checks: 3 } as never }).problems.map(({ path }) => path),
+      ["upgrade.dialTest.checks"],
+    );
+  });
+
   it("are refused with every mistake in one go, none of which repeats a secret", () => {
     const { problems } = policyOf([
       { name: "A", url: SECRET, method: "FETCH", headers: SECRET, within: 3, attempts: 0, ca: SECRET },

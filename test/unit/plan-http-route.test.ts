@@ -105,6 +105,19 @@ describe("HTTPRoute: planned", () => {
     assert.match(warnings.join("\n"), /it goes 45 s after its Service no longer has it/);
   });
 
+  it("the dial test is made of checks alone, before any request comes and after the last has moved", () => {
+    const checks = [{ name: "sbi", url: "https://smf-b.core.example/health" }];
+    assert.deepEqual(declared({}, { dialTest: { checks } }).problems, []);
+    const { stages } = cnfRule.plan({ cnf: to, policy: policyOf({ dialTest: { checks } }) }, serving());
+    for (const name of ["dial-test", "post-test"]) {
+      const steps = stages.find((one) => one.name === name)?.steps.filter((one) => one.action !== "snapshot");
+      assert.deepEqual(
+        steps?.map(({ action, object }) => `${action} ${object}`),
+        ["http-check check/sbi"],
+      );
+    }
+  });
+
   it("what the route lacks stops a campaign; before anything serves, what is missing may yet be declared", () => {
     const problems = [
       { path: "traffic.httpRoute", message: "There is no httproute/amf-sbi.", missing: true },
