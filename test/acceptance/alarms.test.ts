@@ -8,8 +8,9 @@ import * as path from "node:path";
 import type { AlarmPolicy, CallbackPolicy } from "pulumi-issu";
 import { type Alert, type Mood, Receiver, type WebhookBody } from "../support/alarm-receivers.ts";
 import { run } from "../support/command.ts";
-import { impactOf, note, Observed } from "../support/observed.ts";
-import { amf, openTestSite, root, type TestSite, type TestStack } from "../support/site.ts";
+import { impactOf, note, type Observed } from "../support/observed.ts";
+import { openServing } from "../support/serving.ts";
+import { amf, root, type TestSite, type TestStack } from "../support/site.ts";
 import { until } from "../support/until.ts";
 
 interface Shown {
@@ -50,11 +51,10 @@ describe("hangs and alarms", function () {
     this.timeout(240_000);
     webhook = await Receiver.webhook();
     alertmanager = await Receiver.alertmanager();
-    site = await openTestSite({ name: "test-alarms", nodes: 4, subscribers: 2_000, calls: 10 });
-    seen = new Observed(site);
-    stack = await site.stack("alarms");
-    await stack.mustUp(network("1.0.0"));
-    await site.traffic.allRegistered(30_000);
+    ({ site, stack, seen } = await openServing(
+      { name: "test-alarms", subscribers: 2_000, calls: 10 },
+      network("1.0.0"),
+    ));
   });
   after(async () => {
     seen?.close();

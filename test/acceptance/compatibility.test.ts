@@ -5,8 +5,9 @@ import type { AddressInfo } from "node:net";
 import type { CnfArgs } from "pulumi-issu";
 import type { KubeObject } from "../../lab/cluster/api.ts";
 import { writesSince } from "../support/audit.ts";
-import { Observed } from "../support/observed.ts";
-import { amf, openTestSite, type TestSite, type TestStack } from "../support/site.ts";
+import type { Observed } from "../support/observed.ts";
+import { openServing } from "../support/serving.ts";
+import { amf, type TestSite, type TestStack } from "../support/site.ts";
 
 const NOTE = "pulumi-issu.dev/compatibility";
 const SECRET = "s3cret-value-of-a-check";
@@ -29,11 +30,10 @@ describe("compatibility and checks of the user's own (ESC-04, ESC-05, GRY-07, ES
   let seen: Observed;
 
   before(async () => {
-    site = await openTestSite({ name: "test-compatibility", nodes: 4, subscribers: 1_000, calls: 5 });
-    seen = new Observed(site);
-    stack = await site.stack("compatibility");
-    await stack.mustUp(network("1.0.0"));
-    await site.traffic.allRegistered(30_000);
+    ({ site, stack, seen } = await openServing(
+      { name: "test-compatibility", subscribers: 1_000, calls: 5 },
+      network("1.0.0"),
+    ));
   });
   after(async () => {
     seen?.close();

@@ -4,8 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { connect, KubernetesStore } from "#sdk/drivers/kubernetes/index.js";
-import { type Deployment, impactOf, note, Observed } from "../support/observed.ts";
-import { amf, openTestSite, type TestSite, type TestStack } from "../support/site.ts";
+import { type Deployment, impactOf, note, type Observed } from "../support/observed.ts";
+import { openServing } from "../support/serving.ts";
+import { amf, type TestSite, type TestStack } from "../support/site.ts";
 
 const GO_ON = "--continue-on-error";
 
@@ -43,11 +44,10 @@ describe("engine flags (design: what serves can't be deleted)", function () {
 
   before(async function () {
     this.timeout(240_000);
-    site = await openTestSite({ name: "test-flags", nodes: 4, subscribers: 2_000, calls: 10 });
-    seen = new Observed(site);
-    stack = await site.stack("flags");
-    await stack.mustUp(network("1.0.0"));
-    await site.traffic.allRegistered(30_000);
+    ({ site, stack, seen } = await openServing(
+      { name: "test-flags", subscribers: 2_000, calls: 10 },
+      network("1.0.0"),
+    ));
     serving = (await seen.deployments())[0] ?? assert.fail("nothing was installed");
   });
   after(async () => {

@@ -1,8 +1,9 @@
 /** What a new version can fail at besides its KPIs: its dial test, its boot, its life. */
 import assert from "node:assert/strict";
 import { lastCampaign } from "../../examples/support/issu.ts";
-import { impactOf, note, Observed } from "../support/observed.ts";
-import { amf, openTestSite, root, type TestSite, type TestStack } from "../support/site.ts";
+import { impactOf, note, type Observed } from "../support/observed.ts";
+import { openServing } from "../support/serving.ts";
+import { amf, root, type TestSite, type TestStack } from "../support/site.ts";
 import { until } from "../support/until.ts";
 
 const DESIGNATED = ["imsi-001010000000001", "imsi-001010000000002"];
@@ -26,11 +27,10 @@ describe("failures of a new version", function () {
 
   before(async function () {
     this.timeout(240_000);
-    site = await openTestSite({ name: "test-failures", nodes: 4, subscribers: 2_000, calls: 10 });
-    seen = new Observed(site);
-    stack = await site.stack("failures");
-    await stack.mustUp(network("1.0.0"));
-    await site.traffic.allRegistered(30_000);
+    ({ site, stack, seen } = await openServing(
+      { name: "test-failures", subscribers: 2_000, calls: 10 },
+      network("1.0.0"),
+    ));
   });
   after(async () => {
     seen?.close();

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import type { GatePolicy } from "pulumi-issu";
 import { control } from "../../lab/control.ts";
 import { writesSince } from "../support/audit.ts";
-import { note, Observed } from "../support/observed.ts";
-import { amf, openTestSite, type TestSite, type TestStack } from "../support/site.ts";
+import { note, type Observed } from "../support/observed.ts";
+import { openServing } from "../support/serving.ts";
+import { amf, type TestSite, type TestStack } from "../support/site.ts";
 import { until } from "../support/until.ts";
 
 const SOAK_MS = 2_000;
@@ -29,11 +30,10 @@ describe("gates that can't judge", function () {
 
   before(async function () {
     this.timeout(240_000);
-    site = await openTestSite({ name: "test-gates", nodes: 4, subscribers: 2_000, calls: 10 });
-    seen = new Observed(site);
-    stack = await site.stack("gates");
-    await stack.mustUp(network("1.0.0"));
-    await site.traffic.allRegistered(30_000);
+    ({ site, stack, seen } = await openServing(
+      { name: "test-gates", subscribers: 2_000, calls: 10 },
+      network("1.0.0"),
+    ));
   });
   afterEach(() => site?.lab.clearFaults());
   after(async () => {

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { atRest } from "../support/at-rest.ts";
 import { writesSince } from "../support/audit.ts";
 import { commandLineOf, isAlive, type Running } from "../support/command.ts";
-import { impactOf, type Logged, note, Observed } from "../support/observed.ts";
-import { amf, openTestSite, type TestSite, type TestStack } from "../support/site.ts";
+import { impactOf, type Logged, note, type Observed } from "../support/observed.ts";
+import { openServing } from "../support/serving.ts";
+import { amf, type TestSite, type TestStack } from "../support/site.ts";
 import { until } from "../support/until.ts";
 
 const HPA = "gsu-elastic";
@@ -32,11 +33,10 @@ describe("an interrupted campaign", function () {
 
   before(async function () {
     this.timeout(180_000);
-    site = await openTestSite({ name: "test-interrupt", nodes: 4, subscribers: 1_500, calls: 10 });
-    seen = new Observed(site);
-    stack = await site.stack("interrupt");
-    await stack.mustUp(network("1.0.0"));
-    await site.traffic.allRegistered(30_000);
+    ({ site, stack, seen } = await openServing(
+      { name: "test-interrupt", subscribers: 1_500, calls: 10 },
+      network("1.0.0"),
+    ));
     await seen.api.create({
       apiVersion: "autoscaling/v2",
       kind: "HorizontalPodAutoscaler",

@@ -7,8 +7,9 @@ import { S3Store } from "#sdk/campaign/s3-store.js";
 import { type AuditEvent, writesSince } from "../support/audit.ts";
 import { BucketServer } from "../support/bucket-server.ts";
 import { commandLineOf, type Running, run } from "../support/command.ts";
-import { impactOf, note, Observed } from "../support/observed.ts";
-import { amf, openTestSite, root, type TestSite, type TestStack } from "../support/site.ts";
+import { impactOf, note, type Observed } from "../support/observed.ts";
+import { openServing } from "../support/serving.ts";
+import { amf, root, type TestSite, type TestStack } from "../support/site.ts";
 import { until } from "../support/until.ts";
 
 const KEY = "cnf/core/amf";
@@ -28,11 +29,10 @@ describe("a campaign whose journal is in a bucket", function () {
     this.timeout(600_000); // the bucket server may have to be built
     bucket = await BucketServer.start();
     Object.assign(process.env, bucket.env);
-    site = await openTestSite({ name: "test-journal", nodes: 4, subscribers: 1_000, calls: 5 });
-    seen = new Observed(site);
-    stack = await site.stack("journal");
-    await stack.mustUp(network("1.0.0"));
-    await site.traffic.allRegistered(30_000);
+    ({ site, stack, seen } = await openServing(
+      { name: "test-journal", subscribers: 1_000, calls: 5 },
+      network("1.0.0"),
+    ));
   });
   after(async () => {
     await running?.killAll();

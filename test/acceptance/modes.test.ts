@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import type { UpgradePolicy } from "pulumi-issu";
-import { impactOf, note, Observed, type PodSeen } from "../support/observed.ts";
-import { amf, openTestSite, type TestSite, type TestStack } from "../support/site.ts";
+import { impactOf, note, type Observed, type PodSeen } from "../support/observed.ts";
+import { openServing } from "../support/serving.ts";
+import { amf, type TestSite, type TestStack } from "../support/site.ts";
 
 /** Rated for a quarter of the subscribers each: one may be missing, and the others carry everybody at two thirds. */
 const REPLICAS = 7;
@@ -49,11 +50,10 @@ describe("modes of an upgrade", function () {
 
   before(async function () {
     this.timeout(300_000);
-    site = await openTestSite({ name: "test-modes", nodes: 4, subscribers: 1_500, calls: 10 });
-    seen = new Observed(site);
-    stack = await site.stack("modes");
-    await stack.mustUp(network("1.0.0"));
-    await site.traffic.allRegistered(30_000);
+    ({ site, stack, seen } = await openServing(
+      { name: "test-modes", subscribers: 1_500, calls: 10 },
+      network("1.0.0"),
+    ));
   });
   after(async () => {
     seen?.close();

@@ -1,8 +1,9 @@
 /** A version that fails under real traffic, from its first subscribers on or only when it carries everybody. */
 import assert from "node:assert/strict";
 import { lastCampaign } from "../../examples/support/issu.ts";
-import { impactOf, type Logged, note, Observed } from "../support/observed.ts";
-import { amf, openTestSite, root, type TestSite, type TestStack } from "../support/site.ts";
+import { impactOf, type Logged, note, type Observed } from "../support/observed.ts";
+import { openServing } from "../support/serving.ts";
+import { amf, root, type TestSite, type TestStack } from "../support/site.ts";
 import { until } from "../support/until.ts";
 
 const RULE = { procedure: "registration", atLeast: 99.5, minSamples: 50, side: "right" } as const;
@@ -29,11 +30,10 @@ describe("rollback", function () {
 
   before(async function () {
     this.timeout(240_000);
-    site = await openTestSite({ name: "test-rollback", nodes: 4, subscribers: 2_000, calls: 10 });
-    seen = new Observed(site);
-    stack = await site.stack("rollback");
-    await stack.mustUp(network("1.0.0"));
-    await site.traffic.allRegistered(30_000);
+    ({ site, stack, seen } = await openServing(
+      { name: "test-rollback", subscribers: 2_000, calls: 10 },
+      network("1.0.0"),
+    ));
   });
   after(async () => {
     seen?.close();

@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import type { CnfArgs } from "pulumi-issu";
 import { atRest } from "../support/at-rest.ts";
 import { writesSince } from "../support/audit.ts";
-import { impactOf, note, Observed } from "../support/observed.ts";
-import { amf, openTestSite, type TestSite, type TestStack } from "../support/site.ts";
+import { impactOf, note, type Observed } from "../support/observed.ts";
+import { openServing } from "../support/serving.ts";
+import { amf, type TestSite, type TestStack } from "../support/site.ts";
 import { until } from "../support/until.ts";
 
 interface Change {
@@ -40,11 +41,10 @@ describe("troubles of a campaign", function () {
 
   before(async function () {
     this.timeout(240_000);
-    site = await openTestSite({ name: "test-troubles", nodes: 4, subscribers: 600, calls: 6 });
-    seen = new Observed(site);
-    stack = await site.stack("troubles");
-    await stack.mustUp(network("1.0.0"));
-    await site.traffic.allRegistered(30_000);
+    ({ site, stack, seen } = await openServing(
+      { name: "test-troubles", subscribers: 600, calls: 6 },
+      network("1.0.0"),
+    ));
   });
   after(async () => {
     seen?.close();
