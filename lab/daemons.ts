@@ -88,6 +88,8 @@ export async function startDaemons(
         testCards: shape.testCards,
         successRates: shape.successRates,
         churnPerSecond: shape.churn,
+        registrationsPerSecond: (5 / 8) * shape.procedures,
+        otherProceduresPerSecond: (3 / 8) * shape.procedures,
       }),
     );
   }

@@ -58,6 +58,7 @@ const defaultShape: LabShape = {
   calls: 50,
   fourG: 0,
   churn: 25,
+  procedures: 800,
   testCards: false,
   successRates: {},
   namespace: "core",
@@ -357,6 +358,7 @@ function checkedShape(options: LabOptions): LabShape {
     calls: options.calls ?? defaultShape.calls,
     fourG: options.fourG ?? defaultShape.fourG,
     churn: options.churn ?? defaultShape.churn,
+    procedures: options.procedures ?? defaultShape.procedures,
     testCards: options.testCards ?? defaultShape.testCards,
     successRates: options.successRates ?? defaultShape.successRates,
     namespace: options.namespace ?? defaultShape.namespace,
@@ -370,7 +372,8 @@ function checkedShape(options: LabOptions): LabShape {
   if (shape.machines && !/^\d+\.\d+\.\d+$/.test(shape.machines.release)) {
     mistakes.push(`machines.release: got ${shape.machines.release}, expected a release such as 1.33.6`);
   }
-  const whole = (key: "nodes" | "subscribers" | "calls" | "fourG" | "churn", least: number, most: number) => {
+  type Count = "nodes" | "subscribers" | "calls" | "fourG" | "churn" | "procedures";
+  const whole = (key: Count, least: number, most: number) => {
     const value = shape[key];
     if (!Number.isInteger(value) || value < least || value > most) {
       mistakes.push(`${key}: got ${value}, expected a whole number from ${least} to ${most}`);
@@ -381,6 +384,7 @@ function checkedShape(options: LabOptions): LabShape {
   whole("calls", 0, 2_000);
   whole("fourG", 0, shape.subscribers);
   whole("churn", 0, 1_000);
+  whole("procedures", 8, 100_000);
   if (shape.calls > shape.subscribers) {
     mistakes.push(`calls: got ${shape.calls}, more than there are subscribers (${shape.subscribers})`);
   }

@@ -33,6 +33,8 @@ export interface LabShape {
   readonly successRates: Readonly<Record<string, number>>;
   /** Subscribers who leave in a second, each with another one coming. */
   readonly churn: number;
+  /** Procedures a second of all subscribers together: five registrations to three of the others. */
+  readonly procedures: number;
   /** Where network functions live. */
   readonly namespace: string;
   /** Whether instances stand behind the pods. */

@@ -32,6 +32,8 @@ export interface SiteOptions {
   readonly calls?: number;
   /** Subscribers who leave and come in a second; the lab's default if left out. */
   readonly churn?: number;
+  /** Procedures in a second; the lab's default if left out. */
+  readonly procedures?: number;
   /** Whether a Prometheus scrapes the instances. */
   readonly prometheus?: boolean;
   /** A Gateway with HTTP instances instead of subscribers. */
@@ -50,6 +52,7 @@ export async function openTestSite(options: SiteOptions): Promise<TestSite> {
     gateway: options.gateway ?? false,
     ...(served ? { subscribers: options.subscribers, calls: options.calls ?? 10 } : {}),
     ...(options.churn === undefined ? {} : { churn: options.churn }),
+    ...(options.procedures === undefined ? {} : { procedures: options.procedures }),
   });
   const env: NodeJS.ProcessEnv = {
     ...process.env,

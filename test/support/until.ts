@@ -1,5 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 
+/** First and longest pause between two looks, ms: what takes long need not be seen at once, and looking costs. */
+const PAUSE_MS = { first: 20, longest: 100 };
+
 /**
  * Waits for a condition.
  *
@@ -10,9 +13,10 @@ export async function until(
   holds: () => boolean | Promise<boolean>,
   withinMs = 20_000,
 ): Promise<void> {
-  const deadline = performance.now() + withinMs;
+  const began = performance.now();
+  const deadline = began + withinMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`waited ${withinMs} ms in vain: ${what}`);
-    await delay(20);
+    await delay(Math.min(PAUSE_MS.longest, PAUSE_MS.first + (performance.now() - began) / 20));
   }
 }
