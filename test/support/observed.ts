@@ -161,6 +161,7 @@ export class Observed {
     const dir = this.site.env.ISSU_LOG_DIR ?? "";
     const text = await fs.readFile(path.join(dir, "cnf_core_amf.jsonl"), "utf8").catch(() => "");
     return text
+      .slice(0, text.lastIndexOf("\n") + 1) // the last line may be in the middle of being written
       .split("\n")
       .filter((line) => line !== "")
       .map((line) => JSON.parse(line) as Omit<Logged, "at"> & { time: string; durationMs?: number })
