@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { type ElementSite, openElementSite } from "../support/element-site.ts";
 import { platformHere } from "../support/elements.ts";
+import { full } from "../support/full.ts";
 
-const count = process.env.PULUMI_ISSU_FULL === "1" ? 50 : 6;
+const count = full ? 50 : 6;
 const atATime = "10";
 
 describe(`${count} network elements, upgraded by one program, ${platformHere.platform}`, function () {

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { connect, KubernetesStore } from "#sdk/drivers/kubernetes/index.js";
+import { itInFull } from "../support/full.ts";
 import { type Deployment, impactOf, note, type Observed } from "../support/observed.ts";
 import { openServing } from "../support/serving.ts";
 import { amf, type TestSite, type TestStack } from "../support/site.ts";
@@ -45,7 +46,7 @@ describe("engine flags (design: what serves can't be deleted)", function () {
   before(async function () {
     this.timeout(240_000);
     ({ site, stack, seen } = await openServing(
-      { name: "test-flags", subscribers: 2_000, calls: 10 },
+      { name: "test-flags", subscribers: 2_000, calls: 4 },
       network("1.0.0"),
     ));
     serving = (await seen.deployments())[0] ?? assert.fail("nothing was installed");
@@ -90,7 +91,7 @@ describe("engine flags (design: what serves can't be deleted)", function () {
     await unharmed("refused");
   });
 
-  it("a preflight that fails while it runs, with --continue-on-error", async () => {
+  itInFull("a preflight that fails while it runs, with --continue-on-error", async () => {
     const connection = connect({ namespace: site.lab.namespace, kubeconfig: site.lab.kubeconfigPath });
     const store = new KubernetesStore(connection);
     const held = await store.acquire("cnf/core/amf", "another/1/run", 90_000);

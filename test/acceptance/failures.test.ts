@@ -28,7 +28,7 @@ describe("failures of a new version", function () {
   before(async function () {
     this.timeout(240_000);
     ({ site, stack, seen } = await openServing(
-      { name: "test-failures", subscribers: 2_000, calls: 10 },
+      { name: "test-failures", subscribers: 2_000, calls: 4 },
       network("1.0.0"),
     ));
   });

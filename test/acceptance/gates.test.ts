@@ -31,7 +31,7 @@ describe("gates that can't judge", function () {
   before(async function () {
     this.timeout(240_000);
     ({ site, stack, seen } = await openServing(
-      { name: "test-gates", subscribers: 2_000, calls: 10 },
+      { name: "test-gates", subscribers: 2_000, calls: 4 },
       network("1.0.0"),
     ));
   });

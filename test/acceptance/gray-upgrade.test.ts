@@ -50,7 +50,7 @@ describe("gray upgrade", function () {
 
   before(async function () {
     this.timeout(240_000);
-    site = await openTestSite({ name: "test-gray", nodes: 4, subscribers: 2_000, calls: 10 });
+    site = await openTestSite({ name: "test-gray", nodes: 4, subscribers: 2_000, calls: 10, churn: 25 });
     seen = new Observed(site);
     stack = await site.stack("gray");
   });

@@ -34,7 +34,7 @@ describe("an interrupted campaign", function () {
   before(async function () {
     this.timeout(180_000);
     ({ site, stack, seen } = await openServing(
-      { name: "test-interrupt", subscribers: 1_500, calls: 10 },
+      { name: "test-interrupt", subscribers: 1_500, calls: 4 },
       network("1.0.0"),
     ));
     await seen.api.create({

@@ -7,6 +7,7 @@ import { S3Store } from "#sdk/campaign/s3-store.js";
 import { type AuditEvent, writesSince } from "../support/audit.ts";
 import { BucketServer } from "../support/bucket-server.ts";
 import { commandLineOf, type Running, run } from "../support/command.ts";
+import { itInFull } from "../support/full.ts";
 import { impactOf, note, type Observed } from "../support/observed.ts";
 import { openServing } from "../support/serving.ts";
 import { amf, root, type TestSite, type TestStack } from "../support/site.ts";
@@ -199,7 +200,7 @@ describe("a campaign whose journal is in a bucket", function () {
     await unharmed("lost");
   });
 
-  it("damaged at rest: refused with what to do; rebuilt, there is nothing to do", async () => {
+  itInFull("damaged at rest: refused with what to do; rebuilt, there is nothing to do", async () => {
     await bucket.remove(`${OBJECT}.json`);
     await store().write(KEY, '{"schemaVersion":1,', undefined);
     const refused = await stack.preview(network("1.3.0"));
@@ -215,7 +216,7 @@ describe("a campaign whose journal is in a bucket", function () {
     assert.equal((await journal()).serving?.version, "1.4.0");
   });
 
-  it("restored from a backup: refused at preview, and nothing is touched", async () => {
+  itInFull("restored from a backup: refused at preview, and nothing is touched", async () => {
     const backup = await bucket.raw(`${OBJECT}.json`);
     await stack.mustUp(network("1.3.0"));
     const latest = await bucket.raw(`${OBJECT}.json`);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { AnyGatePolicy } from "pulumi-issu";
 import { writesSince } from "../support/audit.ts";
+import { full } from "../support/full.ts";
 import { Observed } from "../support/observed.ts";
 import { amf, openTestSite, type TestSite, type TestStack } from "../support/site.ts";
 import { until } from "../support/until.ts";
@@ -44,7 +45,7 @@ describe("gates that ask Prometheus", function () {
 
   before(async function () {
     this.timeout(900_000);
-    if (process.env.PULUMI_ISSU_FULL !== "1") return this.skip();
+    if (!full) return this.skip();
     site = await openTestSite({
       name: "test-monitoring",
       nodes: 4,

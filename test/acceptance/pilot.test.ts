@@ -6,6 +6,7 @@ import * as path from "node:path";
 import type { PilotReport } from "../../examples/amf-gray-upgrade/pilot-report.ts";
 import { scenario } from "../../examples/amf-gray-upgrade/scenario.ts";
 import { Progress } from "../../examples/support/progress.ts";
+import { full } from "../support/full.ts";
 import { root } from "../support/site.ts";
 
 /** What the example prints while it runs is shown under `ISSU_TEST_ECHO=1` only. */
@@ -24,7 +25,7 @@ describe("the pilot's example", function () {
   this.timeout(900_000);
 
   before(function () {
-    if (!process.env.PULUMI_ISSU_FULL) this.skip();
+    if (!full) this.skip();
   });
 
   it("moves half, then all, and goes back, and nobody is cut off", async () => {

@@ -4,6 +4,7 @@ import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { writesSince } from "../support/audit.ts";
 import { type CommandRun, run } from "../support/command.ts";
+import { itInFull } from "../support/full.ts";
 import { openTestSite, root, type TestSite } from "../support/site.ts";
 
 /** What is there, without the machine's own folders: what a pipeline checks out. */
@@ -19,7 +20,7 @@ describe("a pipeline upgrades sites (TEF-11)", function () {
   let env: NodeJS.ProcessEnv;
 
   before(async () => {
-    site = await openTestSite({ name: "test-pipeline", subscribers: 1500, calls: 10 });
+    site = await openTestSite({ name: "test-pipeline", subscribers: 1500, calls: 4 });
     checkout = path.join(site.lab.dir, "checkout");
     for (const file of CHECKED_OUT)
       await fs.cp(path.join(root, file), path.join(checkout, file), { recursive: true });
@@ -127,7 +128,7 @@ describe("a pipeline upgrades sites (TEF-11)", function () {
     await must("preview", "--expect-no-changes");
   });
 
-  it("held, then the version set back: the old one serves alone", async () => {
+  itInFull("held, then the version set back: the old one serves alone", async () => {
     await set("holdAt", "50");
     await set("amfVersion", "1.2.0");
     await must("up", "--yes", "--skip-preview");

@@ -27,7 +27,7 @@ describe("what serves, against everybody (admission policy)", function () {
   let seen: Observed;
 
   before(async () => {
-    site = await openTestSite({ name: "test-protected", nodes: 4, subscribers: 1_000, calls: 10 });
+    site = await openTestSite({ name: "test-protected", nodes: 4, subscribers: 1_000, calls: 4 });
     seen = new Observed(site);
     stack = await site.stack("protected");
   });

@@ -42,7 +42,7 @@ describe("people take part in a campaign", function () {
 
   before(async function () {
     this.timeout(180_000);
-    site = await openTestSite({ name: "test-requests", nodes: 4, subscribers: 1_500, calls: 10 });
+    site = await openTestSite({ name: "test-requests", nodes: 4, subscribers: 1_500, calls: 4 });
     seen = new Observed(site);
     stack = await site.stack("requests");
     manager = await newPerson(site, seen.api, "the-manager", [

@@ -42,7 +42,7 @@ describe("a network function of three service types", function () {
 
   before(async function () {
     this.timeout(240_000);
-    site = await openTestSite({ name: "test-whole-cnf", nodes: 4, subscribers: 1_000, calls: 10 });
+    site = await openTestSite({ name: "test-whole-cnf", nodes: 4, subscribers: 1_000, calls: 4 });
     seen = new Observed(site);
     groups = new GroupWatch(site.lab.kubeconfigPath, site.lab.namespace);
     journal = new JournalWatch(site.lab.kubeconfigPath, site.lab.namespace);

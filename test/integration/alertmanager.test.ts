@@ -10,6 +10,7 @@ import type { AlarmNotice } from "#sdk/campaign/alarms.js";
 import { freePorts } from "../../lab/network.ts";
 import { ensureToolchain } from "../../lab/toolchain/index.ts";
 import { alertmanager as program } from "../../lab/toolchain/programs.ts";
+import { full } from "../support/full.ts";
 import { until } from "../support/until.ts";
 
 interface Held {
@@ -28,7 +29,7 @@ describe("a real Alertmanager", function () {
   let stop: () => Promise<unknown>;
 
   before(async function () {
-    if (process.env.PULUMI_ISSU_FULL !== "1") return this.skip();
+    if (!full) return this.skip();
     const toolchain = await ensureToolchain({ catalogue: [program] });
     dir = await fs.mkdtemp(path.join(os.tmpdir(), "issu-alertmanager-"));
     const [port = 0] = await freePorts(1);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Element, startElement } from "../../lab/element/index.ts";
 import { change, platformHere, settled, stage } from "../support/elements.ts";
+import { full } from "../support/full.ts";
 
 /** Steps of the procedure, in order. */
 const steps = [
@@ -40,7 +41,7 @@ describe(`power lost at each point of a switch of roots, ${platformHere.platform
   after(() => element?.close());
 
   // A cut takes seconds; all of them are for the full run.
-  for (const at of points.filter((_, n) => process.env.PULUMI_ISSU_FULL || n % 5 === 0)) {
+  for (const at of points.filter((_, n) => full || n % 5 === 0)) {
     it(at, async () => {
       const before = await settled(element);
       await element.fault("power-lost", { at, after: "3ms" });

@@ -12,6 +12,7 @@ import {
   startChassisCluster,
 } from "../../lab/chassis/index.ts";
 import { connectTo, put, run } from "../support/chassis-client.ts";
+import { full } from "../support/full.ts";
 
 const FROM = "21.2R3-S4.9";
 const TO = "21.4R3-S5.4";
@@ -58,7 +59,7 @@ describe("trouble at every step of an upgrade", function () {
 
   for (const [at, [fault, params]] of TROUBLES.entries()) {
     // Every step only where there is time for it: two minutes instead of some twenty seconds.
-    const steps = STEPS.filter((_, step) => process.env.PULUMI_ISSU_FULL || (step + at) % 5 === 0);
+    const steps = STEPS.filter((_, step) => full || (step + at) % 5 === 0);
     for (const step of steps) {
       it(`${fault} ${JSON.stringify(params)} at ${step}`, async () => {
         const { model } = cluster;

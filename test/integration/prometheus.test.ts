@@ -14,6 +14,7 @@ import { Kpis } from "../../lab/cnf/kpis.ts";
 import { freePorts } from "../../lab/network.ts";
 import { ensureToolchain } from "../../lab/toolchain/index.ts";
 import { prometheus as program } from "../../lab/toolchain/programs.ts";
+import { full } from "../support/full.ts";
 import { until } from "../support/until.ts";
 
 const SIDES: MeasuredSides = {
@@ -67,7 +68,7 @@ describe("a real Prometheus", function () {
   let stop: () => Promise<unknown>;
 
   before(async function () {
-    if (process.env.PULUMI_ISSU_FULL !== "1") return this.skip();
+    if (!full) return this.skip();
     const toolchain = await ensureToolchain({ catalogue: [program] });
     dir = await fs.mkdtemp(path.join(os.tmpdir(), "issu-prometheus-"));
     [left, right] = await Promise.all([Instance.start("left"), Instance.start("right")]);

@@ -106,7 +106,7 @@ export class Campaigns {
   }
 
   static async open(name: string, kind: NetworkKind = "sharing"): Promise<Campaigns> {
-    const site = await openTestSite({ name, nodes: 4, subscribers: 600, calls: 6 });
+    const site = await openTestSite({ name, nodes: 4, subscribers: 600, calls: 6, churn: 25 });
     const hook = path.join(site.lab.dir, "office-is-open");
     await fs.writeFile(hook, "");
     // Campaigns go by way of the proxy; what looks at them does not.

@@ -149,7 +149,7 @@ export function partOfWhole(random: Random): readonly Case[] {
   const late = engineEnds(random, ["switchover", "other-halves"]).filter(
     ({ point }) => point.name !== start.name,
   );
-  return [...random.sample(late, 1), ...random.sample(groupCases(), 1)];
+  return random.sample([...late, ...groupCases()], 1);
 }
 
 /** One or two of each sort: what fits into a few minutes. */
@@ -159,8 +159,7 @@ export function partOf(random: Random): readonly Case[] {
   return [
     ...random.sample(of(ends.kill), 1),
     ...random.sample(of(ends.orphan), 1),
-    ...random.sample(of(ends.interrupt), 1),
-    ...random.sample(of(ends.interruptTwice), 1),
+    ...random.sample([...of(ends.interrupt), ...of(ends.interruptTwice)], 1),
     ...random.sample(endsInRollback(), 1),
     ...random.sample(at(apiTroubles.failing, [start], "goal"), 1),
     ...random.sample(instanceCases().slice(0, 3), 1),

@@ -2,9 +2,10 @@
  * Stage by stage, trouble by trouble: the next `up` brings every campaign to its end and loses nothing (ESC-08, ESC-18,
  * GRY-06f). All of it with `PULUMI_ISSU_FULL=1`, a part drawn by `ISSU_SEED` otherwise.
  */
+import { full } from "../support/full.ts";
 import { Campaigns } from "./campaigns.ts";
 import { allCases, partOf } from "./cases.ts";
-import { full, isOurs, labName, Random, seed } from "./random.ts";
+import { isOurs, labName, Random, seed } from "./random.ts";
 import { keep, writeDocument } from "./report.ts";
 
 describe(`fault matrix${full ? "" : ", a part of it"} (ISSU_SEED=${seed})`, function () {

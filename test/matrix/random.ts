@@ -41,6 +41,3 @@ export function isOurs(number: number): boolean {
 /** A lab for each shard. */
 export const labName = (name: string): string =>
   `${name}${process.env.ISSU_SHARD ? `-${process.env.ISSU_SHARD.replace("/", "-")}` : ""}`;
-
-/** All of it (`npm run test:full`), or a part of a few minutes. */
-export const full = process.env.PULUMI_ISSU_FULL === "1";

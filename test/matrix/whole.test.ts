@@ -1,10 +1,11 @@
 /**
  * The matrix once more, for a network function with components of all three service types (GRY-04, GRY-06f, ESC-18, ESC-23):
- * all of it with `PULUMI_ISSU_FULL=1`, two cases drawn by `ISSU_SEED` otherwise.
+ * all of it with `PULUMI_ISSU_FULL=1`, one case drawn by `ISSU_SEED` otherwise.
  */
+import { full } from "../support/full.ts";
 import { Campaigns } from "./campaigns.ts";
 import { partOfWhole, wholeCases } from "./cases.ts";
-import { full, isOurs, labName, Random, seed } from "./random.ts";
+import { isOurs, labName, Random, seed } from "./random.ts";
 import { keep, writeDocument } from "./report.ts";
 
 describe(`fault matrix of three service types${full ? "" : ", a part of it"} (ISSU_SEED=${seed})`, function () {

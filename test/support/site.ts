@@ -30,10 +30,8 @@ export interface SiteOptions {
   /** Left out: a control plane alone. */
   readonly subscribers?: number;
   readonly calls?: number;
-  /** Subscribers who leave and come in a second; the lab's default if left out. */
+  /** Subscribers who leave and come in a second. Default 8: who looks at newcomers alone wants more. */
   readonly churn?: number;
-  /** Procedures in a second; the lab's default if left out. */
-  readonly procedures?: number;
   /** Whether a Prometheus scrapes the instances. */
   readonly prometheus?: boolean;
   /** A Gateway with HTTP instances instead of subscribers. */
@@ -51,8 +49,7 @@ export async function openTestSite(options: SiteOptions): Promise<TestSite> {
     prometheus: options.prometheus ?? false,
     gateway: options.gateway ?? false,
     ...(served ? { subscribers: options.subscribers, calls: options.calls ?? 10 } : {}),
-    ...(options.churn === undefined ? {} : { churn: options.churn }),
-    ...(options.procedures === undefined ? {} : { procedures: options.procedures }),
+    churn: options.churn ?? 8,
   });
   const env: NodeJS.ProcessEnv = {
     ...process.env,
