@@ -43,12 +43,17 @@ export class ChassisNode {
   eligibility: "eligible" | "ineligible" | "disabled" = "eligible";
   /** Flows whose session this node knows. */
   readonly sessions = new Set<number>();
+  /** What it knew before it last went down, and when that was (device seconds). */
+  #forgotten: { readonly at: number; readonly sessions: ReadonlySet<number> } | undefined;
   /** Copy of root and configuration made by `request system snapshot`. */
   snapshot: { readonly at: number; readonly release: string } | undefined;
   #life = new AbortController();
+  readonly #now: () => number;
 
+  /** @param now device seconds */
   constructor(id: NodeId, shape: ChassisShape, statements: Statements, now: () => number) {
     this.id = id;
+    this.#now = now;
     this.hostname = `${shape.name}-${id}`;
     this.release = shape.release;
     this.files = new FileSystem(now);
@@ -66,6 +71,12 @@ export class ChassisNode {
     return this.#life.signal;
   }
 
+  /** Whether it knew a flow's session. @param at device seconds */
+  knew(flow: number, at: number): boolean {
+    const { sessions } = this.#forgotten && at < this.#forgotten.at ? this.#forgotten : this;
+    return sessions.has(flow);
+  }
+
   startProcesses(): void {
     const first = 2000 + Math.floor(Math.random() * 500);
     for (const [at, name] of PROCESSES.entries())
@@ -77,6 +88,7 @@ export class ChassisNode {
     this.power = "off";
     this.coldSync = "none";
     this.eligibility = "eligible";
+    this.#forgotten = { at: this.#now(), sessions: new Set(this.sessions) };
     this.sessions.clear();
     this.processes.clear();
     for (const fpc of this.fpcs) fpc.powerOff();

@@ -5,15 +5,10 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import type { WindowReport } from "../../lab/chassis/forwarding/traffic.ts";
-import { startChassisCluster } from "../../lab/chassis/index.ts";
+import { holdToSum, MEASURABLE, measured, movesAlone, startProbe } from "../support/chassis-moves.ts";
 import { type ChassisSite, openChassisSite, RELEASES } from "../support/chassis-site.ts";
 import { run } from "../support/command.ts";
 import { root } from "../support/site.ts";
-
-const TRAFFIC = { flows: 10, packetsPerSecond: 1_000 };
-const TIME_SCALE = 240;
 
 describe("a chassis cluster, upgraded by pulumi up", function () {
   this.timeout(300_000);
@@ -21,7 +16,7 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
   const outputs: string[] = [];
   before(async function () {
     this.timeout(600_000);
-    site = await openChassisSite({ name: "edge", timeScale: TIME_SCALE });
+    site = await openChassisSite({ name: "edge", ...MEASURABLE });
   });
   after(() => site?.close());
 
@@ -62,25 +57,17 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
     outputs.push(preview.output);
     assert.match(preview.output, /upgrade 21\.2R3-S4\.9 → 21\.4R3-S5/);
     assert.match(preview.output, /FPC 1 of node0 .* restarts on the new image/);
-    const { traffic } = site.cluster;
-    await traffic.start(TRAFFIC);
-    await delay(500);
-    traffic.openWindow("upgrade");
-    const { code, output } = await up(RELEASES.new);
-    assert.equal(code, 0, output);
-    const measured = await traffic.closeWindow("upgrade");
-    traffic.stop();
+    const alone = await movesAlone();
+    await startProbe(site.cluster, [alone.packetsPerSecond]);
+    const first = site.cluster.events().length;
+    const upgrade = await measured(site.cluster, "upgrade", async () => {
+      const { code, output } = await up(RELEASES.new);
+      assert.equal(code, 0, output);
+    });
+    site.cluster.traffic.stop();
     assert.deepEqual(releases(), [RELEASES.new, RELEASES.new]);
     assert.deepEqual(groups(), before);
-    const alone = await movesAlone();
-    tell(measured, alone);
-    assert.equal(measured.flowsLost, 0);
-    // What the cluster itself dropped; what this machine was late with is none of it.
-    const allowed = Object.values(alone).reduce((sum, dropped) => sum + dropped, 0);
-    assert.ok(
-      dropped(measured) <= 1.5 * allowed + 20,
-      `${dropped(measured)} dropped, ${allowed} by its moves alone`,
-    );
+    holdToSum(upgrade, alone, site.cluster.events().slice(first));
   });
 
   it("shows nodes, groups, cards and what is on them", async () => {
@@ -136,50 +123,4 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
       assert.ok(!text.includes(privateKey.slice(60, 120)));
     }
   });
-
-  /** What each of the procedure's own moves loses on a cluster like this one, alone. */
-  async function movesAlone(): Promise<{ readonly [move: string]: number }> {
-    const cluster = await startChassisCluster({ name: "alone", timeScale: TIME_SCALE });
-    try {
-      const { durations } = cluster.model.shape;
-      await cluster.traffic.start(TRAFFIC);
-      await delay(500);
-      const measure = async (name: string, work: () => Promise<unknown>) => {
-        cluster.traffic.openWindow(name);
-        await work();
-        await delay(300);
-        return dropped(await cluster.traffic.closeWindow(name));
-      };
-      const { groups: all, clock } = cluster.model;
-      const moveAll = (to: 0 | 1) => async () => {
-        for (const group of all) if (group.id > 0) cluster.model.move(group, to, "measured alone");
-        await clock.wait(durations.failoverInterruption * 2);
-      };
-      const card = async () => {
-        for (const { silences } of cluster.model.node(0).fpcs) {
-          const start = clock.now();
-          silences.add(start, start + durations.fpcDark);
-          await clock.wait(durations.fpcDark);
-        }
-      };
-      return {
-        "initial failover": await measure("gather", moveAll(0)),
-        "cards one by one": await measure("cards", card),
-        switchover: await measure("switchover", moveAll(1)),
-        restoration: await measure("restoration", moveAll(0)),
-      };
-    } finally {
-      await cluster.close();
-    }
-  }
-
-  const dropped = ({ drops }: WindowReport): number =>
-    Object.values(drops).reduce((sum, count) => sum + (count ?? 0), 0);
-
-  function tell(measured: WindowReport, alone: { readonly [move: string]: number }): void {
-    const moves = Object.entries(alone).map(([move, count]) => `${move} ${count}`);
-    console.log(
-      `      ${measured.sent} packets in ${measured.seconds.toFixed(0)} s, ${measured.lost} lost (${dropped(measured)} dropped by the cluster), ${measured.flowsLost} of ${TRAFFIC.flows} flows lost; alone: ${moves.join(", ")}`,
-    );
-  }
 });

@@ -120,8 +120,8 @@ export class DataPlane {
     return this.#cluster.groups[reth.group]?.interruptions.covers(at) ? "moving" : undefined;
   }
 
-  #session(node: ChassisNode, { flow, opens }: Packet): DropReason | undefined {
-    if (node.sessions.has(flow)) return undefined;
+  #session(node: ChassisNode, { flow, opens, dueAt }: Packet): DropReason | undefined {
+    if (node.knew(flow, dueAt)) return undefined;
     if (!opens && !this.#cluster.takesStrayPackets) return "no-session";
     this.#cluster.openSession(node, flow);
     return undefined;
