@@ -5,22 +5,35 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
+import type { ChassisClusterArgs } from "pulumi-issu";
+import { buildImage } from "../../lab/chassis/index.ts";
 import { holdToSum, MEASURABLE, measured, movesAlone, startProbe } from "../support/chassis-moves.ts";
 import { type ChassisSite, openChassisSite, RELEASES } from "../support/chassis-site.ts";
 import { run } from "../support/command.ts";
+import { ImageServer } from "../support/image-server.ts";
 import { root } from "../support/site.ts";
 
 describe("a chassis cluster, upgraded by pulumi up", function () {
   this.timeout(300_000);
   let site: ChassisSite;
+  let images: ImageServer;
   const outputs: string[] = [];
   before(async function () {
     this.timeout(600_000);
     site = await openChassisSite({ name: "edge", ...MEASURABLE });
+    images = await ImageServer.start(buildImage({ release: RELEASES.new }), ["cut"]);
   });
-  after(() => site?.close());
+  after(async () => {
+    await site?.close();
+    await images?.stop();
+  });
 
   const releases = () => site.cluster.model.nodes.map(({ release }) => release);
+  /** The device fetches the image by itself; the first time the line breaks half-way. */
+  const fetched = () => {
+    const { image } = Object.values(site.wants(RELEASES.new))[0] as { image: object };
+    return { image: { ...image, url: images.url } } as Partial<ChassisClusterArgs>;
+  };
   const groups = () => site.cluster.model.groups.map(({ primary, manual }) => ({ primary, manual }));
   const up = async (release: string, more = {}) => {
     const done = await site.stack.up(site.wants(release, more));
@@ -52,8 +65,7 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
 
   it("shows the plan, carries it out under traffic, and leaves the groups as they were", async () => {
     const before = groups();
-    site.putImage({ release: RELEASES.new });
-    const preview = await site.stack.preview(site.wants(RELEASES.new));
+    const preview = await site.stack.preview(site.wants(RELEASES.new, fetched()));
     outputs.push(preview.output);
     assert.match(preview.output, /upgrade 21\.2R3-S4\.9 → 21\.4R3-S5/);
     assert.match(preview.output, /FPC 1 of node0 .* restarts on the new image/);
@@ -61,9 +73,10 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
     await startProbe(site.cluster, [alone.packetsPerSecond]);
     const first = site.cluster.events().length;
     const upgrade = await measured(site.cluster, "upgrade", async () => {
-      const { code, output } = await up(RELEASES.new);
+      const { code, output } = await up(RELEASES.new, fetched());
       assert.equal(code, 0, output);
     });
+    assert.deepEqual(images.served, ["cut", "whole"]);
     site.cluster.traffic.stop();
     assert.deepEqual(releases(), [RELEASES.new, RELEASES.new]);
     assert.deepEqual(groups(), before);
@@ -85,7 +98,9 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
     assert.equal(code, 0, output);
     assert.match(output, /node0\s+primary\s+21\.4R3-S5\.4/);
     assert.match(output, /RG-2\s+on node1/);
+    assert.match(output, /node1 FPC 1\s+Online/);
     assert.match(output, /node1 FPC 1 PIC 1\s+Online/);
+    assert.match(output, /node1 FPC 1 PFE 0\s+Links ok/);
     assert.match(output, /upgrade-old-primary\s+done/);
   });
 
@@ -100,7 +115,7 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
   it("takes itself back from a release that does not boot", async () => {
     const before = groups();
     await site.cluster.fault("boot-failure", { node: 1 });
-    const { code, output } = await up(RELEASES.new);
+    const { code, output } = await up(RELEASES.new, fetched());
     await site.cluster.clearFaults();
     assert.notEqual(code, 0);
     assert.match(output, /was rolled back in .* serves alone/);
@@ -111,6 +126,7 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
 
   it("shows no secret in output, state, journal or log", async () => {
     const { password, privateKey } = site.cluster.credentials;
+    const server = images.password;
     const files = await fs.readdir(site.dir, { recursive: true, withFileTypes: true });
     const texts = await Promise.all(
       files
@@ -120,6 +136,7 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
     const state = await site.stack.stack.exportState();
     for (const text of [...outputs, ...texts, state]) {
       assert.ok(!text.includes(password), `the password in ${text.slice(0, 200)}`);
+      assert.ok(!text.includes(server), `the image server's password in ${text.slice(0, 200)}`);
       assert.ok(!text.includes(privateKey.slice(60, 120)));
     }
   });

@@ -49,7 +49,7 @@ export interface EngineRun {
 
 export interface RunOptions {
   readonly upgrade?: object;
-  readonly image?: { readonly path?: string; readonly sha256?: string };
+  readonly image?: { readonly path?: string; readonly sha256?: string; readonly fetched?: boolean };
   readonly access?: object;
   readonly nodes?: readonly object[];
   /** Stops at its next safe point when this resolves. */

@@ -9,6 +9,7 @@ import { setCompleteOnSpace, setScreenLength, setScreenWidth, setTimestamp } fro
 import { showClusterInterfaces } from "./cluster-interfaces.ts";
 import { showClusterStatus } from "./cluster-status.ts";
 import { showConfiguration, showRescue } from "./configuration.ts";
+import { showFabricPlane } from "./fabric.ts";
 import { clearFailoverCount, failover, resetFailover } from "./failover.ts";
 import { fileChecksum, fileCopy, fileDelete, fileList, fileShow } from "./file.ts";
 import { showAlarms, showProcesses, showUptime } from "./health.ts";
@@ -35,6 +36,7 @@ export const commands: readonly Command[] = [
   showPicStatus,
   showFpc,
   showHardware,
+  showFabricPlane,
   showStorage,
   cleanStorage,
   showUptime,
