@@ -1,8 +1,9 @@
 /** The engine comes to its end at a random instant, a hundred times (a few times without `PULUMI_ISSU_FULL=1`). */
 import { setTimeout as delay } from "node:timers/promises";
 import { Campaigns } from "./campaigns.ts";
+import { keep } from "./parts.ts";
 import { full, isOurs, labName, Random, seed } from "./random.ts";
-import { keep, writeDocument } from "./report.ts";
+import { writeDocument } from "./report.ts";
 import { badVersions, ends } from "./troubles.ts";
 
 const RUNS = full ? 100 : 2;
