@@ -31,6 +31,8 @@ export class ChassisNode {
   readonly files: FileSystem;
   readonly configuration: ConfigurationStore;
   readonly fpcs: readonly Fpc[];
+  /** Whether its cards go off with it. */
+  readonly ownsCards: boolean;
   readonly processes = new Map<string, { pid: number; state: "running" | "issu-ready" }>();
   release: string;
   /** What `request system software rollback` goes back to. */
@@ -50,14 +52,21 @@ export class ChassisNode {
   #life = new AbortController();
   readonly #now: () => number;
 
-  /** @param now device seconds */
-  constructor(id: NodeId, shape: ChassisShape, statements: Statements, now: () => number) {
+  /** @param now device seconds @param common cards that it shares with the other */
+  constructor(
+    id: NodeId,
+    shape: ChassisShape,
+    statements: Statements,
+    now: () => number,
+    common?: readonly Fpc[],
+  ) {
     this.id = id;
     this.#now = now;
-    this.hostname = `${shape.name}-${id}`;
+    this.hostname = `${shape.name}-${shape.form === "routing-engines" ? "re" : ""}${id}`;
     this.release = shape.release;
     this.files = new FileSystem(now);
-    this.fpcs = shape.fpcs.map((fpc, slot) => new Fpc(slot, fpc, shape.release, now));
+    this.ownsCards = common === undefined;
+    this.fpcs = common ?? shape.fpcs.map((fpc, slot) => new Fpc(slot, fpc, shape.release, now));
     this.configuration = new ConfigurationStore({ statements, at: 0, user: "root" });
     this.startProcesses();
   }
@@ -91,7 +100,7 @@ export class ChassisNode {
     this.#forgotten = { at: this.#now(), sessions: new Set(this.sessions) };
     this.sessions.clear();
     this.processes.clear();
-    for (const fpc of this.fpcs) fpc.powerOff();
+    if (this.ownsCards) for (const fpc of this.fpcs) fpc.powerOff();
     this.#life.abort(new NodeDownError(`node${this.id} went down: ${why}`));
   }
 

@@ -59,6 +59,8 @@ const lines = {
     name: "line away",
     meaning: "all SSH connections to both nodes break, and none are taken for two minutes of the device's",
     begin: both("ssh-cut", { seconds: 120 }),
+    // Before it has begun there is nothing that could wait.
+    first: ["completed", "stopped"],
   },
   silent: {
     name: "no prompt",

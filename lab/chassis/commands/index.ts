@@ -14,6 +14,7 @@ import { clearFailoverCount, failover, resetFailover } from "./failover.ts";
 import { fileChecksum, fileCopy, fileDelete, fileList, fileShow } from "./file.ts";
 import { showAlarms, showProcesses, showUptime } from "./health.ts";
 import { fpcOnline, halt, picOnline, powerOff, reboot, restart } from "./reboot.ts";
+import { showReplication, showRoutingEngine, showSwitchover, switchMaster } from "./routing-engines.ts";
 import { deleteRescue, saveRescue, showSnapshot, takeSnapshot } from "./snapshot.ts";
 import {
   abortUpgrade,
@@ -37,6 +38,10 @@ export const commands: readonly Command[] = [
   showFpc,
   showHardware,
   showFabricPlane,
+  showRoutingEngine,
+  showSwitchover,
+  showReplication,
+  switchMaster,
   showStorage,
   cleanStorage,
   showUptime,
