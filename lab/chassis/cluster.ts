@@ -7,6 +7,7 @@ import { ClosedError, DeviceClock } from "./clock.ts";
 import { initialStatements } from "./configuration/initial.ts";
 import { settingOf } from "./configuration/statements.ts";
 import { EventLog, type NodeId, other } from "./events.ts";
+import { Fpc } from "./fpc.ts";
 import { ChassisNode, NodeDownError } from "./node.ts";
 import type { ChassisShape } from "./options.ts";
 import { RedundancyGroup } from "./redundancy-group.ts";
@@ -53,13 +54,29 @@ export class Cluster {
     this.clock = new DeviceClock(shape.timeScale);
     this.events = new EventLog(this.clock);
     const statements = initialStatements(shape);
-    this.nodes = shape.nodes.map((id) => new ChassisNode(id, shape, statements, () => this.clock.now()));
+    const now = () => this.clock.now();
+    const common =
+      shape.form === "routing-engines"
+        ? shape.fpcs.map((fpc, slot) => new Fpc(slot, fpc, shape.release, now))
+        : undefined;
+    this.nodes = shape.nodes.map((id) => new ChassisNode(id, shape, statements, now, common));
     this.groups = shape.groups.map((group, id) => new RedundancyGroup(id, group, () => this.clock.now()));
     for (const group of this.groups) group.primary = group.priorities[0] >= group.priorities[1] ? 0 : 1;
   }
 
+  /** Two boxes with redundancy groups. */
   get isCluster(): boolean {
+    return this.shape.form === "cluster";
+  }
+
+  /** One takes over from the other: boxes of a cluster, or routing engines of a chassis. */
+  get isPair(): boolean {
     return this.nodes.length === 2;
+  }
+
+  /** What one of them is called, e.g. `node0` or `re0`. */
+  nameOf(id: NodeId): string {
+    return `${this.shape.form === "routing-engines" ? "re" : "node"}${id}`;
   }
 
   node(id: NodeId): ChassisNode {
@@ -78,7 +95,7 @@ export class Cluster {
 
   /** Primary of group 0; of a stand-alone box its only node. */
   get master(): NodeId | undefined {
-    return this.isCluster ? this.groups[0]?.primary : this.nodes[0]?.isUp ? 0 : undefined;
+    return this.isPair ? this.groups[0]?.primary : this.nodes[0]?.isUp ? 0 : undefined;
   }
 
   /** Whether a node hears the other's heartbeats. */
@@ -105,7 +122,7 @@ export class Cluster {
     const node = this.node(id);
     return [
       // Sessions are what group 1 and up carry; group 0 is the routing engines'.
-      ...(group.id > 0 && node.coldSync !== "complete" ? ["CS"] : []),
+      ...((group.id > 0 || !this.isCluster) && node.coldSync !== "complete" ? ["CS"] : []),
       ...(node.eligibility !== "eligible" && !this.links.fabric ? ["FL"] : []),
     ];
   }
@@ -199,7 +216,10 @@ export class Cluster {
       if (group.manual === id) group.manual = undefined;
     }
     this.events.record("node-down", { node: id, reason });
-    if (!this.isCluster) return;
+    if (!this.isPair) return;
+    // Cards without a routing engine go off.
+    if (this.shape.form === "routing-engines" && !this.peerOf(id)?.isUp)
+      for (const fpc of node.fpcs) fpc.powerOff();
     this.clock.after(this.shape.durations.heartbeatLoss, () => {
       if (node.isUp) return;
       const peer = this.peerOf(id);
@@ -261,7 +281,8 @@ export class Cluster {
     this.events.record("node-up", { node: id, release: node.release });
     this.#join(node);
     await this.clock.wait(fpcBoot, life);
-    for (const fpc of node.fpcs) {
+    // The cards of two routing engines went on meanwhile.
+    for (const fpc of node.fpcs.filter(({ state }) => node.ownsCards || state === "Offline")) {
       fpc.powerOn(node.release);
       this.events.record("fpc-up", { node: id, fpc: fpc.slot, release: node.release });
     }

@@ -180,7 +180,8 @@ export class ChassisCluster {
   async restartCard(id: NodeId, slot: number): Promise<void> {
     const cluster = this.model;
     const fpc = cluster.node(id).fpcs[slot];
-    if (!fpc || !cluster.isCluster) throw new Error(`there is no FPC ${slot} in a node${id} of a cluster`);
+    if (!fpc || !cluster.isPair)
+      throw new Error(`there is no FPC ${slot} in a ${cluster.nameOf(id)} that has a peer`);
     const nodes = { primary: cluster.node(id), secondary: cluster.node(other(id)) };
     const wait = (seconds: number) => cluster.clock.wait(seconds, nodes.primary.life);
     await upgradeFpc(cluster, nodes, fpc, fpc.release, wait);

@@ -5,6 +5,7 @@
  */
 import { CliError } from "./cli/command.ts";
 import type { Cluster } from "./cluster.ts";
+import { NON_STOP } from "./configuration/initial.ts";
 import { other } from "./events.ts";
 import { FileError } from "./file-system.ts";
 import { isIntact, type Manifest } from "./image.ts";
@@ -123,20 +124,28 @@ export class Upgrade {
       cluster.events.record("refused", { node: primary.id, reason: text, user: request.user });
       throw new CliError(text);
     };
-    if (!cluster.isCluster) refuse("error: Chassis cluster is not enabled.");
+    if (!cluster.isPair) refuse("error: Chassis cluster is not enabled.");
+    if (!cluster.isCluster) {
+      const { statements } = primary.configuration.committed;
+      const missing = NON_STOP.find((one) => !statements.includes(one));
+      if (missing) refuse(`error: ISSU not allowed: ${missing} is not configured`);
+    }
     if (this.#run) refuse("error: ISSU not allowed: another in-service-upgrade is in progress");
     if (cluster.master !== primary.id)
       refuse(
-        `error: ISSU not allowed: it must be started from the primary node of redundancy group 0 (node${cluster.master})`,
+        cluster.isCluster
+          ? `error: ISSU not allowed: it must be started from the primary node of redundancy group 0 (node${cluster.master})`
+          : "error: command is not valid on the backup routing engine",
       );
     if (cluster.shape.family === "high-end" && !reboot)
       refuse("'reboot' keyword must be specified. Aborting ISSU");
     if (cluster.shape.family === "branch" && !noSync)
       refuse("'no-sync' keyword must be specified. Aborting ISSU");
     const secondary = cluster.node(other(primary.id));
-    if (!cluster.hears(primary.id)) refuse(`error: ISSU not allowed: node${secondary.id} is lost`);
+    if (!cluster.hears(primary.id))
+      refuse(`error: ISSU not allowed: ${this.#cluster.nameOf(secondary.id)} is lost`);
     if (secondary.eligibility !== "eligible")
-      refuse(`error: ISSU not allowed: node${secondary.id} is ${secondary.eligibility}`);
+      refuse(`error: ISSU not allowed: ${this.#cluster.nameOf(secondary.id)} is ${secondary.eligibility}`);
     for (const group of cluster.groups) {
       if (group.hold)
         refuse(
@@ -145,7 +154,7 @@ export class Upgrade {
       const failures = cluster.failuresOf(group, secondary.id);
       if (failures.length > 0)
         refuse(
-          `error: ISSU not allowed: node${secondary.id} is not ready in redundancy group ${group.id} (${failures.join(" ")})`,
+          `error: ISSU not allowed: ${this.#cluster.nameOf(secondary.id)} is not ready in redundancy group ${group.id} (${failures.join(" ")})`,
         );
     }
     if (compareReleases(primary.release, secondary.release) !== 0)
@@ -159,7 +168,7 @@ export class Upgrade {
     const elsewhere = cluster.groups.filter(({ id, primary: at }) => id > 0 && at !== primary.id);
     if (elsewhere.length > 0 && compareReleases(primary.release, MOVES_GROUPS_SINCE) < 0)
       refuse(
-        `error: ISSU not allowed: redundancy group ${elsewhere.map(({ id }) => id).join(", ")} is not primary on node${primary.id}`,
+        `error: ISSU not allowed: redundancy group ${elsewhere.map(({ id }) => id).join(", ")} is not primary on ${this.#cluster.nameOf(primary.id)}`,
       );
     return { request, primary, secondary, manifest: found, from: primary.release, abortedBy: undefined };
   }
@@ -175,7 +184,9 @@ export class Upgrade {
     await this.#switchOver(run);
     await this.#upgradeOldPrimary(run);
     if (compareReleases(primary.release, secondary.release) !== 0)
-      throw new UpgradeError(`node${primary.id} came up with ${primary.release}, not ${manifest.release}`);
+      throw new UpgradeError(
+        `${this.#cluster.nameOf(primary.id)} came up with ${primary.release}, not ${manifest.release}`,
+      );
   }
 
   /** Everything active on this node, and held there (CHA-3, CHA-4). */
@@ -235,7 +246,7 @@ export class Upgrade {
       checkConfiguration(cluster, secondary, manifest);
       this.#goOn(run);
     }
-    say(`Initiating in-service-upgrade on node${secondary.id}`);
+    say(`Initiating in-service-upgrade on ${this.#cluster.nameOf(secondary.id)}`);
     await install(cluster, secondary, manifest, AbortSignal.any([primary.life, secondary.life]));
     if (request.unlink || request.noCopy) secondary.files.remove(request.path);
     say("Backup upgrade done");
@@ -247,12 +258,12 @@ export class Upgrade {
     // The boot of an image that fails takes as long again.
     const patience = 3 * (durations.reboot + durations.fpcBoot + durations.coldSync);
     if (!(await cluster.events.until(() => secondary.isUp, patience, primary.life)))
-      throw new UpgradeError(`node${secondary.id} did not come up`);
+      throw new UpgradeError(`${this.#cluster.nameOf(secondary.id)} did not come up`);
     if (compareReleases(secondary.release, manifest.release) !== 0)
       throw new UpgradeError(
-        `node${secondary.id} came up with ${secondary.release}, not ${manifest.release}`,
+        `${this.#cluster.nameOf(secondary.id)} came up with ${secondary.release}, not ${manifest.release}`,
       );
-    say(`node${secondary.id} booted up with ${secondary.release}`);
+    say(`${this.#cluster.nameOf(secondary.id)} booted up with ${secondary.release}`);
     const settled = () =>
       secondary.coldSync === "complete" ||
       secondary.coldSync === "failed" ||
@@ -263,7 +274,9 @@ export class Upgrade {
       AbortSignal.any([primary.life, secondary.life]),
     );
     if (!inTime || secondary.coldSync !== "complete")
-      throw new UpgradeError(`node${secondary.id} is not ready: cold synchronization failed`);
+      throw new UpgradeError(
+        `${this.#cluster.nameOf(secondary.id)} is not ready: cold synchronization failed`,
+      );
     say("GRES operational");
     this.#goOn(run);
   }
@@ -310,13 +323,13 @@ export class Upgrade {
     await this.#wait(run, durations.prepareSwitchover);
     cluster.events.record("switchover-prepared", { node: primary.id });
     this.#goOn(run);
-    request.say(`Failing over all redundancy-groups to node${secondary.id}`);
+    request.say(`Failing over all redundancy-groups to ${this.#cluster.nameOf(secondary.id)}`);
     const interruption = family === "branch" ? durations.inBandInterruption : durations.failoverInterruption;
     for (const group of [...cluster.groups].reverse()) {
       group.manual = undefined;
       cluster.move(group, secondary.id, "issu switchover", interruption);
     }
-    for (const group of cluster.groups) cluster.setManual(group, secondary.id);
+    if (cluster.isCluster) for (const group of cluster.groups) cluster.setManual(group, secondary.id);
     cluster.events.record("switchover", { from: primary.id, to: secondary.id });
     request.say("ISSU: Switchover done");
     await this.#wait(run, interruption);
@@ -327,17 +340,17 @@ export class Upgrade {
     const { request, primary, secondary, manifest } = run;
     const cluster = this.#cluster;
     const { durations } = cluster.shape;
-    request.say(`Installing package on node${primary.id}`);
+    request.say(`Installing package on ${this.#cluster.nameOf(primary.id)}`);
     await install(cluster, primary, manifest, AbortSignal.any([primary.life, secondary.life]));
     if (request.unlink || request.noCopy) primary.files.remove(request.path);
     this.#goOn(run);
-    request.say(`ISSU: Old Master Upgrade Done\nRebooting node${primary.id}`);
+    request.say(`ISSU: Old Master Upgrade Done\nRebooting ${this.#cluster.nameOf(primary.id)}`);
     cluster.takeDown(primary.id, "orderly", "upgraded", lastWords(primary));
     cluster.boot(primary.id, { synchronise: !request.noSync });
     const patience = 3 * (durations.reboot + durations.fpcBoot + durations.coldSync);
     const ready = () => primary.isUp && (primary.coldSync === "complete" || primary.coldSync === "failed");
     if (!(await cluster.events.until(ready, patience, secondary.life)))
-      throw new UpgradeError(`node${primary.id} did not come up`);
+      throw new UpgradeError(`${this.#cluster.nameOf(primary.id)} did not come up`);
   }
 
   /** Waits while both nodes are up. */

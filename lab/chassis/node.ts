@@ -31,6 +31,8 @@ export class ChassisNode {
   readonly files: FileSystem;
   readonly configuration: ConfigurationStore;
   readonly fpcs: readonly Fpc[];
+  /** Whether its cards go off with it. */
+  readonly ownsCards: boolean;
   readonly processes = new Map<string, { pid: number; state: "running" | "issu-ready" }>();
   release: string;
   /** What `request system software rollback` goes back to. */
@@ -43,16 +45,28 @@ export class ChassisNode {
   eligibility: "eligible" | "ineligible" | "disabled" = "eligible";
   /** Flows whose session this node knows. */
   readonly sessions = new Set<number>();
+  /** What it knew before it last went down, and when that was (device seconds). */
+  #forgotten: { readonly at: number; readonly sessions: ReadonlySet<number> } | undefined;
   /** Copy of root and configuration made by `request system snapshot`. */
   snapshot: { readonly at: number; readonly release: string } | undefined;
   #life = new AbortController();
+  readonly #now: () => number;
 
-  constructor(id: NodeId, shape: ChassisShape, statements: Statements, now: () => number) {
+  /** @param now device seconds @param common cards that it shares with the other */
+  constructor(
+    id: NodeId,
+    shape: ChassisShape,
+    statements: Statements,
+    now: () => number,
+    common?: readonly Fpc[],
+  ) {
     this.id = id;
-    this.hostname = `${shape.name}-${id}`;
+    this.#now = now;
+    this.hostname = `${shape.name}-${shape.form === "routing-engines" ? "re" : ""}${id}`;
     this.release = shape.release;
     this.files = new FileSystem(now);
-    this.fpcs = shape.fpcs.map((fpc, slot) => new Fpc(slot, fpc, shape.release, now));
+    this.ownsCards = common === undefined;
+    this.fpcs = common ?? shape.fpcs.map((fpc, slot) => new Fpc(slot, fpc, shape.release, now));
     this.configuration = new ConfigurationStore({ statements, at: 0, user: "root" });
     this.startProcesses();
   }
@@ -66,6 +80,12 @@ export class ChassisNode {
     return this.#life.signal;
   }
 
+  /** Whether it knew a flow's session. @param at device seconds */
+  knew(flow: number, at: number): boolean {
+    const { sessions } = this.#forgotten && at < this.#forgotten.at ? this.#forgotten : this;
+    return sessions.has(flow);
+  }
+
   startProcesses(): void {
     const first = 2000 + Math.floor(Math.random() * 500);
     for (const [at, name] of PROCESSES.entries())
@@ -77,9 +97,10 @@ export class ChassisNode {
     this.power = "off";
     this.coldSync = "none";
     this.eligibility = "eligible";
+    this.#forgotten = { at: this.#now(), sessions: new Set(this.sessions) };
     this.sessions.clear();
     this.processes.clear();
-    for (const fpc of this.fpcs) fpc.powerOff();
+    if (this.ownsCards) for (const fpc of this.fpcs) fpc.powerOff();
     this.#life.abort(new NodeDownError(`node${this.id} went down: ${why}`));
   }
 

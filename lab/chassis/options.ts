@@ -59,6 +59,8 @@ export interface ChassisOptions {
   readonly family?: "high-end" | "branch";
   /** 1: a stand-alone box. Default 2. */
   readonly nodes?: 1 | 2;
+  /** The two nodes are the routing engines of one chassis, with its cards in common. Default false. */
+  readonly routingEngines?: boolean;
   readonly clusterId?: number;
   /** Of each node, by slot. Default: two with two PICs each. */
   readonly fpcs?: readonly FpcOptions[];
@@ -84,6 +86,8 @@ export interface ChassisShape {
   readonly model: string;
   /** Ids of the nodes. */
   readonly nodes: readonly NodeId[];
+  /** `cluster`: two boxes; `routing-engines`: two engines of one chassis; `alone`: one box. */
+  readonly form: "cluster" | "routing-engines" | "alone";
   readonly clusterId: number;
   readonly fpcs: readonly { readonly type: string; readonly pics: readonly Required<PicOptions>[] }[];
   readonly groups: readonly Required<GroupOptions>[];
@@ -103,6 +107,9 @@ const defaultGroups: readonly GroupOptions[] = [
   { priorities: [100, 200] },
 ];
 
+/** Of two routing engines only who is master. */
+const mastership: readonly GroupOptions[] = [{ priorities: [128, 127] }];
+
 const defaultFpc: FpcOptions = { pics: [{}, {}] };
 
 /**
@@ -112,7 +119,8 @@ const defaultFpc: FpcOptions = { pics: [{}, {}] };
  */
 export function checkedOptions(options: ChassisOptions): ChassisShape {
   const family = options.family ?? "high-end";
-  const groups = options.nodes === 1 ? [] : (options.groups ?? defaultGroups);
+  const form = options.nodes === 1 ? "alone" : options.routingEngines ? "routing-engines" : "cluster";
+  const groups = form === "alone" ? [] : form === "cluster" ? (options.groups ?? defaultGroups) : mastership;
   const fpcs = (options.fpcs ?? [defaultFpc, defaultFpc]).map(
     ({ type = "SRX5K IOC II", pics = [{}, {}] }) => ({
       type,
@@ -128,7 +136,8 @@ export function checkedOptions(options: ChassisOptions): ChassisShape {
     timeScale: options.timeScale ?? 60,
     release: options.release ?? "21.2R3-S4.9",
     family,
-    model: family === "branch" ? "srx345" : "srx5800",
+    model: form === "routing-engines" ? "mx480" : family === "branch" ? "srx345" : "srx5800",
+    form,
     nodes: options.nodes === 1 ? [0] : [0, 1],
     clusterId: options.clusterId ?? 1,
     fpcs,
@@ -137,13 +146,13 @@ export function checkedOptions(options: ChassisOptions): ChassisShape {
       preempt,
       holdDown: holdDown ?? (id === 0 ? 300 : 1),
     })),
-    interfaces: options.interfaces ?? defaultInterfaces(groups.length, fpcs),
+    interfaces: options.interfaces ?? defaultInterfaces(form === "cluster" ? groups.length : 0, fpcs),
     users: options.users ?? [],
     configuration: options.configuration ?? [],
     durations: { ...defaultDurations, ...options.durations },
     ports: options.ports ?? [],
   };
-  const mistakes = mistakesIn(shape);
+  const mistakes = mistakesIn(shape, options);
   if (mistakes.length > 0) throw new Error(`chassis options: ${mistakes.join("; ")}`);
   return shape;
 }
@@ -158,7 +167,7 @@ function defaultInterfaces(groups: number, fpcs: ChassisShape["fpcs"]): readonly
   ]);
 }
 
-function mistakesIn(shape: ChassisShape): readonly string[] {
+function mistakesIn(shape: ChassisShape, options: ChassisOptions): readonly string[] {
   const mistakes: string[] = [];
   const { name, timeScale, release, groups, fpcs, interfaces, durations, users } = shape;
   if (!/^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$/.test(name))
@@ -173,7 +182,9 @@ function mistakesIn(shape: ChassisShape): readonly string[] {
     mistakes.push(`fpcs: got ${fpcs.length}, expected 1 to ${SLOT_OFFSET}`);
   for (const [slot, { pics }] of fpcs.entries())
     if (pics.length < 1) mistakes.push(`fpcs[${slot}].pics: got none, expected one or more`);
-  if (shape.nodes.length === 2 && groups.length < 2)
+  if (options.routingEngines && (options.nodes === 1 || options.groups))
+    mistakes.push("routingEngines: two engines have no nodes of their own and no groups; leave these out");
+  if (shape.form === "cluster" && groups.length < 2)
     mistakes.push(`groups: got ${groups.length}, expected group 0 and one or more others`);
   for (const [id, { priorities, preempt, holdDown }] of groups.entries()) {
     if (priorities.length !== 2 || !priorities.every((p) => Number.isInteger(p) && p >= 1 && p <= 254))
@@ -190,7 +201,7 @@ function mistakesIn(shape: ChassisShape): readonly string[] {
       mistakes.push(`interfaces[${at}].name: got ${reth.name}, expected reth<number>`);
     if (!fpcs[reth.fpc]?.pics[reth.pic])
       mistakes.push(`interfaces[${at}]: there is no PIC ${reth.pic} in FPC ${reth.fpc}`);
-    if (groups.length > 0 && (reth.group < 1 || !groups[reth.group]))
+    if (shape.form === "cluster" && (reth.group < 1 || !groups[reth.group]))
       mistakes.push(
         `interfaces[${at}].group: got ${reth.group}, expected a group from 1 to ${groups.length - 1}`,
       );

@@ -26,6 +26,14 @@ export interface FpcState {
   readonly description: string;
 }
 
+/** A forwarding engine of a card. */
+export interface PfeState {
+  readonly fpc: number;
+  readonly pfe: number;
+  /** Of its links to the fabric: `Links ok` where it works. */
+  readonly state: string;
+}
+
 export interface NodeState {
   readonly name: NodeName;
   /** Why it could not be asked; then nothing else is known of it. */
@@ -44,6 +52,8 @@ export interface NodeState {
   readonly imageBytes?: number;
   readonly fpcs: readonly FpcState[];
   readonly pics: readonly PicState[];
+  /** Left out where the model does not show its fabric. */
+  readonly pfes?: readonly PfeState[];
   /** Class and text, e.g. `Major FPC 1 Hard errors`. */
   readonly alarms: readonly string[];
 }
@@ -75,7 +85,7 @@ export interface GroupsBefore {
   }[];
   /** Alarms by node. */
   readonly alarms: { readonly [node: string]: readonly string[] };
-  /** What was online, by node: `FPC 0`, `FPC 0 PIC 1`. */
+  /** What was online, by node: `FPC 0`, `FPC 0 PIC 1`, `FPC 0 PFE 0`. */
   readonly online: { readonly [node: string]: readonly string[] };
 }
 
@@ -98,6 +108,13 @@ export interface ChassisInventory {
 
 export const nodeOf = (inventory: Pick<ChassisInventory, "nodes">, name: NodeName): NodeState =>
   inventory.nodes[name === "node0" ? 0 : 1];
+
+/** What of a node's cards works: `FPC 0`, `FPC 0 PIC 1`, `FPC 0 PFE 0`. */
+export const onlineOf = ({ fpcs, pics, pfes = [] }: NodeState): string[] => [
+  ...fpcs.filter(({ state }) => state === "Online").map(({ fpc }) => `FPC ${fpc}`),
+  ...pics.filter(({ state }) => state === "Online").map(({ fpc, pic }) => `FPC ${fpc} PIC ${pic}`),
+  ...pfes.filter(({ state }) => state === "Links ok").map(({ fpc, pfe }) => `FPC ${fpc} PFE ${pfe}`),
+];
 
 /** The node that is primary for a group; undefined if none is. */
 export function primaryOf({ groups }: Pick<ChassisInventory, "groups">, group: number): NodeName | undefined {

@@ -7,8 +7,8 @@ import {
   type ChassisInventory,
   type GroupsBefore,
   NODES,
-  type NodeName,
   nodeOf,
+  onlineOf,
   primaryOf,
 } from "../contract/chassis-inventory";
 import type { Json } from "./plan";
@@ -22,16 +22,8 @@ export function beforeOf(inventory: ChassisInventory): GroupsBefore {
       return primary === undefined ? [] : [{ id, primary, ...(manual ? { manual } : {}) }];
     }),
     alarms: Object.fromEntries(NODES.map((node) => [node, nodeOf(inventory, node).alarms])),
-    online: Object.fromEntries(NODES.map((node) => [node, onlineOf(inventory, node)])),
+    online: Object.fromEntries(NODES.map((node) => [node, onlineOf(nodeOf(inventory, node))])),
   };
-}
-
-function onlineOf(inventory: ChassisInventory, node: NodeName): string[] {
-  const { fpcs, pics } = nodeOf(inventory, node);
-  return [
-    ...fpcs.filter(({ state }) => state === "Online").map(({ fpc }) => `FPC ${fpc}`),
-    ...pics.filter(({ state }) => state === "Online").map(({ fpc, pic }) => `FPC ${fpc} PIC ${pic}`),
-  ];
 }
 
 /** As a journal has it. */

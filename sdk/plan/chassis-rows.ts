@@ -41,7 +41,7 @@ export function chassisRows(inventory: ChassisInventory): readonly StatusRow[] {
       };
     }),
     ...NODES.flatMap((name) => {
-      const { fpcs, pics } = nodeOf(inventory, name);
+      const { fpcs, pics, pfes = [] } = nodeOf(inventory, name);
       return fpcs.flatMap(({ fpc, state, description }): StatusRow[] => [
         { object: `${name} FPC ${fpc}`, state, detail: description },
         ...pics
@@ -50,6 +50,13 @@ export function chassisRows(inventory: ChassisInventory): readonly StatusRow[] {
             object: `${name} FPC ${fpc} PIC ${one.pic}`,
             state: one.state,
             detail: one.description,
+          })),
+        ...pfes
+          .filter((one) => one.fpc === fpc)
+          .map((one) => ({
+            object: `${name} FPC ${fpc} PFE ${one.pfe}`,
+            state: one.state,
+            detail: "forwarding engine",
           })),
       ]);
     }),

@@ -5,27 +5,35 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import type { WindowReport } from "../../lab/chassis/forwarding/traffic.ts";
-import { startChassisCluster } from "../../lab/chassis/index.ts";
+import type { ChassisClusterArgs } from "pulumi-issu";
+import { buildImage } from "../../lab/chassis/index.ts";
+import { holdToSum, MEASURABLE, measured, movesAlone, startProbe } from "../support/chassis-moves.ts";
 import { type ChassisSite, openChassisSite, RELEASES } from "../support/chassis-site.ts";
 import { run } from "../support/command.ts";
+import { ImageServer } from "../support/image-server.ts";
 import { root } from "../support/site.ts";
-
-const TRAFFIC = { flows: 10, packetsPerSecond: 1_000 };
-const TIME_SCALE = 240;
 
 describe("a chassis cluster, upgraded by pulumi up", function () {
   this.timeout(300_000);
   let site: ChassisSite;
+  let images: ImageServer;
   const outputs: string[] = [];
   before(async function () {
     this.timeout(600_000);
-    site = await openChassisSite({ name: "edge", timeScale: TIME_SCALE });
+    site = await openChassisSite({ name: "edge", ...MEASURABLE });
+    images = await ImageServer.start(buildImage({ release: RELEASES.new }), ["cut"]);
   });
-  after(() => site?.close());
+  after(async () => {
+    await site?.close();
+    await images?.stop();
+  });
 
   const releases = () => site.cluster.model.nodes.map(({ release }) => release);
+  /** The device fetches the image by itself; the first time the line breaks half-way. */
+  const fetched = () => {
+    const { image } = Object.values(site.wants(RELEASES.new))[0] as { image: object };
+    return { image: { ...image, url: images.url } } as Partial<ChassisClusterArgs>;
+  };
   const groups = () => site.cluster.model.groups.map(({ primary, manual }) => ({ primary, manual }));
   const up = async (release: string, more = {}) => {
     const done = await site.stack.up(site.wants(release, more));
@@ -57,30 +65,22 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
 
   it("shows the plan, carries it out under traffic, and leaves the groups as they were", async () => {
     const before = groups();
-    site.putImage({ release: RELEASES.new });
-    const preview = await site.stack.preview(site.wants(RELEASES.new));
+    const preview = await site.stack.preview(site.wants(RELEASES.new, fetched()));
     outputs.push(preview.output);
     assert.match(preview.output, /upgrade 21\.2R3-S4\.9 → 21\.4R3-S5/);
     assert.match(preview.output, /FPC 1 of node0 .* restarts on the new image/);
-    const { traffic } = site.cluster;
-    await traffic.start(TRAFFIC);
-    await delay(500);
-    traffic.openWindow("upgrade");
-    const { code, output } = await up(RELEASES.new);
-    assert.equal(code, 0, output);
-    const measured = await traffic.closeWindow("upgrade");
-    traffic.stop();
+    const alone = await movesAlone();
+    await startProbe(site.cluster, [alone.packetsPerSecond]);
+    const first = site.cluster.events().length;
+    const upgrade = await measured(site.cluster, "upgrade", async () => {
+      const { code, output } = await up(RELEASES.new, fetched());
+      assert.equal(code, 0, output);
+    });
+    assert.deepEqual(images.served, ["cut", "whole"]);
+    site.cluster.traffic.stop();
     assert.deepEqual(releases(), [RELEASES.new, RELEASES.new]);
     assert.deepEqual(groups(), before);
-    const alone = await movesAlone();
-    tell(measured, alone);
-    assert.equal(measured.flowsLost, 0);
-    // What the cluster itself dropped; what this machine was late with is none of it.
-    const allowed = Object.values(alone).reduce((sum, dropped) => sum + dropped, 0);
-    assert.ok(
-      dropped(measured) <= 1.5 * allowed + 20,
-      `${dropped(measured)} dropped, ${allowed} by its moves alone`,
-    );
+    holdToSum(upgrade, alone, site.cluster.events().slice(first));
   });
 
   it("shows nodes, groups, cards and what is on them", async () => {
@@ -98,7 +98,9 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
     assert.equal(code, 0, output);
     assert.match(output, /node0\s+primary\s+21\.4R3-S5\.4/);
     assert.match(output, /RG-2\s+on node1/);
+    assert.match(output, /node1 FPC 1\s+Online/);
     assert.match(output, /node1 FPC 1 PIC 1\s+Online/);
+    assert.match(output, /node1 FPC 1 PFE 0\s+Links ok/);
     assert.match(output, /upgrade-old-primary\s+done/);
   });
 
@@ -113,7 +115,7 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
   it("takes itself back from a release that does not boot", async () => {
     const before = groups();
     await site.cluster.fault("boot-failure", { node: 1 });
-    const { code, output } = await up(RELEASES.new);
+    const { code, output } = await up(RELEASES.new, fetched());
     await site.cluster.clearFaults();
     assert.notEqual(code, 0);
     assert.match(output, /was rolled back in .* serves alone/);
@@ -124,6 +126,7 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
 
   it("shows no secret in output, state, journal or log", async () => {
     const { password, privateKey } = site.cluster.credentials;
+    const server = images.password;
     const files = await fs.readdir(site.dir, { recursive: true, withFileTypes: true });
     const texts = await Promise.all(
       files
@@ -133,53 +136,8 @@ describe("a chassis cluster, upgraded by pulumi up", function () {
     const state = await site.stack.stack.exportState();
     for (const text of [...outputs, ...texts, state]) {
       assert.ok(!text.includes(password), `the password in ${text.slice(0, 200)}`);
+      assert.ok(!text.includes(server), `the image server's password in ${text.slice(0, 200)}`);
       assert.ok(!text.includes(privateKey.slice(60, 120)));
     }
   });
-
-  /** What each of the procedure's own moves loses on a cluster like this one, alone. */
-  async function movesAlone(): Promise<{ readonly [move: string]: number }> {
-    const cluster = await startChassisCluster({ name: "alone", timeScale: TIME_SCALE });
-    try {
-      const { durations } = cluster.model.shape;
-      await cluster.traffic.start(TRAFFIC);
-      await delay(500);
-      const measure = async (name: string, work: () => Promise<unknown>) => {
-        cluster.traffic.openWindow(name);
-        await work();
-        await delay(300);
-        return dropped(await cluster.traffic.closeWindow(name));
-      };
-      const { groups: all, clock } = cluster.model;
-      const moveAll = (to: 0 | 1) => async () => {
-        for (const group of all) if (group.id > 0) cluster.model.move(group, to, "measured alone");
-        await clock.wait(durations.failoverInterruption * 2);
-      };
-      const card = async () => {
-        for (const { silences } of cluster.model.node(0).fpcs) {
-          const start = clock.now();
-          silences.add(start, start + durations.fpcDark);
-          await clock.wait(durations.fpcDark);
-        }
-      };
-      return {
-        "initial failover": await measure("gather", moveAll(0)),
-        "cards one by one": await measure("cards", card),
-        switchover: await measure("switchover", moveAll(1)),
-        restoration: await measure("restoration", moveAll(0)),
-      };
-    } finally {
-      await cluster.close();
-    }
-  }
-
-  const dropped = ({ drops }: WindowReport): number =>
-    Object.values(drops).reduce((sum, count) => sum + (count ?? 0), 0);
-
-  function tell(measured: WindowReport, alone: { readonly [move: string]: number }): void {
-    const moves = Object.entries(alone).map(([move, count]) => `${move} ${count}`);
-    console.log(
-      `      ${measured.sent} packets in ${measured.seconds.toFixed(0)} s, ${measured.lost} lost (${dropped(measured)} dropped by the cluster), ${measured.flowsLost} of ${TRAFFIC.flows} flows lost; alone: ${moves.join(", ")}`,
-    );
-  }
 });

@@ -8,59 +8,18 @@ import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { root } from "../support/site.ts";
 import type { Outcome } from "./campaigns.ts";
+import { gathered } from "./parts.ts";
 import { seed } from "./random.ts";
 import type { Trouble } from "./troubles.ts";
 import { apiTroubles, badVersions, ends, groupTroubles, instanceTroubles, requests } from "./troubles.ts";
 
-/** Outcomes by the number of their case, so that cases that were run apart, or again, find their place. */
-export interface Part {
-  readonly seed: number;
-  /** Cases that there are. */
-  readonly of: number;
-  readonly outcomes: { readonly [number: string]: Outcome };
-}
-
-const PARTS = ["matrix", "seeded", "whole"] as const;
-export type PartName = (typeof PARTS)[number];
-
-const folder = path.join(root, "out", "test", "fault-matrix");
-
-/** Adds an outcome to those of the same seed. */
-export async function keep(part: PartName, number: number, of: number, outcome: Outcome): Promise<void> {
-  const file = path.join(folder, `${part}-${process.env.ISSU_SHARD?.replace("/", "-of-") ?? "all"}.json`);
-  await fs.mkdir(folder, { recursive: true });
-  const before = await read(file);
-  const outcomes = { ...(before?.seed === seed ? before.outcomes : {}), [number]: outcome };
-  // The reporter says nothing before the whole file is through where files run side by side.
-  process.stderr.write(
-    `${part} ${number} of ${of}: ${outcome.trouble}, ${outcome.point}: ${outcome.first}\n`,
-  );
-  await fs.writeFile(file, `${JSON.stringify({ seed, of, outcomes } satisfies Part, undefined, 2)}\n`);
-}
-
 /** Writes the document once every case of the matrix has been run with this seed. */
 export async function writeDocument(): Promise<void> {
-  const [matrix, seeded, whole] = await Promise.all(PARTS.map(gathered));
+  const [matrix, seeded, whole] = await Promise.all(
+    (["matrix", "seeded", "whole"] as const).map((part) => gathered<Outcome>(part)),
+  );
   if (!matrix) return;
   await fs.writeFile(path.join(root, "docs", "fault-matrix.md"), documentOf(seed, matrix, seeded, whole));
-}
-
-const read = (file: string): Promise<Part | undefined> =>
-  fs.readFile(file, "utf8").then(
-    (text) => JSON.parse(text) as Part,
-    () => undefined,
-  );
-
-/** Of every run with this seed; undefined if a case is missing. */
-async function gathered(part: PartName): Promise<readonly Outcome[] | undefined> {
-  const files = (await fs.readdir(folder).catch(() => [])).filter((file) => file.startsWith(`${part}-`));
-  const parts = (await Promise.all(files.map((file) => read(path.join(folder, file))))).filter(
-    (one) => one?.seed === seed,
-  );
-  const outcomes = Object.assign({}, ...parts.map((one) => one?.outcomes)) as Part["outcomes"];
-  const numbers = Array.from({ length: parts[0]?.of ?? 0 }, (_, index) => index + 1);
-  if (numbers.length === 0 || numbers.some((number) => !outcomes[number])) return undefined;
-  return numbers.map((number) => outcomes[number] as Outcome);
 }
 
 /** Pure. */

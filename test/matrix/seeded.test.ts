@@ -2,8 +2,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { full } from "../support/full.ts";
 import { Campaigns } from "./campaigns.ts";
+import { keep } from "./parts.ts";
 import { isOurs, labName, Random, seed } from "./random.ts";
-import { keep, writeDocument } from "./report.ts";
+import { writeDocument } from "./report.ts";
 import { badVersions, ends } from "./troubles.ts";
 
 const RUNS = full ? 100 : 1;

@@ -5,8 +5,9 @@
 import { full } from "../support/full.ts";
 import { Campaigns } from "./campaigns.ts";
 import { partOfWhole, wholeCases } from "./cases.ts";
+import { keep } from "./parts.ts";
 import { isOurs, labName, Random, seed } from "./random.ts";
-import { keep, writeDocument } from "./report.ts";
+import { writeDocument } from "./report.ts";
 
 describe(`fault matrix of three service types${full ? "" : ", a part of it"} (ISSU_SEED=${seed})`, function () {
   this.timeout(300_000);

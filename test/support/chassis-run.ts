@@ -4,15 +4,15 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
+import { fileURLToPath } from "node:url";
 import ssh2 from "ssh2";
 import { FileStore } from "#sdk/campaign/file-store.js";
 import { Journal, type JournalData } from "#sdk/campaign/journal.js";
-import { CHASSIS_STAGES } from "#sdk/plan/chassis.js";
-import { Sessions } from "#sdk/provider/sessions.js";
 import {
   buildImage,
   type ChassisCluster,
@@ -21,6 +21,7 @@ import {
   imageName,
   startChassisCluster,
 } from "../../lab/chassis/index.ts";
+import { type EngineHooks, type EngineRun, runEngine } from "./chassis-engine.ts";
 import { until } from "./until.ts";
 
 export const RELEASES = { old: "21.2R3-S4.9", new: "21.4R3-S5.4" } as const;
@@ -37,25 +38,13 @@ export const LIMITS = {
   card: "40s",
 } as const;
 
-/** One run of the engine: looks, plans, runs the stages in order. */
-export interface EngineRun {
-  readonly outcome: string;
-  /** Why preview refused it, or what the first stage that failed said. */
-  readonly error: string;
-  readonly code: string;
-  readonly ticks: readonly string[];
-  readonly warnings: readonly string[];
-}
+export type { EngineRun } from "./chassis-engine.ts";
 
-export interface RunOptions {
+export interface RunOptions extends EngineHooks {
   readonly upgrade?: object;
-  readonly image?: { readonly path?: string; readonly sha256?: string };
+  readonly image?: { readonly path?: string; readonly sha256?: string; readonly fetched?: boolean };
   readonly access?: object;
   readonly nodes?: readonly object[];
-  /** Stops at its next safe point when this resolves. */
-  readonly interrupt?: Promise<unknown>;
-  /** Told of each line of progress. */
-  readonly onTick?: (line: string, stage: string) => void;
 }
 
 export class ChassisBench {
@@ -136,10 +125,50 @@ export class ChassisBench {
     return (await Promise.all(texts)).join("\n");
   }
 
-  async run(release: string, options: RunOptions = {}): Promise<EngineRun> {
+  run(release: string, options: RunOptions = {}): Promise<EngineRun> {
+    return runEngine(this.inputs(release, options), options);
+  }
+
+  /**
+   * A run in a process of its own that is killed.
+   *
+   * @param when resolves when it is to be, given what tells that a stage begins.
+   */
+  async killed(
+    release: string,
+    when: (stageBegins: (stage: string) => Promise<void>) => Promise<unknown>,
+    options: RunOptions = {},
+  ): Promise<void> {
+    const program = fileURLToPath(new URL("./chassis-engine.ts", import.meta.url));
+    const child = spawn(process.execPath, [program], { stdio: ["pipe", "pipe", "inherit"] });
+    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    let out = "";
+    let wake: () => void = () => undefined;
+    child.stdout.on("data", (data: Buffer) => {
+      out += data.toString();
+      wake();
+    });
+    child.stdin.end(JSON.stringify(this.inputs(release, options)));
+    const stageBegins = (stage: string) =>
+      new Promise<void>((resolve) => {
+        wake = () => {
+          if (out.split("\n").slice(0, -1).includes(stage)) resolve();
+        };
+        wake();
+      });
+    const first = await Promise.race([
+      when(stageBegins).then(() => "killed"),
+      ended.then(() => `the run had come to its end before: ${out}`),
+    ]);
+    child.kill("SIGKILL");
+    await ended;
+    assert.equal(first, "killed", first);
+  }
+
+  private inputs(release: string, options: RunOptions): object {
     const { credentials } = this.cluster;
     const sha256 = createHash("sha256").update(buildImage({ release })).digest("hex");
-    const inputs = {
+    return {
       target: {
         kind: "chassis",
         name: this.name,
@@ -163,42 +192,6 @@ export class ChassisBench {
       },
       upgrade: { limits: LIMITS, save: { system: false }, ...options.upgrade },
     };
-    const ticks: string[] = [];
-    const none = { ticks, warnings: [] };
-    const sessions = new Sessions();
-    try {
-      const { session, problems } = await sessions.get(inputs);
-      const told = (all: readonly { path: string; message: string }[]) =>
-        all.map((one) => `${one.path}: ${one.message}`).join("\n");
-      if (!session) return { ...none, outcome: "refused", error: told(problems), code: "REFUSED" };
-      const view = await session.view();
-      if (!view.campaign) return { ...none, outcome: "unchanged", error: "", code: "" };
-      const refusal = [told(view.plan.problems), view.quarantine ?? ""].filter(Boolean).join("\n");
-      const { warnings } = view.plan;
-      if (refusal) return { ticks, warnings, outcome: "refused", error: refusal, code: "REFUSED" };
-      void options.interrupt?.then(() => session.stop("interrupted"));
-      for (const stage of CHASSIS_STAGES) {
-        try {
-          await session.runStage(stage, {
-            tick: (line) => {
-              ticks.push(`${stage}: ${line}`);
-              options.onTick?.(line, stage);
-            },
-            say: () => undefined,
-          });
-        } catch (error) {
-          const { message, code } = error as Error & { code: string };
-          return { ticks, warnings, outcome: "failed", error: message, code };
-        }
-      }
-      return { ticks, warnings, outcome: "completed", error: "", code: "" };
-    } catch (error) {
-      const { message, code } = error as Error & { code: string };
-      return { ...none, outcome: "refused", error: message, code };
-    } finally {
-      await sessions.each((session) => session.close());
-      await sessions.settle();
-    }
   }
 
   async must(release: string, options: RunOptions = {}): Promise<EngineRun> {

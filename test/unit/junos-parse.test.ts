@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { complaintIn } from "#sdk/drivers/junos/command-line.js";
 import { parseAlarms } from "#sdk/drivers/junos/parse/alarms.js";
 import { parseClusterStatus } from "#sdk/drivers/junos/parse/cluster-status.js";
+import { parsePfes } from "#sdk/drivers/junos/parse/fabric.js";
 import { parseFileSize, parseSha256 } from "#sdk/drivers/junos/parse/files.js";
 import { parseInServiceUpgrade, showsUpgrade } from "#sdk/drivers/junos/parse/in-service-upgrade.js";
 import { parsePicStatus } from "#sdk/drivers/junos/parse/pic-status.js";
@@ -301,5 +302,38 @@ describe("the rest of what is read", () => {
       complaintIn("     ^\nsyntax error, expecting <command>."),
       "syntax error, expecting <command>.",
     );
+  });
+});
+
+describe("show chassis fabric plane", () => {
+  const plane = (number: number, of: string) => [
+    `Plane ${number}`,
+    "  Plane state: ACTIVE",
+    "      FPC 0",
+    "          PFE 0 :Links ok",
+    "      FPC 3",
+    `          PFE 0 :${of}`,
+    "          PFE 1 :Links ok",
+  ];
+
+  it("of several planes: each engine with the worst of its links", () => {
+    const output = [...plane(0, "Links ok"), ...plane(1, "Link error"), ...plane(2, "Links ok")].join("\n");
+    assert.deepEqual(parsePfes(output, "node0"), [
+      { fpc: 0, pfe: 0, state: "Links ok" },
+      { fpc: 3, pfe: 0, state: "Link error" },
+      { fpc: 3, pfe: 1, state: "Links ok" },
+    ]);
+  });
+
+  it("of a cluster: each node its own", () => {
+    const output = ["node0:", RULE, ...plane(0, "Links ok"), "", "node1:", RULE, ...plane(0, "Unused")].join(
+      "\n",
+    );
+    assert.equal(parsePfes(output, "node1")[1]?.state, "Unused");
+    assert.equal(parsePfes(output, "node0").length, 3);
+  });
+
+  it("of a model without planes: none", () => {
+    assert.deepEqual(parsePfes("                   ^\nsyntax error, expecting <command>.", "node0"), []);
   });
 });

@@ -112,6 +112,10 @@ describe("a chassis cluster's CLI", function () {
       await ask(cluster, 0, "show chassis fpc pic-status"),
       /Slot 0 {2}Online {3}SRX5K IOC II\n {2}PIC 0 {2}Online /,
     );
+    assert.match(
+      await ask(cluster, 0, "show chassis fabric plane"),
+      /Plane 0\n {2}Plane state: ACTIVE\n {6}FPC 0\n {10}PFE 0 :Links ok\n/,
+    );
     assert.match(await ask(cluster, 0, "show chassis hardware"), /\nFPC 1 +REV 11/);
     assert.match(
       await ask(cluster, 0, "show chassis cluster interfaces"),

@@ -9,6 +9,8 @@ const RULE = "-".repeat(74);
  */
 export function chosenNodes({ cluster, node, args }: CommandContext): readonly ChassisNode[] {
   const all = cluster.nodes.filter(({ id }) => id === node.id || cluster.hears(node.id));
+  // A routing engine speaks for itself unless it is asked about the others.
+  if (!cluster.isCluster) return args.includes("all-routing-engines") ? all : [node];
   const at = args.indexOf("node");
   const which = at < 0 ? (args.includes("local") ? "local" : "all") : args[at + 1];
   if (which === "local") return [node];
@@ -23,11 +25,13 @@ export function eachNode(
   textOf: (node: ChassisNode) => string,
   nodes: readonly ChassisNode[] = chosenNodes(context),
 ): void {
-  if (!context.cluster.isCluster) {
+  if (!context.cluster.isCluster && !context.args.includes("all-routing-engines")) {
     for (const node of nodes) context.print(textOf(node));
     return;
   }
   context.print(
-    nodes.map((node) => `node${node.id}:\n${RULE}\n${textOf(node).replace(/\n$/, "")}\n`).join("\n"),
+    nodes
+      .map((node) => `${context.cluster.nameOf(node.id)}:\n${RULE}\n${textOf(node).replace(/\n$/, "")}\n`)
+      .join("\n"),
   );
 }

@@ -63,7 +63,7 @@ export const showInServiceUpgrade: Command = {
   words: "show chassis in-service-upgrade",
   run(context) {
     const { cluster, node, upgrade, print } = context;
-    if (cluster.isCluster && cluster.master !== node.id)
+    if (cluster.isPair && cluster.master !== node.id)
       throw new CliError("error: command must be issued on the primary node");
     const row = (item: string, state: string, reason = "") =>
       `${item.padEnd(15)}${state.padEnd(24)}${reason}`.trimEnd();

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { CliError, type Command, type CommandContext } from "../cli/command.ts";
 import { FileError } from "../file-system.ts";
 import type { ChassisNode } from "../node.ts";
+import { fetchFile, isUrl } from "./file-fetch.ts";
 
 /** A path may name the other node: `node1:/var/tmp/x`. */
 function located(context: CommandContext, text: string | undefined): { node: ChassisNode; path: string } {
@@ -65,9 +66,11 @@ export const fileChecksum: Command = {
 
 export const fileCopy: Command = {
   words: "file copy",
-  run(context) {
-    const from = located(context, context.args[0]);
-    const to = located(context, context.args[1]);
+  async run(context) {
+    const [source, target] = context.args;
+    const to = located(context, target);
+    if (isUrl(source)) return fetchFile({ ...context, node: to.node }, source, to.path);
+    const from = located(context, source);
     const content = from.node.files.read(from.path);
     if (!content) throw missing(from.path);
     const name = from.path.slice(from.path.lastIndexOf("/") + 1);

@@ -9,10 +9,12 @@ import { setCompleteOnSpace, setScreenLength, setScreenWidth, setTimestamp } fro
 import { showClusterInterfaces } from "./cluster-interfaces.ts";
 import { showClusterStatus } from "./cluster-status.ts";
 import { showConfiguration, showRescue } from "./configuration.ts";
+import { showFabricPlane } from "./fabric.ts";
 import { clearFailoverCount, failover, resetFailover } from "./failover.ts";
 import { fileChecksum, fileCopy, fileDelete, fileList, fileShow } from "./file.ts";
 import { showAlarms, showProcesses, showUptime } from "./health.ts";
 import { fpcOnline, halt, picOnline, powerOff, reboot, restart } from "./reboot.ts";
+import { showReplication, showRoutingEngine, showSwitchover, switchMaster } from "./routing-engines.ts";
 import { deleteRescue, saveRescue, showSnapshot, takeSnapshot } from "./snapshot.ts";
 import {
   abortUpgrade,
@@ -35,6 +37,11 @@ export const commands: readonly Command[] = [
   showPicStatus,
   showFpc,
   showHardware,
+  showFabricPlane,
+  showRoutingEngine,
+  showSwitchover,
+  showReplication,
+  switchMaster,
   showStorage,
   cleanStorage,
   showUptime,

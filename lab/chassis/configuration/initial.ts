@@ -2,15 +2,20 @@ import type { ChassisShape } from "../options.ts";
 import { SLOT_OFFSET } from "../options.ts";
 import type { Statements } from "./statements.ts";
 
+/** Without these two engines can't take over from one another without a break. */
+export const NON_STOP = ["chassis redundancy graceful-switchover", "routing-options nonstop-routing"];
+
 /** What a cluster of this shape is configured as. */
 export function initialStatements(shape: ChassisShape): Statements {
   const { name, groups, interfaces, family } = shape;
-  const isCluster = shape.nodes.length === 2;
+  const isCluster = shape.form === "cluster";
   const port = (fpc: number, pic: number, at: number) => `xe-${fpc}/${pic}/${at}`;
   return [
     ...(isCluster
       ? shape.nodes.map((node) => `groups node${node} system host-name ${name}-${node}`)
-      : [`system host-name ${name}-0`]),
+      : shape.form === "routing-engines"
+        ? shape.nodes.map((node) => `groups re${node} system host-name ${name}-re${node}`)
+        : [`system host-name ${name}-0`]),
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the device's own variable
     ...(isCluster ? ['apply-groups "${node}"'] : []),
     'system root-authentication encrypted-password "$6$lab$not-a-password"',
@@ -24,7 +29,8 @@ export function initialStatements(shape: ChassisShape): Statements {
     ]),
     ...(isCluster ? ["chassis cluster control-link-recovery"] : []),
     ...(isCluster ? [`chassis cluster reth-count ${interfaces.length}`] : []),
-    ...groups.flatMap(({ priorities, preempt, holdDown }, id) => [
+    ...(shape.form === "routing-engines" ? [...NON_STOP, "system commit synchronize"] : []),
+    ...(isCluster ? groups : []).flatMap(({ priorities, preempt, holdDown }, id) => [
       ...priorities.map(
         (priority, node) => `chassis cluster redundancy-group ${id} node ${node} priority ${priority}`,
       ),

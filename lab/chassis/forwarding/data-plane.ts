@@ -117,11 +117,13 @@ export class DataPlane {
 
   #obstacle(node: ChassisNode, reth: RethOptions, at: number): DropReason | undefined {
     if (!node.fpcs[reth.fpc]?.passedAt(reth.pic, at)) return "card";
+    if (!this.#cluster.isCluster) return undefined;
     return this.#cluster.groups[reth.group]?.interruptions.covers(at) ? "moving" : undefined;
   }
 
-  #session(node: ChassisNode, { flow, opens }: Packet): DropReason | undefined {
-    if (node.sessions.has(flow)) return undefined;
+  #session(node: ChassisNode, { flow, opens, dueAt }: Packet): DropReason | undefined {
+    // Routers keep no sessions.
+    if (this.#cluster.shape.form === "routing-engines" || node.knew(flow, dueAt)) return undefined;
     if (!opens && !this.#cluster.takesStrayPackets) return "no-session";
     this.#cluster.openSession(node, flow);
     return undefined;

@@ -27,6 +27,7 @@ import { type Chassis, sessionOf } from "./chassis-context";
 import { markEpoch } from "./markers";
 import { JunosNode, type NodeAddress, PATIENCE, type Patience } from "./node";
 import { observe } from "./observe";
+import { whileAway } from "./while-away";
 
 export interface ChassisTargetOptions {
   readonly id: string;
@@ -88,7 +89,9 @@ class ChassisTarget implements Target<ChassisInventory> {
   }
 
   perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }> {
-    return performBy(ACTIONS, this.id, this.chassis, action, context);
+    return whileAway(context, this.chassis.pollMs, () =>
+      performBy(ACTIONS, this.id, this.chassis, action, context),
+    );
   }
 
   /** A chassis counts packets, not procedures. */

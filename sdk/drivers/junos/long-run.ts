@@ -11,6 +11,8 @@ import type { JunosNode } from "./node";
 
 export class LongRun {
   readonly lines: string[] = [];
+  /** Whether the command may have reached the device. */
+  begun = false;
   /** What the device complained of, if it did and gave the prompt back. */
   refused: string | undefined;
   /** Why we hear nothing more; undefined while the session lives. */
@@ -23,6 +25,9 @@ export class LongRun {
     node
       .runBeside(command, {
         deadline,
+        onBegun: () => {
+          run.begun = true;
+        },
         onLine: (line) => run.take(line),
         answers: [{ asked: /\[yes,\s*no\][^\n]*$/i, reply: "yes" }],
       })

@@ -17,6 +17,7 @@ import { failureText } from "./failure-text";
 import { epochOn } from "./markers";
 import { parseAlarms } from "./parse/alarms";
 import { type ClusterStatus, type GroupStatus, parseClusterStatus } from "./parse/cluster-status";
+import { parsePfes } from "./parse/fabric";
 import { parseFileSize } from "./parse/files";
 import { type IssuItem, parseInServiceUpgrade, showsUpgrade } from "./parse/in-service-upgrade";
 import { type Card, parsePicStatus } from "./parse/pic-status";
@@ -153,6 +154,7 @@ async function stateOf(
       ...parseAlarms(await look("show system alarms"), node),
       ...parseAlarms(await look("show chassis alarms"), node),
     ];
+    const pfes = parsePfes(await look("show chassis fabric plane"), node);
     const size =
       chassis.imagePath === undefined
         ? undefined
@@ -162,6 +164,7 @@ async function stateOf(
     return {
       state: {
         ...base,
+        ...(pfes.length > 0 ? { pfes } : {}),
         ...(room ? { varFreeBytes: room.freeBytes } : {}),
         ...(size === undefined ? {} : { imageBytes: size }),
         ...(previous === undefined ? {} : { previous }),

@@ -11,6 +11,11 @@ import { command, refuseIfStale } from "../command";
 import { complaintIn } from "../command-line";
 import { parseFileSize, parseSha256 } from "../parse/files";
 
+/** Times that a fetch is tried whose line breaks. */
+const FETCHES = 3;
+/** What may be otherwise the next time; a file that isn't there, or a login that is refused, is not. */
+const PASSES = /truncated|timed out|reset|broken pipe|closed/i;
+
 /** @throws TargetError `IMAGE_MISSING`, `IMAGE_CORRUPT`, `COPY_FAILED` */
 export async function stageImage(chassis: Chassis, action: Action, context: ActionContext): Promise<string> {
   const node = nodeArg(action, "node");
@@ -24,7 +29,13 @@ export async function stageImage(chassis: Chassis, action: Action, context: Acti
       context.progress(`${path} is not whole; fetched again`);
       await command(chassis, node, `file delete ${path}`, context);
     }
-    await fetch(chassis, node, path, context);
+    for (let turn = 1; ; turn++) {
+      const complaint = await fetch(chassis, node, path, context);
+      if (complaint === undefined) break;
+      if (turn === FETCHES || !PASSES.test(complaint))
+        throw new TargetError("COPY_FAILED", `${node} could not fetch the image: ${complaint}`);
+      context.progress(`${complaint}; fetched again`);
+    }
     found = await checksum(chassis, node, path, context);
     if (found === wanted) return `${path} fetched to ${node}, and whole`;
   }
@@ -61,26 +72,27 @@ async function checksum(
   return sum;
 }
 
-/** Its address may hold a password, so no message shows the command. */
-async function fetch(chassis: Chassis, node: NodeName, path: string, context: ActionContext): Promise<void> {
+/**
+ * Its address may hold a password, so no message shows the command.
+ *
+ * @returns what the device complains of.
+ */
+async function fetch(
+  chassis: Chassis,
+  node: NodeName,
+  path: string,
+  context: ActionContext,
+): Promise<string | undefined> {
   await refuseIfStale(chassis, context, node);
   context.progress(`${node} fetches the image`);
-  const session = sessionOf(chassis, node);
-  const output = await session
-    .run(`file copy ${chassis.imageUrl} ${path}`, {
-      deadline: context.deadline,
-      signal: context.signal,
-      shown: "file copy",
-      slow: true,
-    })
-    .catch((error: unknown) => {
-      if (error instanceof TargetError) throw error;
-      throw new TargetError("COPY_FAILED", `${node} did not fetch the image`);
-    });
+  const output = await sessionOf(chassis, node).run(`file copy ${chassis.imageUrl} ${path}`, {
+    deadline: context.deadline,
+    signal: context.signal,
+    shown: "file copy",
+    slow: true,
+  });
   const complaint = complaintIn(output);
-  if (complaint !== undefined)
-    throw new TargetError(
-      "COPY_FAILED",
-      `${node} could not fetch the image: ${complaint.replaceAll(chassis.imageUrl ?? "", "its URL")}`,
-    );
+  if (complaint === undefined) return undefined;
+  const why = output.split("\n").filter((line) => /^\s*(?:fetch|ftp|scp|ssh): /.test(line));
+  return [...why.map((line) => line.trim()), complaint].join("; ").replace(/\w+:\/\/[^\s;]+/g, "its URL");
 }

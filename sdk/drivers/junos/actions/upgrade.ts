@@ -52,6 +52,10 @@ export async function start(chassis: Chassis, action: Action, context: ActionCon
     look: async () =>
       run.over !== undefined || run.lines.some((line) => !COMPLAINT.test(line)) ? true : undefined,
   });
+  if (!run.begun) {
+    chassis.run = undefined;
+    throw new TargetError("UNREACHABLE", `${primary} can't be told to begin: ${run.over}`);
+  }
   if (run.refused !== undefined && IN_PROGRESS.test(run.refused)) {
     chassis.run = undefined;
     // An earlier run of this campaign began it: it is followed from what the nodes show.

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { type ChassisInventory, type GroupsBefore, NODES, nodeOf } from "../../../contract/chassis-inventory";
+import {
+  type ChassisInventory,
+  type GroupsBefore,
+  NODES,
+  nodeOf,
+  onlineOf,
+} from "../../../contract/chassis-inventory";
 import { type Action, type ActionContext, TargetError } from "../../../contract/target";
 import { isJunosRelease } from "../../../policy/junos-release";
 import { beforeArg, textArg } from "../arguments";
@@ -49,10 +55,7 @@ export function faultsOf(
     ...NODES.flatMap((name) => {
       const node = nodeOf(inventory, name);
       if (node.unreachable !== undefined) return [`${name} can't be asked: ${node.unreachable}`];
-      const online = new Set([
-        ...node.fpcs.filter(({ state }) => state === "Online").map(({ fpc }) => `FPC ${fpc}`),
-        ...node.pics.filter(({ state }) => state === "Online").map(({ fpc, pic }) => `FPC ${fpc} PIC ${pic}`),
-      ]);
+      const online = new Set(onlineOf(node));
       const missing = (before?.online[name] ?? []).filter((one) => !online.has(one));
       const alarms = before ? node.alarms.filter((one) => !before.alarms[name]?.includes(one)) : [];
       return [
