@@ -38,7 +38,10 @@ export async function lookAt(session: ElementSession, signal?: AbortSignal): Pro
   const limits = { deadline: Date.now() + ANSWER_MS, ...(signal ? { signal } : {}) };
   const status = read<Status>(session, await session.ask("show status json", limits));
   const room = read<ElementInventory["room"]>(session, await session.ask("show storage json", limits));
-  const neighbours = read<{ holdMs: number }[]>(session, await session.ask("show neighbours json", limits));
+  const neighbours = read<{ holdMs: number; otherWays: number }[]>(
+    session,
+    await session.ask("show neighbours json", limits),
+  );
   return {
     version: status.version,
     partition: status.partition,
@@ -49,6 +52,7 @@ export async function lookAt(session: ElementSession, signal?: AbortSignal): Pro
     partitions: status.partitions,
     room,
     holdMs: neighbours.map(({ holdMs }) => holdMs),
+    otherWays: neighbours.map(({ otherWays }) => otherWays),
     overload: status.overload,
     ...(status.switch ? { switch: status.switch } : {}),
     epoch: status.epoch,
@@ -67,6 +71,7 @@ export async function observe(session: ElementSession, signal?: AbortSignal): Pr
       partitions: {},
       room: {},
       holdMs: [],
+      otherWays: [],
       overload: false,
       epoch: 0,
     };

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"element/bus"
-	"element/image"
 	"element/initd"
 )
 
@@ -26,7 +25,10 @@ show neighbours [json]
 request epoch <number>
 with epoch <number> request …                            (refused if a later one was here)
 request image install <a|b> size <bytes> sha256 <hex>   (the image on standard input)
+request image install <a|b> from <file> sha256 <hex>     (a file on the second device)
+request image install <a|b> from <https URL> sha256 <hex> (a remote store; its token on standard input)
 request image check <a|b>
+request configuration load sha256 <hex>                 (on standard input; replaces the one there is)
 request issu <a|b> [within <seconds>]
 request reboot <a|b>
 request overload <on|off>
@@ -76,8 +78,10 @@ func (s *session) run(words []string) (func(), error) {
 			err = nil
 		}
 		return done, err
-	case len(words) == 8 && strings.HasPrefix(line, "request image install ") && words[4] == "size" && words[6] == "sha256":
-		return done, s.install(words[3], words[5], words[7])
+	case len(words) == 8 && strings.HasPrefix(line, "request image install ") && (words[4] == "size" || words[4] == "from") && words[6] == "sha256":
+		return done, s.install(words[3], words[4], words[5], words[7])
+	case len(words) == 5 && strings.HasPrefix(line, "request configuration load sha256 "):
+		return done, s.loadConfiguration(words[4])
 	case len(words) == 4 && strings.HasPrefix(line, "request image check "):
 		answer, closed, err := initd.Ask(bus.Msg{Op: "check", Name: words[3]})
 		closed()
@@ -152,39 +156,6 @@ func (s *session) showStorage(asJSON bool) error {
 		}
 	}
 	return nil
-}
-
-// install an image on the partition that is not in service.
-func (s *session) install(partition, size, sum string) error {
-	bytes, err := strconv.ParseInt(size, 10, 64)
-	if err != nil || bytes <= 0 {
-		return fmt.Errorf("size: got %q, expected a number of bytes", size)
-	}
-	if len(sum) != 64 {
-		return fmt.Errorf("sha256: got %q, expected 64 hexadecimal digits", sum)
-	}
-	status, _, err := status()
-	if err != nil {
-		return err
-	}
-	if partition != "a" && partition != "b" {
-		return fmt.Errorf("no partition %q; there are a and b", partition)
-	}
-	if partition == status.Partition {
-		return fmt.Errorf("partition %s is in service", partition)
-	}
-	if last := status.Switch; last != nil && last.State == "running" {
-		return errors.New("a switch of roots is going on")
-	}
-	dir := s.daemon.platform.Path("/dev/part/" + partition)
-	if err := image.Install(io.LimitReader(s.channel, bytes), dir, sum); err != nil {
-		return err
-	}
-	release, err := image.ReadRelease(dir)
-	if err == nil {
-		_, err = fmt.Fprintf(s.channel, "installed %s on partition %s\n", release.Version, partition)
-	}
-	return err
 }
 
 // change the root in service, by ISSU or by reboot.
