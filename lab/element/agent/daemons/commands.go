@@ -22,6 +22,7 @@ show storage [json]
 show configuration
 show statistics
 show neighbours [json]
+show inventory json                                     (status, storage and neighbours, at one go)
 request epoch <number>
 with epoch <number> request …                            (refused if a later one was here)
 request image install <a|b> size <bytes> sha256 <hex>   (the image on standard input)
@@ -59,6 +60,8 @@ func (s *session) run(words []string) (func(), error) {
 		return done, err
 	case line == "show version", line == "show status", line == "show status json":
 		return done, s.showStatus(line)
+	case line == "show inventory json":
+		return done, s.showInventory()
 	case line == "show storage", line == "show storage json":
 		return done, s.showStorage(len(words) == 3)
 	case line == "show configuration":
@@ -106,6 +109,36 @@ func status() (initd.Status, []byte, error) {
 	return status, answer.Data, err
 }
 
+// whole is what init says, with what is the management's own beside it.
+func (s *session) whole(data []byte) (map[string]any, error) {
+	var all map[string]any
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, err
+	}
+	all["epoch"] = s.daemon.epochNow()
+	_, overloaded := os.Stat(s.daemon.platform.Path(OverloadPath))
+	all["overload"] = overloaded == nil
+	return all, nil
+}
+
+func (s *session) showInventory() error {
+	_, data, err := status()
+	if err != nil {
+		return err
+	}
+	all, err := s.whole(data)
+	if err != nil {
+		return err
+	}
+	if all["storage"], err = s.rooms(); err != nil {
+		return err
+	}
+	if all["neighbours"], err = s.neighbours(); err != nil {
+		return err
+	}
+	return json.NewEncoder(s.channel).Encode(all)
+}
+
 func (s *session) showStatus(line string) error {
 	status, data, err := status()
 	if err != nil {
@@ -113,12 +146,8 @@ func (s *session) showStatus(line string) error {
 	}
 	switch line {
 	case "show status json":
-		// With what is the management's own, beside what init says.
 		var all map[string]any
-		if err = json.Unmarshal(data, &all); err == nil {
-			all["epoch"] = s.daemon.epochNow()
-			_, overloaded := os.Stat(s.daemon.platform.Path(OverloadPath))
-			all["overload"] = overloaded == nil
+		if all, err = s.whole(data); err == nil {
 			err = json.NewEncoder(s.channel).Encode(all)
 		}
 	case "show version":
@@ -138,14 +167,22 @@ func (s *session) showStatus(line string) error {
 	return err
 }
 
-func (s *session) showStorage(asJSON bool) error {
+func (s *session) rooms() (map[string]Room, error) {
 	rooms := map[string]Room{}
 	for _, name := range []string{"a", "b"} {
 		var stat unix.Statfs_t
 		if err := unix.Statfs(s.daemon.platform.Path("/dev/part/"+name), &stat); err != nil {
-			return err
+			return nil, err
 		}
 		rooms[name] = Room{stat.Blocks * uint64(stat.Bsize), stat.Bavail * uint64(stat.Bsize)}
+	}
+	return rooms, nil
+}
+
+func (s *session) showStorage(asJSON bool) error {
+	rooms, err := s.rooms()
+	if err != nil {
+		return err
 	}
 	if asJSON {
 		return json.NewEncoder(s.channel).Encode(rooms)
