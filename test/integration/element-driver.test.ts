@@ -127,7 +127,7 @@ describe(`driver of network elements, ${platformHere.platform}`, () => {
     await element.fault("unmount-critical");
     const image = await element.image({ version: "1.2.0" });
     await assert.rejects(carryOut(specOf("1.2.0", image)), {
-      code: "INTERRUPTED",
+      code: "RESTARTED",
       message: /critical file system/,
     });
     await settled(element);

@@ -154,7 +154,7 @@ const changeRoot: Run = async (session, action, context) => {
   const last = end.switch;
   if (runs(end)) return `${version} on partition ${end.partition}: ${last?.state ?? "it serves"}`;
   throw new TargetError(
-    last?.state === "returned" ? "RETURNED" : "INTERRUPTED",
+    last?.state === "returned" ? "RETURNED" : "RESTARTED",
     `the element runs ${end.version}, expected ${version}. It says: ${last?.state ?? "nothing"}${last?.reason ? `, ${last.reason}` : ""}.`,
   );
 };
