@@ -140,6 +140,26 @@ export async function createPki(dir: string): Promise<Pki> {
   };
 }
 
+/** For a server of its own on 127.0.0.1, which is its own authority; PEM. */
+export async function loopbackCertificate(
+  commonName: string,
+): Promise<{ readonly cert: string; readonly key: string }> {
+  const keys = await keyPair();
+  const subject: forge.pki.CertificateField[] = [{ name: "commonName", value: commonName }];
+  const cert = certificate({
+    keys,
+    subject,
+    issuer: subject,
+    signer: forge.pki.privateKeyFromPem(keys.privateKey),
+    extensions: [
+      { name: "basicConstraints", cA: true, critical: true },
+      { name: "extKeyUsage", serverAuth: true },
+      { name: "subjectAltName", altNames: [{ type: IP_ADDRESS, ip: "127.0.0.1" }] },
+    ],
+  });
+  return { cert, key: keys.privateKey };
+}
+
 /** Reads what `createPki` wrote. */
 export function readPki(dir: string): Pki {
   const text = (name: string) => readFileSync(join(dir, name), "utf8");

@@ -47,6 +47,8 @@ export interface ImageOptions {
   /** Kernel modules and the ABI of each. */
   readonly modules?: Readonly<Record<string, string>>;
   readonly defect?: Defect;
+  /** Another content under the same version, e.g. `rebuilt`. */
+  readonly build?: string;
 }
 
 export interface Image {
@@ -74,7 +76,7 @@ export async function makeImage(options: ImageOptions): Promise<Image> {
     for (const folder of folders) mkdirSync(join(root, folder), { recursive: true });
     const init = join(root, "sbin/init");
     copyFileSync(agent, init);
-    appendFileSync(init, `\nrelease ${version}\n`);
+    appendFileSync(init, `\nrelease ${version} ${options.build ?? ""}\n`);
     if (defect === "no-program")
       writeFileSync(init, Buffer.concat([Buffer.from("\x7fELF"), Buffer.alloc(4096)]));
     chmodSync(init, 0o755);
@@ -92,8 +94,20 @@ export async function makeImage(options: ImageOptions): Promise<Image> {
     else manifest["sbin/init"] = initSha256;
     if (defect === "not-executable") chmodSync(init, 0o644);
     writeFileSync(join(root, "etc/manifest.json"), JSON.stringify(manifest));
-    // Fast rather than small: it is unpacked on the same machine.
-    await run("tar", ["--owner=0", "--group=0", "-I", "gzip -1", "-cf", out, "-C", root, "."]);
+    // Fast rather than small: it is unpacked on the same machine. The same content makes the same image.
+    await run("tar", [
+      "--sort=name",
+      "--mtime=@0",
+      "--owner=0",
+      "--group=0",
+      "-I",
+      "gzip -n -1",
+      "-cf",
+      out,
+      "-C",
+      root,
+      ".",
+    ]);
     return { version, path: out, size: statSync(out).size, sha256: sum(out), initSha256 };
   } finally {
     rmSync(root, { recursive: true, force: true });
@@ -107,7 +121,7 @@ export const imageIn =
     makeImage({
       ...options,
       agent,
-      out: join(dir, "images", `${options.version}-${options.defect ?? "good"}.tar.gz`),
+      out: join(dir, "images", `${options.version}-${options.defect ?? options.build ?? "good"}.tar.gz`),
     });
 
 const sum = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");

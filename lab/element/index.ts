@@ -12,6 +12,7 @@ import { join } from "node:path";
 import type { Platform } from "./agent.ts";
 import type { ElementView, Figures } from "./figures.ts";
 import { type Image, type ImageOptions, imageIn } from "./image.ts";
+import type { ImageStore } from "./image-store.ts";
 import { RunningElement } from "./running.ts";
 import { setUp } from "./setup.ts";
 import type { Answer, SshAddress } from "./ssh.ts";
@@ -20,6 +21,7 @@ export type { Platform } from "./agent.ts";
 export type { ElementCounts, ElementView, Figures, Flow } from "./figures.ts";
 export type { Defect, Image, ImageOptions } from "./image.ts";
 export { kernelAbi } from "./image.ts";
+export type { ImageStore } from "./image-store.ts";
 export type { Answer, SshAddress } from "./ssh.ts";
 
 /** Numbers of a site; each has a default. */
@@ -76,8 +78,13 @@ export interface Element {
   image(options: Omit<ImageOptions, "agent" | "out">): Promise<Image>;
   /** Puts an image on the partition that is not in service, over SSH. @throws Error with the element's own text */
   install(image: Image, name?: string): Promise<void>;
-  /** Puts an image on a partition from outside, as a second device that is plugged in (INI-9). */
-  plug(image: Image, partition: "a" | "b", name?: string): Promise<void>;
+  /** Unpacks an image on a partition from outside: a root that lies ready (INI-9). */
+  place(image: Image, partition: "a" | "b", name?: string): Promise<void>;
+  /** Puts in a second device with the image's file on it (INI-9). @returns the file's name there */
+  plug(image: Image, name?: string): Promise<string>;
+  unplug(name?: string): Promise<void>;
+  /** Starts a remote store that gives out the images made here (INI-9). */
+  imageStore(): Promise<ImageStore>;
   /** What is lost while `work` runs, and until all is rebuilt, or `settleMs` (default 8,000) are over. */
   measure(work: () => Promise<void>, options?: { settleMs?: number }): Promise<Figures>;
   /** Breaks something by name. */

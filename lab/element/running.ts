@@ -4,12 +4,13 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import ssh2 from "ssh2";
 import type { Platform } from "./agent.ts";
 import type { ElementView, Figures } from "./figures.ts";
 import type { Image, ImageOptions } from "./image.ts";
+import { type ImageStore, startImageStore } from "./image-store.ts";
 import type { Element } from "./index.ts";
 import { askSite } from "./site-control.ts";
 import { type Answer, runOnElement, type SshAddress } from "./ssh.ts";
@@ -98,8 +99,21 @@ export class RunningElement implements Element {
     if (status !== 0) throw new Error(error.trim() || "the session ended during the installation");
   }
 
-  async plug(image: Image, partition: "a" | "b", name = this.#first()): Promise<void> {
+  async place(image: Image, partition: "a" | "b", name = this.#first()): Promise<void> {
     await this.#ask({ op: "install", element: name, partition, image: image.path });
+  }
+
+  async plug(image: Image, name = this.#first()): Promise<string> {
+    await this.#ask({ op: "plug", element: name, image: image.path });
+    return basename(image.path);
+  }
+
+  async unplug(name = this.#first()): Promise<void> {
+    await this.#ask({ op: "unplug", element: name });
+  }
+
+  imageStore(): Promise<ImageStore> {
+    return startImageStore(this.dir);
   }
 
   async measure(

@@ -9,6 +9,7 @@ import ssh2 from "ssh2";
 import { readJson, writeJson, writeText } from "../files.ts";
 import { findAgent, findPlatform, type Platform } from "./agent.ts";
 import { imageIn } from "./image.ts";
+import { makeStoreCertificate } from "./image-store.ts";
 import type { ElementOptions } from "./index.ts";
 
 export interface SetUp {
@@ -69,6 +70,7 @@ export async function setUp(dir: string, options: ElementOptions): Promise<SetUp
     partitionBytes: options.partitionBytes ?? 12 * 1024 ** 2,
     user: "admin",
     authorizedKeys: [keys.public],
+    storeCa: await makeStoreCertificate(dir),
   });
   return { agent, platform, reason, config, control: join(dir, "control"), names, key: keys.private };
 }

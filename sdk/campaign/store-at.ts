@@ -4,7 +4,9 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import type { RequestBook } from "../contract/requests";
 import type { Store } from "../contract/store";
+import { FileRequests } from "./file-requests";
 import { FileStore } from "./file-store";
 import { S3Store } from "./s3-store";
 
@@ -26,6 +28,10 @@ export function storeAt(journal: string | undefined, clusterStore: (namespace?: 
     `journal: got ${shown}, expected "kubernetes" (beside the target) or a URL like file:///var/lib/issu or s3://bucket/prefix?region=eu-central-1`,
   );
 }
+
+/** The requests beside a journal that is kept in a folder; undefined where it is kept elsewhere. */
+export const requestsAt = (journal: string | undefined): RequestBook | undefined =>
+  journal?.startsWith("file://") ? new FileRequests(folderOf(journal)) : undefined;
 
 function folderOf(journal: string): string {
   try {

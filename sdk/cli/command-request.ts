@@ -4,10 +4,12 @@
  * @module
  */
 import { type CampaignRecord, Journal } from "../campaign/journal";
+import { requestsAt } from "../campaign/store-at";
 import type { Asking, OperatorRequest, RequestBook, RequestKind } from "../contract/requests";
+import { kinds } from "../kinds";
 import { followAbort } from "./follow-abort";
 import { reach } from "./reach";
-import { oneTarget, openSite, type Site, type SiteOptions } from "./site";
+import { oneTarget, openSite, partsOf, type Site, type SiteOptions } from "./site";
 import { print } from "./terminal";
 import { UsageError } from "./usage-error";
 
@@ -32,7 +34,7 @@ export async function makeRequest(
     reason,
     ...(kind === "approve" ? approvalOf(campaign, options) : {}),
   };
-  const request = await (await bookOf(site, target)).ask(target, asking);
+  const request = await (await bookOf(site, target, options)).ask(target, asking);
   await print(said(request, target));
   if (kind === "abort") await followAbort(site, target, request);
 }
@@ -64,11 +66,20 @@ export function approvalOf(
   );
 }
 
-async function bookOf(site: Site, target: string): Promise<RequestBook> {
+/** Nothing but an abort touches the target, so no other asks how it is reached. */
+async function bookOf(
+  site: Site,
+  target: string,
+  { journal, kubeconfig, context }: RequestOptions,
+): Promise<RequestBook> {
+  const apart =
+    kinds[partsOf(target)?.kind ?? ""]?.apart && kubeconfig === undefined && context === undefined;
+  const beside = apart ? requestsAt(journal) : undefined;
+  if (beside) return beside;
   const { requests } = await reach(site, target);
   if (requests) return requests;
   throw new UsageError(
-    `nobody vouches for who asks something of ${target}: it is on no cluster, and none is named. Give --kubeconfig and --namespace of the cluster that its program names.`,
+    `nobody vouches for who asks something of ${target}: it is on no cluster, none is named, and its journal is in no folder. Give --kubeconfig and --namespace of the cluster that its program names.`,
   );
 }
 

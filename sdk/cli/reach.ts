@@ -11,5 +11,9 @@ export async function reach(site: Site, target: string) {
       `${target}: expected a target of one of the kinds ${Object.keys(kinds).join(", ")}. It was upgraded by another version of pulumi-issu; use that one's issu.`,
     );
   }
-  return { kind, ...(await kind.connect(site.address(parts))) };
+  const address = site.address(parts);
+  const [doubt] = kind.doubts?.(address) ?? [];
+  if (doubt)
+    throw new UsageError(`how ${target} is reached is not said: --at FILE (${doubt.path}: ${doubt.message})`);
+  return { kind, ...(await kind.connect(address)) };
 }

@@ -83,7 +83,7 @@ function readAt(file: string): unknown {
     return JSON.parse(text);
   } catch {
     throw new UsageError(
-      `--at: ${file} is not JSON. Expected { "nodes": [ … ], "access": { … } }; see docs/chassis.md.`,
+      `--at: ${file} is not JSON. Expected e.g. { "nodes": [ … ], "access": { … } } for a chassis (docs/chassis.md), { "host": …, "hostKey": …, "user": …, … } for an element (docs/element.md).`,
     );
   }
 }

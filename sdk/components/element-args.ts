@@ -15,12 +15,22 @@ export interface ElementAccess {
   readonly passphrase?: pulumi.Input<string>;
   /** Socket of an SSH agent, as in `SSH_AUTH_SOCK`. */
   readonly agent?: pulumi.Input<string>;
+  /** What the element shows to the remote store of `image.url`; kept secret, and passed on standard input. */
+  readonly storeToken?: pulumi.Input<string>;
 }
 
+/** One of `path`, `device` and `url`; with none of them the root lies ready on the element's other partition (INI-9). */
 export interface RootImage {
-  /** File on the machine that runs Pulumi. Left out: the root lies ready on the element's other partition (INI-9). */
+  /** File on the machine that runs Pulumi; sent over SSH. */
   readonly path?: string;
-  /** SHA-256 of the file, 64 hex digits; compared here and by the element. */
+  /** File on a second device that was put into the element. */
+  readonly device?: string;
+  /** https URL in a remote store, from which the element fetches it. */
+  readonly url?: string;
+  /**
+   * SHA-256 of the image, 64 hex digits: part of what the release is known by, so that another content under the same version is
+   * another release. Needed with `path`, `device` and `url`; without them it says which root has to lie ready.
+   */
   readonly sha256?: string;
   /** Room that it takes when unpacked; with it preview tells whether the partition has that. */
   readonly unpackedBytes?: number;

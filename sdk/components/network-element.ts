@@ -30,7 +30,7 @@ export class NetworkElement extends pulumi.ComponentResource {
 
   constructor(name: string, args: NetworkElementArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("issu:index:NetworkElement", name, {}, opts);
-    const { user, privateKey, passphrase, agent } = args.access;
+    const { user, privateKey, passphrase, agent, storeToken } = args.access;
     const target: TargetArgs = {
       kind: "element",
       name,
@@ -44,6 +44,7 @@ export class NetworkElement extends pulumi.ComponentResource {
         ...(privateKey === undefined ? {} : { privateKey: pulumi.secret(privateKey) }),
         ...(passphrase === undefined ? {} : { passphrase: pulumi.secret(passphrase) }),
         ...(agent === undefined ? {} : { agent }),
+        ...(storeToken === undefined ? {} : { storeToken: pulumi.secret(storeToken) }),
       },
       ...(args.kubeconfig === undefined ? {} : { kubeconfig: pulumi.secret(args.kubeconfig) }),
       ...(args.context === undefined ? {} : { context: args.context }),

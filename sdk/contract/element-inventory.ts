@@ -15,7 +15,15 @@ export interface RootRelease {
   readonly kernelAbi: string;
   /** Kernel modules and the ABI of each. */
   readonly modules: { readonly [module: string]: string };
+  /** SHA-256 of the image that it was installed from, hexadecimal; left out where nobody wrote that down. */
+  readonly sha256?: string;
+  /** SHA-256 of its init, as its own manifest says. */
+  readonly initSha256?: string;
 }
+
+/** The root in service. */
+export const rootInService = ({ partition, partitions }: ElementInventory): RootRelease | undefined =>
+  (partition === undefined ? undefined : partitions[partition]) ?? undefined;
 
 /** The last change of the root in service, or the one that goes on, in the element's own words. */
 export interface RootSwitch {
@@ -47,6 +55,8 @@ export interface ElementInventory {
   };
   /** How long each neighbour does without hellos, milliseconds. */
   readonly holdMs: readonly number[];
+  /** How many ways each neighbour has beside this element, that want traffic (ESC-16). */
+  readonly otherWays: readonly number[];
   /** Traffic is asked to go another way. */
   readonly overload: boolean;
   readonly switch?: RootSwitch;

@@ -27,6 +27,7 @@ function firstSeenFile(): string {
 const specOf = (spec: unknown): ChassisPlanSpec => spec as ChassisPlanSpec;
 
 export const chassis: Kind = {
+  apart: true,
   resolve: (raw) => resolveChassisPolicy(raw),
   doubts: ({ at }) => checkChassisAddress(at),
   onFailure(spec) {

@@ -6,6 +6,7 @@
 import type { ElementInventory } from "../contract/element-inventory";
 import type { Target } from "../contract/target";
 import { elementRule } from "../plan/element";
+import { elementRows } from "../plan/element-rows";
 import { shownByElement } from "../plan/element-shown";
 import type { ElementPlanSpec } from "../plan/element-steps";
 import type { PlanRule } from "../plan/plan";
@@ -19,6 +20,7 @@ import { clusterOf } from "./chassis";
 const specOf = (spec: unknown): ElementPlanSpec => spec as ElementPlanSpec;
 
 export const element: Kind = {
+  apart: true,
   resolve: (raw) => resolveElementPolicy(raw),
   doubts: ({ at }) => checkElementAddress(at),
   onFailure(spec) {
@@ -31,6 +33,7 @@ export const element: Kind = {
     return { version, release, components: [] };
   },
   parts: (spec) => [specOf(spec).element.release],
+  rows: (inventory) => elementRows(inventory as ElementInventory),
   shown: (inventory, { name }) => shownByElement(inventory as ElementInventory, name),
   rule: elementRule as PlanRule<never, never>,
   declare(raw, policy) {
@@ -47,10 +50,11 @@ export const element: Kind = {
   },
   async connect(address) {
     const { elementTarget } = await import("../drivers/element/index.js");
-    const { hostKey, port = 22, ...at } = address.at as ElementAddress;
+    const { hostKey, port = 22, storeToken, ...at } = address.at as ElementAddress;
     const target = elementTarget({
       id: `element/${address.namespace}/${address.name}`,
       at: { ...at, port, hostKeys: { pinned: [hostKey] } },
+      ...(storeToken === undefined ? {} : { storeToken }),
     }) as Target<never>;
     return { target, ...(await clusterOf(address)) };
   },

@@ -62,6 +62,8 @@ export interface Reached {
 }
 
 export interface Kind {
+  /** On no cluster of its own: how it is reached is said by `at`, and a cluster only if one is named. */
+  readonly apart?: true;
   /** From the policy as written to the policy as carried out; reports every mistake in one go. */
   resolve(raw: unknown): {
     readonly problems: readonly Problem[];

@@ -5,8 +5,13 @@
  */
 import { type ElementInventory, otherPartition, type RootRelease } from "../contract/element-inventory";
 import { formatDuration } from "../policy/duration";
+import type { ElementSpec } from "../policy/element-spec";
 import type { Problem } from "../policy/problem";
 import type { ElementPlanSpec } from "./element-steps";
+
+/** Whether a root is the one that is declared: of its version, and of its content where that is declared. */
+export const isWanted = ({ version, image }: ElementSpec, root: RootRelease | null | undefined): boolean =>
+  root?.version === version && (image.sha256 === undefined || root.sha256 === image.sha256);
 
 /** Why a root can't be changed to without a reboot; undefined if it can, or if nobody knows what it needs yet. */
 export function needsReboot(
@@ -46,12 +51,20 @@ export function elementProblems(
       `Got an expected absence of ${formatDuration(policy.absenceMs)} and a neighbour that waits ${formatDuration(shortest)}: it would drop the adjacency. Expected a longer hold time. Lengthen it at the neighbour, or state the absence that was measured.`,
     );
   }
-  const { path, unpackedBytes } = element.image;
+  const { path, device, url, sha256, unpackedBytes } = element.image;
   const there = inventory.partitions[target];
-  if (path === undefined && there?.version !== element.version) {
+  const comes = path ?? device ?? url;
+  if (comes === undefined && !isWanted(element, there)) {
+    const other = there?.version === element.version ? `${element.version} of another image` : there?.version;
     wrong(
       "image",
-      `Got ${there?.version ?? "no root file system"} on partition ${target}. Expected ${element.version}, since no image is given. Give image.path, or put it there.`,
+      `Got ${other ?? "no root file system"} on partition ${target}. Expected ${element.version}${sha256 === undefined ? "" : ` of ${sha256.slice(0, 12)}…`}, since it is not said where an image comes from. Give image.path, image.device or image.url, or put it there.`,
+    );
+  }
+  if (policy.traffic === "partner" && inventory.otherWays.some((ways) => ways === 0)) {
+    wrong(
+      "upgrade.traffic",
+      `Got "partner", and a neighbour that has no other way than this element. Expected a partner that takes the traffic. Bring it back, or write traffic: "stays".`,
     );
   }
   const total = inventory.room[target]?.total;
@@ -61,7 +74,7 @@ export function elementProblems(
       `Got ${unpackedBytes} bytes for partition ${target}, which has ${total}. Expected room for all of it. Use a smaller image.`,
     );
   }
-  const why = there?.version === element.version ? needsReboot(there, inventory) : undefined;
+  const why = isWanted(element, there) ? needsReboot(there, inventory) : undefined;
   if (why !== undefined && policy.reboot === "refused") {
     wrong(
       "upgrade.reboot",

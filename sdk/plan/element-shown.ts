@@ -3,17 +3,22 @@
  *
  * @module
  */
-import type { ElementInventory } from "../contract/element-inventory";
+import { type ElementInventory, rootInService } from "../contract/element-inventory";
 import type { ResolvedElementPolicy } from "../policy/element-policy";
+import { rootRelease } from "../policy/element-spec";
 import { resolveElementPolicy } from "../policy/resolve-element";
 import type { ElementPlanSpec } from "./element-steps";
 import type { Shown } from "./plan";
 
 /** @throws Error if it can't be asked. */
-export function shownByElement({ version, unreachable }: ElementInventory, name: string): Shown {
+export function shownByElement(inventory: ElementInventory, name: string): Shown {
+  const { version, unreachable } = inventory;
   if (version === undefined)
     throw new Error(`${name} does not say what it runs${unreachable ? `: ${unreachable}` : ""}`);
   const policy = resolveElementPolicy({}).policy as ResolvedElementPolicy;
-  const spec: ElementPlanSpec = { element: { name, version, release: version, image: {} }, policy };
-  return { serving: { version, release: version, spec } };
+  const sha256 = rootInService(inventory)?.sha256;
+  const release = rootRelease(version, sha256);
+  const image = sha256 === undefined ? {} : { sha256 };
+  const spec: ElementPlanSpec = { element: { name, version, release, image }, policy };
+  return { serving: { version, release, spec } };
 }

@@ -41,7 +41,8 @@ export class ElementSteps {
 
   stageRoot(partition: PartitionName): Step {
     const { version, image } = this.element;
-    const { path, sha256 } = image;
+    const { path, device, url, sha256 } = image;
+    const from = path !== undefined ? "sent from here" : (device ?? url);
     return this.step(
       "stage-root",
       {
@@ -49,13 +50,15 @@ export class ElementSteps {
         version,
         mayReboot: this.policy.reboot === "if-needed",
         ...(path === undefined ? {} : { path }),
+        ...(device === undefined ? {} : { device }),
+        ...(url === undefined ? {} : { url }),
         ...(sha256 === undefined ? {} : { sha256 }),
       },
       {
         summary:
-          path === undefined
+          from === undefined
             ? `check that ${version} lies whole on partition ${partition}`
-            : `install ${version} on partition ${partition}, SHA-256 ${sha256?.slice(0, 12)}…; nothing in service is touched`,
+            : `install ${version} on partition ${partition}, ${device === undefined ? "" : "from the second device, "}${from}, SHA-256 ${sha256?.slice(0, 12)}…; nothing in service is touched`,
         expectedMs: STAGE_MS,
         limitMs: this.policy.limits.stageMs,
       },
@@ -78,7 +81,12 @@ export class ElementSteps {
   }
 
   /** @param path by ISSU, or by an ordinary reboot, which loses what goes through the element (INI-6). */
-  change(path: "issu" | "reboot", partition: PartitionName, version: string): Step {
+  change(
+    path: "issu" | "reboot",
+    partition: PartitionName,
+    version: string,
+    sha256: string | undefined,
+  ): Step {
     const issu = path === "issu";
     return this.step(
       "change-root",
@@ -86,6 +94,7 @@ export class ElementSteps {
         path,
         partition,
         version,
+        ...(sha256 === undefined ? {} : { sha256 }),
         withinMs: this.policy.watchdogMs,
         orReboot: issu && this.policy.reboot === "if-needed",
       },
@@ -103,10 +112,14 @@ export class ElementSteps {
   }
 
   /** @param bootId the boot that has to be the same; left out after a reboot. */
-  verify(version: string, bootId: string | undefined): Step {
+  verify(version: string, sha256: string | undefined, bootId: string | undefined): Step {
     return this.step(
       "verify",
-      { version, ...(bootId === undefined ? {} : { bootId }) },
+      {
+        version,
+        ...(sha256 === undefined ? {} : { sha256 }),
+        ...(bootId === undefined ? {} : { bootId }),
+      },
       {
         summary: `process 1 and root are those of ${version}${bootId === undefined ? "" : ", the boot is the same"}, and nothing of the old tree is left`,
         expectedMs: 2_000,

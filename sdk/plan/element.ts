@@ -6,9 +6,15 @@
  */
 
 import * as semver from "semver";
-import { type ElementInventory, otherPartition } from "../contract/element-inventory";
+import {
+  type ElementInventory,
+  otherPartition,
+  type RootRelease,
+  rootInService,
+} from "../contract/element-inventory";
+import { type ElementSpec, rootRelease } from "../policy/element-spec";
 import { chainOf, type Filled, nothing, stepsOr } from "./chain";
-import { elementProblems, needsReboot } from "./element-checks";
+import { elementProblems, isWanted, needsReboot } from "./element-checks";
 import { type ElementPlanSpec, ElementSteps } from "./element-steps";
 import type { InCampaign, Intent, Json, Plan, PlanRule, ReleaseRef, StagePlan, Step } from "./plan";
 
@@ -31,7 +37,7 @@ export const elementRule: PlanRule<ElementPlanSpec, ElementInventory> = {
   plan(spec, inventory, inCampaign) {
     const { element } = spec;
     const to = { version: element.version, release: element.release };
-    const from = inCampaign ? inCampaign.from : refOf(inventory.version);
+    const from = inCampaign ? inCampaign.from : refOf(inventory);
     const say = (intent: Intent, stages: readonly StagePlan[], more: Partial<Plan> = {}): Plan => ({
       ...(from ? { from } : {}),
       to,
@@ -47,7 +53,7 @@ export const elementRule: PlanRule<ElementPlanSpec, ElementInventory> = {
       const message = `${inventory.unreachable}. Expected an element that can be asked. Look at its console and its management port.`;
       return say("upgrade", idle("the element can't be asked"), { problems: [{ path: "element", message }] });
     }
-    if (inventory.version === element.version) return say("none", idle(`it runs ${element.version}`));
+    if (isWanted(element, rootInService(inventory))) return say("none", idle(`it runs ${element.version}`));
     return say(intentOf(from, to), wayThere(spec, inventory, beforeOf(inventory), []), {
       before: asJson(beforeOf(inventory)),
       problems: elementProblems(spec, inventory),
@@ -56,7 +62,7 @@ export const elementRule: PlanRule<ElementPlanSpec, ElementInventory> = {
   },
 
   recover(spec, inventory, from, _surge, journalled) {
-    return from ? wayBack(new ElementSteps(spec), inventory, from.version, readBefore(journalled)) : [];
+    return from ? wayBack(new ElementSteps(spec), inventory, from, readBefore(journalled)) : [];
   },
 };
 
@@ -89,8 +95,8 @@ function underway(
       warnings: warnings(spec, inventory),
     });
   }
-  if (element.release === from?.release) {
-    const steps = wayBack(new ElementSteps(spec), inventory, from.version, readBefore(before));
+  if (from && isMeant(element, from)) {
+    const steps = wayBack(new ElementSteps(spec), inventory, from, readBefore(before));
     return say(
       "return",
       chain(spec, (name) =>
@@ -114,7 +120,7 @@ function wayThere(
 ): StagePlan[] {
   const { element, policy } = spec;
   const steps = new ElementSteps(spec);
-  const runs = inventory.version === element.version;
+  const runs = isWanted(element, rootInService(inventory));
   const target = otherPartition(inventory.partition ?? "a");
   const staged = inventory.partitions[target];
   const path = byReboot(spec, inventory) ? "reboot" : "issu";
@@ -133,12 +139,14 @@ function wayThere(
         return runs ? nothing(`it runs ${element.version}`) : { steps: [steps.traffic(true)] };
       case "change-root":
         if (runs) return nothing(`it runs ${element.version}`);
-        return { steps: [steps.change(path, target, element.version)] };
+        return { steps: [steps.change(path, target, element.version, element.image.sha256)] };
       case "verify": {
         // What an image needs is known once it is on the partition; until then a consent to reboot may be needed.
-        const known = policy.reboot === "refused" || staged?.version === element.version;
+        const known = policy.reboot === "refused" || isWanted(element, staged);
         const same = path === "issu" && !rebooted && known;
-        return { steps: [steps.verify(element.version, same ? before.bootId : undefined)] };
+        return {
+          steps: [steps.verify(element.version, element.image.sha256, same ? before.bootId : undefined)],
+        };
       }
       case "return-traffic":
         if (policy.traffic !== "partner") return nothing("it stands alone");
@@ -153,28 +161,38 @@ function wayThere(
 function wayBack(
   steps: ElementSteps,
   inventory: ElementInventory,
-  version: string,
+  from: ReleaseRef,
   before: Before | undefined,
 ): Step[] {
+  const { version } = from;
   const back = otherPartition(inventory.partition ?? "a");
-  const reboot = needsReboot(inventory.partitions[back], inventory) !== undefined;
+  const there = inventory.partitions[back];
+  const reboot = needsReboot(there, inventory) !== undefined;
   const traffic = inventory.overload && before?.overload === false ? [steps.traffic(false)] : [];
   // What can't be asked may yet be on its way, and is asked again when its turn comes.
-  if (inventory.version === version && inventory.switch?.state !== "running") return traffic;
+  if (isRelease(rootInService(inventory), from) && inventory.switch?.state !== "running") return traffic;
+  // By content where the journal says which, and it lies where it was left.
+  const sha256 = there && isRelease(there, from) && from.release !== version ? there.sha256 : undefined;
   return [
-    steps.change(reboot ? "reboot" : "issu", back, version),
-    steps.verify(version, undefined),
+    steps.change(reboot ? "reboot" : "issu", back, version, sha256),
+    steps.verify(version, sha256, undefined),
     ...traffic,
   ];
 }
+
+/** Whether a root is of a release that a journal names. */
+const isRelease = (root: RootRelease | undefined, { version, release }: ReleaseRef): boolean =>
+  root?.version === version && (release === version || rootRelease(version, root.sha256) === release);
+
+/** Whether what is declared is that release: a version without a checksum is of any content. */
+const isMeant = ({ version, release, image }: ElementSpec, from: ReleaseRef): boolean =>
+  release === from.release || (version === from.version && image.sha256 === undefined);
 
 /** What is on the partition says which way it takes; what is not there yet is asked again once it is. */
 function byReboot({ element, policy }: ElementPlanSpec, inventory: ElementInventory): boolean {
   const staged = inventory.partitions[otherPartition(inventory.partition ?? "a")];
   return (
-    policy.reboot === "if-needed" &&
-    staged?.version === element.version &&
-    needsReboot(staged, inventory) !== undefined
+    policy.reboot === "if-needed" && isWanted(element, staged) && needsReboot(staged, inventory) !== undefined
   );
 }
 
@@ -189,8 +207,11 @@ function warnings({ policy }: ElementPlanSpec, inventory: ElementInventory): str
   ];
 }
 
-const refOf = (version: string | undefined): ReleaseRef | undefined =>
-  version === undefined ? undefined : { version, release: version };
+function refOf(inventory: ElementInventory): ReleaseRef | undefined {
+  const { version } = inventory;
+  if (version === undefined) return undefined;
+  return { version, release: rootRelease(version, rootInService(inventory)?.sha256) };
+}
 
 const intentOf = (from: ReleaseRef | undefined, to: ReleaseRef): Intent =>
   from && semver.valid(from.version) && semver.lt(to.version, from.version) ? "downgrade" : "upgrade";

@@ -5,7 +5,7 @@
  */
 import { isIP } from "node:net";
 import * as semver from "semver";
-import type { ElementSpec, RootImageSpec } from "./element-spec";
+import { type ElementSpec, type RootImageSpec, rootRelease } from "./element-spec";
 import type { Problem } from "./problem";
 import { Reader } from "./reader";
 
@@ -42,14 +42,47 @@ export function checkElement(raw: unknown): {
   if (reader.problems.length > 0) return { problems: reader.problems };
   return {
     problems: [],
-    element: { name: name as string, version: version as string, release: version as string, image: root },
+    element: {
+      name: name as string,
+      version: version as string,
+      release: rootRelease(version as string, root.sha256),
+      image: root,
+    },
   };
 }
 
+const SOURCES = ["path", "device", "url"] as const;
+
 function readImage(reader: Reader, raw: unknown): RootImageSpec {
-  const { path, sha256, unpackedBytes } = reader.fields(raw, "image", ["path", "sha256", "unpackedBytes"]);
+  const given = reader.fields(raw, "image", [...SOURCES, "sha256", "unpackedBytes"]);
+  const { path, device, url, sha256, unpackedBytes } = given;
+  const named = SOURCES.filter((source) => given[source] !== undefined);
+  if (named.length > 1) {
+    reader.wrong(
+      "image",
+      named.join(" and "),
+      "one of path, device and url",
+      "Keep the one that it is to come from",
+    );
+  }
   if (path !== undefined) reader.text(path, "image.path", "the path of a file", "images/ne-1.1.0.tar.gz");
-  if (path !== undefined && (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/i.test(sha256))) {
+  if (device !== undefined && (typeof device !== "string" || !/^[\w][\w.-]*$/.test(device)))
+    reader.wrong(
+      "image.device",
+      device,
+      "the name of a file on the second device",
+      "Write e.g. ne-1.1.0.tar.gz",
+    );
+  if (url !== undefined && (typeof url !== "string" || !/^https:\/\/[^\s@]+$/.test(url))) {
+    reader.wrong(
+      "image.url",
+      typeof url === "string" && url.includes("@") ? "a URL with a login in it" : url,
+      "an https URL without a login",
+      "Write e.g. https://store.example/ne-1.1.0.tar.gz; a token goes into access.storeToken",
+    );
+  }
+  const summed = sha256 !== undefined || named.length > 0;
+  if (summed && (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/i.test(sha256))) {
     reader.wrong(
       "image.sha256",
       sha256,
@@ -57,17 +90,11 @@ function readImage(reader: Reader, raw: unknown): RootImageSpec {
       "Take it from whoever publishes the image; sha256sum computes it of a file",
     );
   }
-  if (path === undefined && sha256 !== undefined) {
-    reader.wrong(
-      "image.path",
-      path,
-      "the path of a file, since its checksum is given",
-      "Add it, or leave both out",
-    );
-  }
   const bytes = reader.whole(unpackedBytes, "image.unpackedBytes", 1);
   return {
     ...(typeof path === "string" ? { path } : {}),
+    ...(typeof device === "string" ? { device } : {}),
+    ...(typeof url === "string" ? { url } : {}),
     ...(typeof sha256 === "string" ? { sha256: sha256.toLowerCase() } : {}),
     ...(bytes === undefined ? {} : { unpackedBytes: bytes }),
   };
@@ -81,6 +108,8 @@ export interface ElementAddress {
   readonly privateKey?: string;
   readonly passphrase?: string;
   readonly agent?: string;
+  /** Shown to the remote store by the element. */
+  readonly storeToken?: string;
   /** Public host key or its fingerprint. */
   readonly hostKey: string;
 }
@@ -88,14 +117,15 @@ export interface ElementAddress {
 /** @returns every mistake in it; none of the messages shows a secret. */
 export function checkElementAddress(raw: unknown): readonly Problem[] {
   const reader = new Reader();
-  const known = ["host", "port", "user", "privateKey", "passphrase", "agent", "hostKey"];
-  const { host, port, user, privateKey, passphrase, agent, hostKey } = reader.fields(hidden(raw), "", known);
+  const known = ["host", "port", "user", "privateKey", "passphrase", "agent", "storeToken", "hostKey"];
+  const given = reader.fields(hidden(raw), "", known);
+  const { host, port, user, privateKey, passphrase, agent, storeToken, hostKey } = given;
   if (typeof host !== "string" || (isIP(host) === 0 && !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(host)))
     reader.wrong("host", host, "an address or a host name", "Write e.g. 10.0.0.11");
   const number = reader.whole(port, "port", 1, 22);
   if (number > 65_535) reader.wrong("port", port, "a port up to 65535", "Leave it out for 22");
   reader.text(user, "access.user", "the name to log in with", "issu");
-  for (const [name, value] of Object.entries({ privateKey, passphrase, agent })) {
+  for (const [name, value] of Object.entries({ privateKey, passphrase, agent, storeToken })) {
     if (value === undefined || typeof value === "string") continue;
     reader.wrong(`access.${name}`, value, "text", "Write it as text, as a secret of the stack's config");
   }

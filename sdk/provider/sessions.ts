@@ -10,7 +10,7 @@ import { LogFile } from "../campaign/log-file";
 import { Session } from "../campaign/session";
 import { SnapshotKeeper } from "../campaign/snapshots/keeper";
 import { snapshotStoreAt } from "../campaign/snapshots/store-at";
-import { storeAt } from "../campaign/store-at";
+import { requestsAt, storeAt } from "../campaign/store-at";
 import { TargetStore } from "../campaign/target-store";
 import type { RequestBook } from "../contract/requests";
 import type { SnapshotStore } from "../contract/snapshot-store";
@@ -73,7 +73,9 @@ export async function reach(
   const kind = kinds[inputs.kind];
   if (!kind) throw unknownKind(inputs.kind);
   const reached = await kind.connect(inputs, spec);
-  const { target, requests } = reached;
+  const { target } = reached;
+  // Who may write a cluster's resources is known best; else those who may write the journal's folder.
+  const requests = reached.requests ?? requestsAt(inputs.journal);
   return {
     target,
     clusterSnapshots: () => reached.clusterSnapshots(),
@@ -148,7 +150,7 @@ const unknownKind = (kind: string): Error =>
 const NOBODY_VOUCHES: Problem = {
   path: "upgrade.approvals",
   message:
-    "Got approvals, and no cluster that knows who approves. Expected one beside the target or for its journal. Keep the journal there (kubernetes://NAMESPACE with kubeconfig), or leave approvals out.",
+    "Got approvals, and nobody who knows who approves. Expected a cluster beside the target or for its journal, or a journal in a folder. Keep the journal there (kubernetes://NAMESPACE with kubeconfig, or file:///FOLDER), or leave approvals out.",
 };
 
 function keeperOf(

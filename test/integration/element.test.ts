@@ -108,8 +108,8 @@ for (const platform of both) {
       );
     });
 
-    it("takes a root from a second device (INI-9), and refuses what it can't run", async () => {
-      await element.plug(await element.image({ version: "1.2.0" }), "a");
+    it("takes a root that lies ready (INI-9), and refuses what it can't run", async () => {
+      await element.place(await element.image({ version: "1.2.0" }), "a");
       assert.match((await element.run("request image check a")).out, /holds 1\.2\.0, whole/);
       assert.match((await element.run("request issu b")).error, /in service/);
       assert.match((await element.run("request issu c")).error, /no partition/);

@@ -30,6 +30,17 @@ export const WHOLE_STAGES = [
   "post-test",
   "finalize",
 ] as const;
+/** Those of a network element. */
+export const ELEMENT_STAGES = [
+  "preflight",
+  "snapshot",
+  "stage-root",
+  "move-traffic",
+  "change-root",
+  "verify",
+  "return-traffic",
+] as const;
+export type ElementStage = (typeof ELEMENT_STAGES)[number];
 export type StageName = (typeof WHOLE_STAGES)[number];
 
 export interface Point {
@@ -48,7 +59,7 @@ export const start: Point = { name: "before preflight" };
  *
  * @param share 0 for its begin up to 1 for its last step or its soak.
  */
-export function during(stage: StageName, share: number): Point {
+export function during(stage: StageName | ElementStage, share: number): Point {
   return {
     name: `in ${stage}`,
     reached: ({ stages }) => {
@@ -65,7 +76,7 @@ export function during(stage: StageName, share: number): Point {
 }
 
 /** Right after a stage, and so right before what comes next. */
-export function after(stage: StageName): Point {
+export function after(stage: StageName | ElementStage): Point {
   return {
     name: `after ${stage}`,
     reached: ({ stages }) =>

@@ -77,18 +77,21 @@ async function providerOf(up: Running): Promise<number> {
   return found;
 }
 
+/** All that its end needs. */
+type Engine = Pick<Context, "up">;
+
 /** Ways in which the engine can come to its end. */
 export const ends = {
   kill: {
     name: "SIGKILL, all",
     meaning: "the engine and all that it started are killed at once, as with their machine",
-    strike: ({ up }) => up.killAll(),
+    strike: ({ up }: Engine) => up.killAll(),
     first: DYING,
   },
   orphan: {
     name: "SIGKILL, CLI alone",
     meaning: "only the command is killed; the provider lives on without an engine",
-    strike: async ({ up }) => {
+    strike: async ({ up }: Engine) => {
       const provider = await providerOf(up).catch(() => undefined);
       const endTheRest = await up.killAlone();
       try {
@@ -103,14 +106,14 @@ export const ends = {
   interrupt: {
     name: "SIGINT once",
     meaning: "Ctrl-C",
-    strike: async ({ up }) => up.interrupt(),
+    strike: async ({ up }: Engine) => up.interrupt(),
     // Nothing is left to be stopped where the campaign is done.
     first: ["stopped", "completed", "rolled-back"],
   },
   interruptTwice: {
     name: "SIGINT twice",
     meaning: "Ctrl-C, and again as soon as it is acknowledged",
-    strike: async ({ up }) => {
+    strike: async ({ up }: Engine) => {
       up.interrupt();
       await Promise.race([up.said(/cancell|interrupt|\^C/i, 1_000).catch(() => undefined), up.ended]);
       up.interrupt();
@@ -122,7 +125,7 @@ export const ends = {
     meaning:
       "the engine's machine is suspended; the next up goes through elsewhere; then the provider wakes up and goes on",
     lingers: true,
-    strike: async ({ up }) => {
+    strike: async ({ up }: Engine) => {
       for (const pid of await up.processes()) process.kill(pid, "SIGSTOP");
     },
     later: async ({ up }) => {

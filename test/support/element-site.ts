@@ -6,25 +6,45 @@
 import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
-import type { ElementUpgradePolicy } from "pulumi-issu";
+import { pathToFileURL } from "node:url";
+import type { ElementUpgradePolicy, RootImage } from "pulumi-issu";
 import { Stack } from "../../examples/support/pulumi.ts";
 import { type Element, type ElementOptions, type Image, startElement } from "../../lab/element/index.ts";
 import { ensureToolchain } from "../../lab/toolchain/index.ts";
+import { type CommandRun, run } from "./command.ts";
 import { root, TestStack } from "./site.ts";
 
 export interface ElementSite {
   readonly element: Element;
   readonly stack: TestStack;
-  /** Arguments of the stack's program. Without an image the root has to lie ready on the element. */
-  wants(version: string, image?: Image, upgrade?: ElementUpgradePolicy): Promise<object>;
+  /** Of journals. */
+  readonly journals: string;
+  readonly dir: string;
+  /**
+   * Arguments of the stack's program. Without an image the root has to lie ready on the element.
+   *
+   * @param of names of the elements that are declared; all if left out.
+   */
+  wants(
+    version: string,
+    image?: Image | RootImage,
+    upgrade?: ElementUpgradePolicy,
+    of?: readonly string[],
+  ): Promise<object>;
+  /** Runs the `issu` command, told where the journal is and how an element is reached. */
+  issu(args: readonly string[], name?: string): Promise<CommandRun>;
+  /** Reaches the elements by other ports from now on: those of a line that can be cut. */
+  reachBy(ports: Readonly<Record<string, number>>): void;
   close(): Promise<void>;
 }
 
+/** By default only what makes an upgrade short. */
 export async function openElementSite(
   options: ElementOptions & { readonly name: string },
 ): Promise<ElementSite> {
   const toolchain = await ensureToolchain();
   const dir = await fs.mkdtemp(path.join(os.tmpdir(), `issu-${options.name}-`));
+  const journals = path.join(dir, "journal");
   const element = await startElement(options);
   const env: NodeJS.ProcessEnv = {
     ...process.env,
@@ -44,24 +64,47 @@ export async function openElementSite(
       echo,
     }),
   );
+  let ports: Readonly<Record<string, number>> = {};
+  const reached = async (name: string) => {
+    const { port, hostKey, user, key } = await element.address(name);
+    return {
+      host: "127.0.0.1",
+      port: ports[name] ?? port,
+      hostKey: `ssh-ed25519 ${hostKey}`,
+      user,
+      privateKey: key,
+    };
+  };
   return {
     element,
     stack,
-    async wants(version, image, upgrade = {}) {
+    journals,
+    dir,
+    async wants(version, image, upgrade = {}, of) {
       const elements: { [name: string]: object } = {};
       for (const { name } of await element.views()) {
-        const { port, hostKey } = await element.address(name);
+        if (of && !of.includes(name)) continue;
+        const { host, port, hostKey } = await reached(name);
         elements[name] = {
           version,
-          host: "127.0.0.1",
+          host,
           port,
-          hostKey: `ssh-ed25519 ${hostKey}`,
-          journal: `file://${path.join(dir, "journal")}`,
-          ...(image ? { image: { path: image.path, sha256: image.sha256 } } : {}),
+          hostKey,
+          journal: pathToFileURL(journals).href,
+          ...(image ? { image: rootImageOf(image) } : {}),
           upgrade: { watchdog: "5s", ...upgrade },
         };
       }
       return { privateKeyFile: path.join(element.dir, "operator_key"), elements };
+    },
+    async issu(args, name = "ne1") {
+      const at = path.join(dir, `${name}.json`);
+      await fs.writeFile(at, JSON.stringify(await reached(name)), { mode: 0o600 });
+      const where = ["--journal", pathToFileURL(journals).href, "--at", at];
+      return run(path.join(root, "node_modules/.bin/issu"), [...args, ...where], { cwd: root, env });
+    },
+    reachBy(others) {
+      ports = others;
     },
     async close() {
       await element.close();
@@ -69,3 +112,7 @@ export async function openElementSite(
     },
   };
 }
+
+/** Of what the lab made, what a program says. */
+const rootImageOf = (image: Image | RootImage): RootImage =>
+  "initSha256" in image ? { path: image.path, sha256: image.sha256 } : image;

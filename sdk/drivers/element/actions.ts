@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import type { ElementInventory } from "../../contract/element-inventory";
+import { type ElementInventory, type PartitionName, rootInService } from "../../contract/element-inventory";
 import { type Action, type ActionContext, TargetError } from "../../contract/target";
 import { formatDuration } from "../../policy/duration";
 import { lookAt } from "./observe";
@@ -18,10 +18,60 @@ type Run = (session: ElementSession, action: Action, context: ActionContext) => 
 const POLL_MS = 200;
 
 const stageRoot: Run = async (session, action, context) => {
-  const partition = text(action, "partition");
+  const partition = text(action, "partition") as PartitionName;
   const version = text(action, "version");
-  const { path, sha256 } = action.args;
-  if (typeof path === "string" && typeof sha256 === "string") {
+  const { sha256 } = action.args;
+  const wanted = typeof sha256 === "string" ? sha256 : undefined;
+  if (wanted !== undefined && !(await holds(session, context, partition, wanted)))
+    await install(session, action, context, `request image install ${partition}`, wanted);
+  const said = await session.ask(`request image check ${partition}`, context);
+  const there = (await lookAt(session, context.signal)).partitions[partition];
+  if (there?.version !== version) {
+    throw new TargetError(
+      "WRONG_IMAGE",
+      `version: got ${there?.version ?? "no root file system"} on partition ${partition}, expected ${version}. Name the version that the image holds.`,
+    );
+  }
+  if (wanted !== undefined && there.sha256 !== wanted) {
+    throw new TargetError(
+      "CHECKSUM",
+      `image.sha256: got ${there.sha256 ?? "an unknown one"} on partition ${partition}, expected ${wanted}. Put the right image there, or say where it comes from.`,
+    );
+  }
+  if (/takes a reboot/.test(said) && action.args.mayReboot !== true) {
+    throw new TargetError("NEEDS_REBOOT", `${said.trim()}. Write upgrade.reboot: "if-needed" to consent.`);
+  }
+  return said.trim();
+};
+
+async function holds(
+  session: ElementSession,
+  context: ActionContext,
+  partition: PartitionName,
+  sha256: string,
+): Promise<boolean> {
+  const { partitions } = await lookAt(session, context.signal);
+  if (partitions[partition]?.sha256 !== sha256) return false;
+  // Nobody may have touched it since; what is no longer whole is brought anew.
+  return session.ask(`request image check ${partition}`, context).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof TargetError && error.code === "REFUSED") return false;
+      throw error;
+    },
+  );
+}
+
+/** From a file here, a second device or a remote store (INI-9). A root that is to lie ready is not brought. */
+async function install(
+  session: ElementSession,
+  { args }: Action,
+  context: ActionContext,
+  command: string,
+  sha256: string,
+): Promise<void> {
+  const { path, device, url } = args;
+  if (typeof path === "string") {
     const { size } = await stat(path).catch((cause: Error) => {
       throw new TargetError("NO_IMAGE", `image.path: ${cause.message}`, { cause });
     });
@@ -33,25 +83,26 @@ const stageRoot: Run = async (session, action, context) => {
       );
     }
     context.progress(`sending ${size} bytes`);
-    const command = `request image install ${partition} size ${size} sha256 ${sha256}`;
-    await session.ask(under(context, command), context, path);
+    await session.ask(under(context, `${command} size ${size} sha256 ${sha256}`), context, { file: path });
+  } else if (typeof device === "string") {
+    context.progress(`copying ${device} from the second device`);
+    await session.ask(under(context, `${command} from ${device} sha256 ${sha256}`), context);
+  } else if (typeof url === "string") {
+    context.progress(`the element fetches ${url}`);
+    await session.ask(under(context, `${command} from ${url} sha256 ${sha256}`), context, {
+      bytes: Buffer.from(session.storeToken),
+    });
   }
-  const said = await session.ask(`request image check ${partition}`, context);
-  const { partitions } = await lookAt(session, context.signal);
-  const there = partitions[partition as "a" | "b"]?.version;
-  if (there !== version) {
-    throw new TargetError(
-      "WRONG_IMAGE",
-      `version: got ${there ?? "no root file system"} on partition ${partition}, expected ${version}. Name the version that the image holds.`,
-    );
-  }
-  if (/takes a reboot/.test(said) && action.args.mayReboot !== true) {
-    throw new TargetError("NEEDS_REBOOT", `${said.trim()}. Write upgrade.reboot: "if-needed" to consent.`);
-  }
-  return said.trim();
-};
+}
 
 const moveTraffic: Run = async (session, action, context) => {
+  const { otherWays, overload } = await lookAt(session, context.signal);
+  if (!overload && otherWays.some((ways) => ways === 0)) {
+    throw new TargetError(
+      "NO_PARTNER",
+      "a neighbour has no other way any more: the partner is away, or asks for no traffic itself. Bring it back first.",
+    );
+  }
   await session.ask(under(context, "request overload on"), context);
   // Neighbours say nothing of the way that they take; what tells is that nothing comes any more.
   const settleMs = Number(action.args.settleMs ?? 0);
@@ -78,8 +129,11 @@ const returnTraffic: Run = async (session, _action, context) => {
 const changeRoot: Run = async (session, action, context) => {
   const version = text(action, "version");
   const path = text(action, "path");
+  const { sha256 } = action.args;
+  const runs = (now: ElementInventory) =>
+    now.version === version && (sha256 === undefined || rootInService(now)?.sha256 === sha256);
   const first = await reached(session, context);
-  if (first.version === version && first.switch?.state !== "running") return `it runs ${version} already`;
+  if (runs(first) && first.switch?.state !== "running") return `it runs ${version} already`;
   let id = first.switch?.state === "running" ? first.switch.id : undefined;
   if (id === undefined) {
     const partition = text(action, "partition");
@@ -98,10 +152,9 @@ const changeRoot: Run = async (session, action, context) => {
   }
   const end = await ended(session, context, first.switch?.id, id);
   const last = end.switch;
-  if (end.version === version)
-    return `${version} on partition ${end.partition}: ${last?.state ?? "it serves"}`;
+  if (runs(end)) return `${version} on partition ${end.partition}: ${last?.state ?? "it serves"}`;
   throw new TargetError(
-    last?.state === "returned" ? "RETURNED" : "INTERRUPTED",
+    last?.state === "returned" ? "RETURNED" : "RESTARTED",
     `the element runs ${end.version}, expected ${version}. It says: ${last?.state ?? "nothing"}${last?.reason ? `, ${last.reason}` : ""}.`,
   );
 };
@@ -120,10 +173,17 @@ async function begin(
 
 const verify: Run = async (session, action, context) => {
   const version = text(action, "version");
-  const { bootId } = action.args;
+  const { bootId, sha256 } = action.args;
   const now = await reached(session, context);
+  const root = rootInService(now);
   const doubts = [
     ...(now.version === version ? [] : [`process 1 is that of ${now.version}, expected ${version}`]),
+    ...(sha256 === undefined || root?.sha256 === sha256
+      ? []
+      : [`the root in service is of image ${root?.sha256 ?? "unknown"}, expected ${sha256}`]),
+    ...(root?.initSha256 === undefined || root.initSha256 === now.initSha256
+      ? []
+      : [`process 1 executes ${now.initSha256}, and the init of its root is ${root.initSha256}`]),
     ...(bootId === undefined || bootId === now.bootId
       ? []
       : [`the boot is ${now.bootId}, expected ${bootId}: the kernel has rebooted`]),

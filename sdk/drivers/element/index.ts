@@ -5,18 +5,28 @@
  */
 
 import { createHash } from "node:crypto";
-import type { ElementInventory } from "../../contract/element-inventory";
-import type { CapturedPart, PartKind } from "../../contract/snapshot-parts";
-import type { Action, ActionContext, KpiCount, Target, Traces } from "../../contract/target";
+import { type ElementInventory, rootInService } from "../../contract/element-inventory";
+import type { CapturedPart, PartKind, SavedPart } from "../../contract/snapshot-parts";
+import {
+  type Action,
+  type ActionContext,
+  type KpiCount,
+  type Target,
+  TargetError,
+  type Traces,
+} from "../../contract/target";
+import { rootRelease } from "../../policy/element-spec";
 import { performBy } from "../actions";
 import type { SshAddress } from "../ssh/connect";
-import { ACTIONS } from "./actions";
+import { ACTIONS, under } from "./actions";
 import { lookAt, observe } from "./observe";
 import { ElementSession } from "./session";
 
 export interface ElementTargetOptions {
   readonly id: string;
   readonly at: SshAddress;
+  /** What the element shows to a remote store of images. Secret. */
+  readonly storeToken?: string;
 }
 
 /** Longest wait for a fence, ms. */
@@ -32,9 +42,9 @@ class ElementTarget implements Target<ElementInventory> {
   private readonly session: ElementSession;
   private observed: Promise<ElementInventory> | undefined;
 
-  constructor({ id, at }: ElementTargetOptions) {
+  constructor({ id, at, storeToken }: ElementTargetOptions) {
     this.id = id;
-    this.session = new ElementSession(at);
+    this.session = new ElementSession(at, storeToken);
   }
 
   observe(signal?: AbortSignal): Promise<ElementInventory> {
@@ -52,8 +62,10 @@ class ElementTarget implements Target<ElementInventory> {
   }
 
   async carries(release: string): Promise<boolean | undefined> {
-    const { version } = await this.observe();
-    return version === undefined ? undefined : version === release;
+    const inventory = await this.observe();
+    const { version } = inventory;
+    if (version === undefined) return undefined;
+    return version === release || rootRelease(version, rootInService(inventory)?.sha256) === release;
   }
 
   async seenEpoch(): Promise<number | undefined> {
@@ -78,6 +90,29 @@ class ElementTarget implements Target<ElementInventory> {
     await this.session.ask(`request epoch ${epoch}`, limits);
   }
 
+  /** The configuration, whole or not at all; what ran is a matter of an upgrade (ESC-18, ESC-24). */
+  async putBack(part: SavedPart, context: ActionContext): Promise<{ readonly detail: string }> {
+    if (part.kind !== "configuration") {
+      throw new TargetError(
+        "BAD_PART",
+        `${part.name}: got ${part.kind}, expected configuration, which is all that an element takes back. To have a version back, set it in the program and run pulumi up.`,
+      );
+    }
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of part.open()) chunks.push(chunk);
+    const bytes = Buffer.concat(chunks);
+    const sum = sumOf(bytes);
+    await this.session.ask(under(context, `request configuration load sha256 ${sum}`), context, { bytes });
+    const now = Buffer.from(await this.session.ask("show configuration", context));
+    if (!now.equals(bytes)) {
+      throw new TargetError(
+        "NOT_AS_EXPECTED",
+        `${this.session.where} shows another configuration than ${part.name}`,
+      );
+    }
+    return { detail: `${bytes.length} bytes, read back` };
+  }
+
   /** What ran, and the configuration; the root file systems stay on their partitions (ESC-14). */
   async *capture(_action: Action, context: ActionContext): AsyncGenerator<CapturedPart> {
     const inventory = await lookAt(this.session, context.signal);
@@ -93,9 +128,11 @@ function part(name: string, kind: PartKind, mediaType: string, text: string): Ca
     name,
     kind,
     mediaType,
-    claimed: { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") },
+    claimed: { bytes: bytes.length, sha256: sumOf(bytes) },
     async *open() {
       yield bytes;
     },
   };
 }
+
+const sumOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

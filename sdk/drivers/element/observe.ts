@@ -12,7 +12,7 @@ import type {
 import { TargetError } from "../../contract/target";
 import type { ElementSession } from "./session";
 
-/** `show status json`, as far as it is used here. */
+/** `show inventory json`, as far as it is used here. */
 interface Status {
   readonly version: string;
   readonly partition: PartitionName;
@@ -28,6 +28,8 @@ interface Status {
   readonly switch?: RootSwitch;
   readonly epoch: number;
   readonly overload: boolean;
+  readonly storage: ElementInventory["room"];
+  readonly neighbours: readonly { readonly holdMs: number; readonly otherWays: number }[];
 }
 
 /** Longest wait for one answer, ms. */
@@ -36,9 +38,8 @@ const ANSWER_MS = 20_000;
 /** @throws TargetError as the session. */
 export async function lookAt(session: ElementSession, signal?: AbortSignal): Promise<ElementInventory> {
   const limits = { deadline: Date.now() + ANSWER_MS, ...(signal ? { signal } : {}) };
-  const status = read<Status>(session, await session.ask("show status json", limits));
-  const room = read<ElementInventory["room"]>(session, await session.ask("show storage json", limits));
-  const neighbours = read<{ holdMs: number }[]>(session, await session.ask("show neighbours json", limits));
+  const status = read<Status>(session, await session.ask("show inventory json", limits));
+  const { neighbours } = status;
   return {
     version: status.version,
     partition: status.partition,
@@ -47,8 +48,9 @@ export async function lookAt(session: ElementSession, signal?: AbortSignal): Pro
     kernelAbi: status.kernel.abi,
     modules: status.kernel.modules ?? {},
     partitions: status.partitions,
-    room,
+    room: status.storage,
     holdMs: neighbours.map(({ holdMs }) => holdMs),
+    otherWays: neighbours.map(({ otherWays }) => otherWays),
     overload: status.overload,
     ...(status.switch ? { switch: status.switch } : {}),
     epoch: status.epoch,
@@ -67,6 +69,7 @@ export async function observe(session: ElementSession, signal?: AbortSignal): Pr
       partitions: {},
       room: {},
       holdMs: [],
+      otherWays: [],
       overload: false,
       epoch: 0,
     };

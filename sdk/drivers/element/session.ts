@@ -5,6 +5,7 @@
  * @module
  */
 import { createReadStream } from "node:fs";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Client, ClientChannel } from "ssh2";
 import { TargetError } from "../../contract/target";
@@ -17,22 +18,28 @@ export interface Answer {
   readonly status: number | undefined;
 }
 
+/** A file, or bytes, which may be secret. */
+export type Input = { readonly file: string } | { readonly bytes: Uint8Array };
+
 export class ElementSession {
   readonly where: string;
+  /** What the element is to show to a remote store. Secret. */
+  readonly storeToken: string;
   private readonly at: SshAddress;
 
-  constructor(at: SshAddress) {
+  constructor(at: SshAddress, storeToken = "") {
     this.at = at;
+    this.storeToken = storeToken;
     this.where = `${at.host}:${at.port}`;
   }
 
   /**
    * Runs a command.
    *
-   * @param input a file for its standard input
+   * @param input for its standard input, which is left open without
    * @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `HOST_KEY`, `ABORTED` before it was sent; `TIMEOUT` after
    */
-  async run(command: string, limits: ConnectLimits, input?: string): Promise<Answer> {
+  async run(command: string, limits: ConnectLimits, input?: Input): Promise<Answer> {
     const client = await connectSsh(this.at, limits);
     try {
       return await this.execute(client, command, limits, input);
@@ -42,7 +49,7 @@ export class ElementSession {
   }
 
   /** @throws TargetError `REFUSED` with the element's own words; as `run`, `UNREACHABLE` also if the session broke */
-  async ask(command: string, limits: ConnectLimits, input?: string): Promise<string> {
+  async ask(command: string, limits: ConnectLimits, input?: Input): Promise<string> {
     const { out, error, status } = await this.run(command, limits, input);
     if (status === 0) return out;
     if (status === undefined)
@@ -54,7 +61,7 @@ export class ElementSession {
     client: Client,
     command: string,
     { deadline, signal }: ConnectLimits,
-    input: string | undefined,
+    input: Input | undefined,
   ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       let out = "";
@@ -97,8 +104,9 @@ export class ElementSession {
 }
 
 /** What ends the sending is told by the command's own end. */
-async function send(file: string, channel: ClientChannel): Promise<void> {
-  await pipeline(createReadStream(file), channel).catch(() => undefined);
+async function send(input: Input, channel: ClientChannel): Promise<void> {
+  const from = "file" in input ? createReadStream(input.file) : Readable.from([input.bytes]);
+  await pipeline(from, channel).catch(() => undefined);
 }
 
 export function refusal(command: string, error: string): TargetError {

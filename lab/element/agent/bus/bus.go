@@ -21,6 +21,8 @@ const (
 	RolePunt   = "punt"
 	RoleRoutes = "routes"
 	RoleMgmt   = "mgmt"
+	// RoleFetch asks for a connection on the management network; Text is where to.
+	RoleFetch = "fetch"
 )
 
 // Msg is one line. Op says what it is; the other fields are used as Op needs them.
@@ -56,13 +58,16 @@ func Wrap(c *net.UnixConn) *Conn {
 }
 
 // Dial the bus in a role.
-func Dial(path, role string) (*Conn, error) {
+func Dial(path, role string) (*Conn, error) { return DialWith(path, role, "") }
+
+// DialWith says more of what the role is for.
+func DialWith(path, role, text string) (*Conn, error) {
 	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return nil, err
 	}
 	conn := Wrap(c)
-	return conn, conn.Send(Msg{Op: "role", Name: role})
+	return conn, conn.Send(Msg{Op: "role", Name: role, Text: text})
 }
 
 // Send one message.

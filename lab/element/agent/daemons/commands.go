@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"element/bus"
-	"element/image"
 	"element/initd"
 )
 
@@ -23,10 +22,14 @@ show storage [json]
 show configuration
 show statistics
 show neighbours [json]
+show inventory json                                     (status, storage and neighbours, at one go)
 request epoch <number>
 with epoch <number> request …                            (refused if a later one was here)
 request image install <a|b> size <bytes> sha256 <hex>   (the image on standard input)
+request image install <a|b> from <file> sha256 <hex>     (a file on the second device)
+request image install <a|b> from <https URL> sha256 <hex> (a remote store; its token on standard input)
 request image check <a|b>
+request configuration load sha256 <hex>                 (on standard input; replaces the one there is)
 request issu <a|b> [within <seconds>]
 request reboot <a|b>
 request overload <on|off>
@@ -57,6 +60,8 @@ func (s *session) run(words []string) (func(), error) {
 		return done, err
 	case line == "show version", line == "show status", line == "show status json":
 		return done, s.showStatus(line)
+	case line == "show inventory json":
+		return done, s.showInventory()
 	case line == "show storage", line == "show storage json":
 		return done, s.showStorage(len(words) == 3)
 	case line == "show configuration":
@@ -76,8 +81,10 @@ func (s *session) run(words []string) (func(), error) {
 			err = nil
 		}
 		return done, err
-	case len(words) == 8 && strings.HasPrefix(line, "request image install ") && words[4] == "size" && words[6] == "sha256":
-		return done, s.install(words[3], words[5], words[7])
+	case len(words) == 8 && strings.HasPrefix(line, "request image install ") && (words[4] == "size" || words[4] == "from") && words[6] == "sha256":
+		return done, s.install(words[3], words[4], words[5], words[7])
+	case len(words) == 5 && strings.HasPrefix(line, "request configuration load sha256 "):
+		return done, s.loadConfiguration(words[4])
 	case len(words) == 4 && strings.HasPrefix(line, "request image check "):
 		answer, closed, err := initd.Ask(bus.Msg{Op: "check", Name: words[3]})
 		closed()
@@ -102,6 +109,36 @@ func status() (initd.Status, []byte, error) {
 	return status, answer.Data, err
 }
 
+// whole is what init says, with what is the management's own beside it.
+func (s *session) whole(data []byte) (map[string]any, error) {
+	var all map[string]any
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, err
+	}
+	all["epoch"] = s.daemon.epochNow()
+	_, overloaded := os.Stat(s.daemon.platform.Path(OverloadPath))
+	all["overload"] = overloaded == nil
+	return all, nil
+}
+
+func (s *session) showInventory() error {
+	_, data, err := status()
+	if err != nil {
+		return err
+	}
+	all, err := s.whole(data)
+	if err != nil {
+		return err
+	}
+	if all["storage"], err = s.rooms(); err != nil {
+		return err
+	}
+	if all["neighbours"], err = s.neighbours(); err != nil {
+		return err
+	}
+	return json.NewEncoder(s.channel).Encode(all)
+}
+
 func (s *session) showStatus(line string) error {
 	status, data, err := status()
 	if err != nil {
@@ -109,12 +146,8 @@ func (s *session) showStatus(line string) error {
 	}
 	switch line {
 	case "show status json":
-		// With what is the management's own, beside what init says.
 		var all map[string]any
-		if err = json.Unmarshal(data, &all); err == nil {
-			all["epoch"] = s.daemon.epochNow()
-			_, overloaded := os.Stat(s.daemon.platform.Path(OverloadPath))
-			all["overload"] = overloaded == nil
+		if all, err = s.whole(data); err == nil {
 			err = json.NewEncoder(s.channel).Encode(all)
 		}
 	case "show version":
@@ -134,14 +167,22 @@ func (s *session) showStatus(line string) error {
 	return err
 }
 
-func (s *session) showStorage(asJSON bool) error {
+func (s *session) rooms() (map[string]Room, error) {
 	rooms := map[string]Room{}
 	for _, name := range []string{"a", "b"} {
 		var stat unix.Statfs_t
 		if err := unix.Statfs(s.daemon.platform.Path("/dev/part/"+name), &stat); err != nil {
-			return err
+			return nil, err
 		}
 		rooms[name] = Room{stat.Blocks * uint64(stat.Bsize), stat.Bavail * uint64(stat.Bsize)}
+	}
+	return rooms, nil
+}
+
+func (s *session) showStorage(asJSON bool) error {
+	rooms, err := s.rooms()
+	if err != nil {
+		return err
 	}
 	if asJSON {
 		return json.NewEncoder(s.channel).Encode(rooms)
@@ -152,39 +193,6 @@ func (s *session) showStorage(asJSON bool) error {
 		}
 	}
 	return nil
-}
-
-// install an image on the partition that is not in service.
-func (s *session) install(partition, size, sum string) error {
-	bytes, err := strconv.ParseInt(size, 10, 64)
-	if err != nil || bytes <= 0 {
-		return fmt.Errorf("size: got %q, expected a number of bytes", size)
-	}
-	if len(sum) != 64 {
-		return fmt.Errorf("sha256: got %q, expected 64 hexadecimal digits", sum)
-	}
-	status, _, err := status()
-	if err != nil {
-		return err
-	}
-	if partition != "a" && partition != "b" {
-		return fmt.Errorf("no partition %q; there are a and b", partition)
-	}
-	if partition == status.Partition {
-		return fmt.Errorf("partition %s is in service", partition)
-	}
-	if last := status.Switch; last != nil && last.State == "running" {
-		return errors.New("a switch of roots is going on")
-	}
-	dir := s.daemon.platform.Path("/dev/part/" + partition)
-	if err := image.Install(io.LimitReader(s.channel, bytes), dir, sum); err != nil {
-		return err
-	}
-	release, err := image.ReadRelease(dir)
-	if err == nil {
-		_, err = fmt.Fprintf(s.channel, "installed %s on partition %s\n", release.Version, partition)
-	}
-	return err
 }
 
 // change the root in service, by ISSU or by reboot.

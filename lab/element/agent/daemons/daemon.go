@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,6 +24,8 @@ type Config struct {
 	// AuthorizedKeys may manage it, one line each.
 	AuthorizedKeys []string `json:"authorizedKeys"`
 	User           string   `json:"user"`
+	// StoreCA is whom a remote store's certificate has to be of, PEM; left out, images are fetched from none.
+	StoreCA string `json:"storeCa,omitempty"`
 }
 
 // ConfigPath in the tree.
@@ -31,7 +34,9 @@ const ConfigPath = "/config/element.json"
 type daemon struct {
 	name     string
 	platform platform.Platform
+	mu       sync.Mutex
 	config   Config
+	configAt time.Time
 	// restarting is set if the tree was replaced beneath its neighbours.
 	restarting bool
 }
@@ -54,6 +59,20 @@ func run(main func(*daemon) error) func() error {
 		}
 		return main(d)
 	}
+}
+
+// current configuration: it may be replaced while the daemon runs. What can't be read leaves the one before.
+func (d *daemon) current() Config {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	path := d.platform.Path(ConfigPath)
+	if info, err := os.Stat(path); err == nil && !info.ModTime().Equal(d.configAt) {
+		var config Config
+		if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &config) == nil {
+			d.config, d.configAt = config, info.ModTime()
+		}
+	}
+	return d.config
 }
 
 // ready tells init.

@@ -42,7 +42,7 @@ func (d *daemon) epoch(text string) error {
 	return os.Rename(path+".new", path)
 }
 
-func (s *session) showNeighbours(asJSON bool) error {
+func (s *session) neighbours() ([]Neighbour, error) {
 	neighbours := []Neighbour{}
 	text, err := os.ReadFile(s.daemon.platform.Path(NeighboursPath))
 	if err == nil {
@@ -50,6 +50,11 @@ func (s *session) showNeighbours(asJSON bool) error {
 	} else if os.IsNotExist(err) {
 		err = nil
 	}
+	return neighbours, err
+}
+
+func (s *session) showNeighbours(asJSON bool) error {
+	neighbours, err := s.neighbours()
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package daemons
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
@@ -37,24 +38,32 @@ func hellod(d *daemon) error {
 	}
 	d.ready()
 	go func() {
+		var known []byte
 		for {
 			m, err := conn.Recv()
 			if err != nil {
 				os.Exit(1)
 			}
-			if packet, err := wire.Decode(m.Packet); err == nil && !heard.Swap(true) {
+			packet, err := wire.Decode(m.Packet)
+			if err != nil {
+				continue
+			}
+			heard.Store(true)
+			if !bytes.Equal(packet.Body, known) {
+				known = bytes.Clone(packet.Body)
 				d.noteNeighbour(packet)
 			}
 		}
 	}()
 	seq := uint64(1)
-	for range time.Tick(time.Duration(d.config.HelloMs) * time.Millisecond) {
+	for {
+		// Another configuration counts from the next hello on.
+		time.Sleep(time.Duration(d.current().HelloMs) * time.Millisecond)
 		if err := greet(seq); err != nil {
 			return err
 		}
 		seq++
 	}
-	return nil
 }
 
 // NeighboursPath is where hellod writes whom it hears.
@@ -65,13 +74,16 @@ type Neighbour struct {
 	Port int `json:"port"`
 	// HoldMs is how long it does without hellos of ours.
 	HoldMs uint32 `json:"holdMs"`
+	// OtherWays is how many ways it has beside the one through this element, that want traffic.
+	OtherWays uint32 `json:"otherWays"`
 }
 
 func (d *daemon) noteNeighbour(packet wire.Packet) {
-	if len(packet.Body) != 4 {
+	if len(packet.Body) != 8 {
 		return
 	}
-	text, err := json.Marshal([]Neighbour{{1, binary.BigEndian.Uint32(packet.Body)}})
+	hold, ways := binary.BigEndian.Uint32(packet.Body), binary.BigEndian.Uint32(packet.Body[4:])
+	text, err := json.Marshal([]Neighbour{{1, hold, ways}})
 	if err == nil {
 		err = os.WriteFile(d.platform.Path(NeighboursPath), text, 0o644)
 	}

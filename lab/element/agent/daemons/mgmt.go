@@ -65,39 +65,47 @@ func (d *daemon) managementPort() (net.Listener, error) {
 		return nil, err
 	}
 	defer conn.Net.Close()
-	oob := make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := conn.Net.ReadMsgUnix(make([]byte, 1), oob)
+	file, err := handedIn(conn)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("management port: %w", err)
 	}
-	messages, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil || len(messages) != 1 {
-		return nil, errors.New("the machine has no management port to give")
-	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
-		return nil, errors.New("the machine has no management port to give")
-	}
-	unix.CloseOnExec(fds[0])
-	file := os.NewFile(uintptr(fds[0]), "management port")
 	defer file.Close()
 	return net.FileListener(file)
 }
 
+// handedIn is the socket that the machine gives, or why it gives none.
+func handedIn(conn *bus.Conn) (*os.File, error) {
+	said, oob := make([]byte, 512), make([]byte, unix.CmsgSpace(4))
+	n, rights, _, _, err := conn.Net.ReadMsgUnix(said, oob)
+	if err != nil {
+		return nil, err
+	}
+	if n > 1 {
+		return nil, errors.New(string(said[1:n]))
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:rights])
+	if err != nil || len(messages) != 1 {
+		return nil, errors.New("the machine has none to give")
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return nil, errors.New("the machine has none to give")
+	}
+	unix.CloseOnExec(fds[0])
+	return os.NewFile(uintptr(fds[0]), "socket"), nil
+}
+
 func (d *daemon) sshConfig() (*ssh.ServerConfig, error) {
-	var allowed [][]byte
-	for _, line := range d.config.AuthorizedKeys {
-		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
-		if err != nil {
-			return nil, fmt.Errorf("authorizedKeys: %w", err)
-		}
-		allowed = append(allowed, key.Marshal())
+	if _, err := allowedKeys(d.config); err != nil {
+		return nil, err
 	}
 	server := &ssh.ServerConfig{
 		ServerVersion: "SSH-2.0-element",
 		PublicKeyCallback: func(meta ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-			known := slices.ContainsFunc(allowed, func(one []byte) bool { return bytes.Equal(one, key.Marshal()) })
-			if !known || meta.User() != d.config.User {
+			config := d.current()
+			allowed, err := allowedKeys(config)
+			known := err == nil && slices.ContainsFunc(allowed, func(one []byte) bool { return bytes.Equal(one, key.Marshal()) })
+			if !known || meta.User() != config.User {
 				return nil, errors.New("not allowed")
 			}
 			return nil, nil
@@ -109,6 +117,18 @@ func (d *daemon) sshConfig() (*ssh.ServerConfig, error) {
 	}
 	server.AddHostKey(signer)
 	return server, nil
+}
+
+func allowedKeys(config Config) ([][]byte, error) {
+	var allowed [][]byte
+	for _, line := range config.AuthorizedKeys {
+		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+		if err != nil {
+			return nil, fmt.Errorf("authorizedKeys: %w", err)
+		}
+		allowed = append(allowed, key.Marshal())
+	}
+	return allowed, nil
 }
 
 // hostKey is made once in an element's life.

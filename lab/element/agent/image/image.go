@@ -24,6 +24,17 @@ type Release struct {
 	Kernel string `json:"kernelAbi"`
 	// Modules and the ABI of each.
 	Modules map[string]string `json:"modules"`
+	// Sha256 of the image that it was installed from, as whoever installed it computed it; empty if nobody wrote that down.
+	Sha256 string `json:"sha256,omitempty"`
+	// InitSha256 is what its manifest says of its init.
+	InitSha256 string `json:"initSha256,omitempty"`
+}
+
+// recordPath of what was installed, in the root file system itself: two of one version differ by it.
+const recordPath = "etc/image.json"
+
+type record struct {
+	Sha256 string `json:"sha256"`
 }
 
 // Install unpacks an image into an empty folder, and removes everything again where that fails.
@@ -64,11 +75,23 @@ func Install(r io.Reader, dir, sum string) (err error) {
 	if _, err := io.Copy(io.Discard, in); err != nil {
 		return err
 	}
-	if got := hex.EncodeToString(hash.Sum(nil)); sum != "" && got != sum {
+	got := hex.EncodeToString(hash.Sum(nil))
+	if sum != "" && got != sum {
 		return fmt.Errorf("checksum: got sha256 %s, expected %s", got, sum)
 	}
-	_, err = Verify(dir)
-	return err
+	if _, err := Verify(dir); err != nil {
+		return err
+	}
+	text, err := json.Marshal(record{got})
+	if err != nil {
+		return err
+	}
+	// An image may not speak for itself here.
+	path := filepath.Join(dir, recordPath)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(path, text, 0o644)
 }
 
 func unpack(archive io.Reader, header *tar.Header, dir string) error {
@@ -148,8 +171,15 @@ func CheckInit(dir string) error {
 // ReadRelease of a root file system.
 func ReadRelease(dir string) (Release, error) {
 	var release Release
-	err := readJSON(filepath.Join(dir, "etc/release.json"), &release)
-	return release, err
+	if err := readJSON(filepath.Join(dir, "etc/release.json"), &release); err != nil {
+		return release, err
+	}
+	var installed record
+	var manifest map[string]string
+	_ = readJSON(filepath.Join(dir, recordPath), &installed)
+	_ = readJSON(filepath.Join(dir, "etc/manifest.json"), &manifest)
+	release.Sha256, release.InitSha256 = installed.Sha256, manifest["sbin/init"]
+	return release, nil
 }
 
 // Sum is the SHA-256 of a file, hexadecimal.

@@ -117,6 +117,10 @@ func (s *Site) do(a ask) (any, error) {
 		return nil, nil
 	case "install":
 		return nil, m.install(a.Partition, a.Image)
+	case "plug":
+		return nil, m.plug(a.Image)
+	case "unplug":
+		return nil, m.unplug()
 	default:
 		return nil, fmt.Errorf("the site can't %q", a.Op)
 	}

@@ -89,7 +89,7 @@ func mountDevices(machine, dev string) error {
 			return err
 		}
 	}
-	for _, name := range []string{"hw", "config", "part/a", "part/b"} {
+	for _, name := range []string{"hw", "config", "part/a", "part/b", "disk"} {
 		if err := bind(filepath.Join(machine, name), filepath.Join(dev, name), true); err != nil {
 			return err
 		}
@@ -129,7 +129,7 @@ func simulatedBoot(boot Boot, partition string) error {
 	if err := os.MkdirAll(filepath.Join(dev, "part"), 0o755); err != nil {
 		return err
 	}
-	for _, name := range []string{"hw", "config", "part/a", "part/b"} {
+	for _, name := range []string{"hw", "config", "part/a", "part/b", "disk"} {
 		if err := os.Symlink(filepath.Join(boot.Dir, name), filepath.Join(dev, name)); err != nil {
 			return err
 		}

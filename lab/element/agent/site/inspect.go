@@ -71,7 +71,7 @@ func device(path string) (string, error) {
 
 // usualMounts of a tree in service.
 func usualMounts() []string {
-	usual := []string{"/", "/dev", "/proc", "/sys", "/run", "/config", "/dev/hw", "/dev/config", "/dev/part/a", "/dev/part/b"}
+	usual := []string{"/", "/dev", "/proc", "/sys", "/run", "/config", "/dev/hw", "/dev/config", "/dev/part/a", "/dev/part/b", "/dev/disk"}
 	for _, name := range devices {
 		usual = append(usual, "/dev/"+name)
 	}

@@ -61,7 +61,7 @@ func (m *Machine) event(what, detail string) { m.site.event(m.config.Name, what,
 
 // prepare what lasts from boot to boot: folders, partitions, the bus.
 func (m *Machine) prepare() error {
-	for _, name := range []string{"hw", "config", "part/a", "part/b", "root"} {
+	for _, name := range []string{"hw", "config", "part/a", "part/b", "disk", "root"} {
 		if err := os.MkdirAll(filepath.Join(m.dir, name), 0o755); err != nil {
 			return err
 		}
@@ -72,6 +72,9 @@ func (m *Machine) prepare() error {
 			if err := unix.Mount("partition-"+name, m.partition(name), "tmpfs", 0, size); err != nil {
 				return fmt.Errorf("partition %s: %w", name, err)
 			}
+		}
+		if err := unix.Mount("second-device", filepath.Join(m.dir, "disk"), "tmpfs", 0, "mode=755"); err != nil {
+			return fmt.Errorf("second device: %w", err)
 		}
 	}
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(m.dir, "hw/bus"), Net: "unix"})
@@ -116,9 +119,29 @@ func (m *Machine) serve(conn *bus.Conn) {
 		if err := m.giveManagementPort(conn); err != nil {
 			m.event("management port", err.Error())
 		}
+	case bus.RoleFetch:
+		if err := m.dialOut(conn, first.Text); err != nil {
+			_, _ = conn.Net.Write(append([]byte{1}, err.Error()...))
+		}
 	default:
 		m.cards.attach(first.Name, conn)
 	}
+}
+
+// dialOut connects on the management network, which is none of the tree's own, and hands the connection in.
+func (m *Machine) dialOut(conn *bus.Conn, to string) error {
+	c, err := net.DialTimeout("tcp", to, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	file, err := c.(*net.TCPConn).File()
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, _, err = conn.Net.WriteMsgUnix([]byte{0}, unix.UnixRights(int(file.Fd())), nil)
+	return err
 }
 
 // giveManagementPort hands over a listening socket; the machine keeps no copy, so it closes with whoever took it.

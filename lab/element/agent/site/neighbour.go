@@ -87,8 +87,25 @@ func (n *neighbour) hello(machine *Machine, packet wire.Packet) {
 		machine.watch.greetedBy()
 	}
 	// Greets back at once, so that both beat at the element's pace.
-	hold := binary.BigEndian.AppendUint32(nil, uint32(n.site.config.HoldMs))
-	n.send(machine, wire.Packet{Kind: wire.Hello, Seq: packet.Seq, Body: hold})
+	back := binary.BigEndian.AppendUint32(nil, uint32(n.site.config.HoldMs))
+	back = binary.BigEndian.AppendUint32(back, n.others(machine))
+	n.send(machine, wire.Packet{Kind: wire.Hello, Seq: packet.Seq, Body: back})
+}
+
+// others is how many ways there are beside one machine: what the routing protocol would show of the network.
+func (n *neighbour) others(machine *Machine) uint32 {
+	if n.site.config.Apart {
+		return 0
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	ways := uint32(0)
+	for _, other := range n.site.machines {
+		if a := n.of(other); other != machine && a.up && !a.overload {
+			ways++
+		}
+	}
+	return ways
 }
 
 // answer with as many routes as fit, from an offset on; only to whom there is an adjacency.

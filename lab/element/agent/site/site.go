@@ -4,6 +4,7 @@ package site
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -43,6 +44,8 @@ type Config struct {
 	PartitionBytes   int64    `json:"partitionBytes"`
 	User             string   `json:"user"`
 	AuthorizedKeys   []string `json:"authorizedKeys"`
+	// StoreCA is whose certificate a remote store of images shows, PEM.
+	StoreCA string `json:"storeCa"`
 }
 
 // Event outside of the trees.
@@ -151,7 +154,7 @@ func (s *Site) equip(m *Machine) error {
 	}
 	text, err := json.Marshal(daemons.Config{
 		Name: m.config.Name, HelloMs: s.config.HelloMs, HoldMs: s.config.HoldMs,
-		AuthorizedKeys: s.config.AuthorizedKeys, User: s.config.User,
+		AuthorizedKeys: s.config.AuthorizedKeys, User: s.config.User, StoreCA: s.config.StoreCA,
 	})
 	if err != nil {
 		return err
@@ -169,6 +172,30 @@ func (m *Machine) install(partition, path string) error {
 	return image.Install(file, m.partition(partition), "")
 }
 
+// plug in a second device with an image on it, under the image's own file name (INI-9).
+func (m *Machine) plug(path string) error {
+	from, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.Create(filepath.Join(m.dir, "disk", filepath.Base(path)))
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close())
+}
+
+// unplug takes all of it away.
+func (m *Machine) unplug() error {
+	files, err := filepath.Glob(filepath.Join(m.dir, "disk", "*"))
+	for _, file := range files {
+		err = errors.Join(err, os.Remove(file))
+	}
+	return err
+}
+
 func (s *Site) close() {
 	for _, m := range s.machines {
 		m.mu.Lock()
@@ -180,6 +207,7 @@ func (s *Site) close() {
 		for _, name := range []string{"a", "b"} {
 			_ = unix.Unmount(m.partition(name), unix.MNT_DETACH)
 		}
+		_ = unix.Unmount(filepath.Join(m.dir, "disk"), unix.MNT_DETACH)
 	}
 }
 

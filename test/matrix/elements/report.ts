@@ -1,0 +1,113 @@
+/**
+ * What the elements' matrix found: `out/test/fault-matrix/elements-*.json` for machines, `docs/fault-matrix-elements.md` for people. No
+ * date and no name of a machine, so that two runs differ in what differed.
+ *
+ * @module
+ */
+import * as fs from "node:fs/promises";
+import * as path from "node:path";
+import { platformHere } from "../../support/elements.ts";
+import { root } from "../../support/site.ts";
+import { seed } from "../random.ts";
+import type { Outcome } from "./campaigns.ts";
+import {
+  abort,
+  badPlaces,
+  badRoots,
+  ends,
+  fullPlaces,
+  powerLost,
+  sshTroubles,
+  stubborn,
+  type Trouble,
+  unkillable,
+} from "./troubles.ts";
+
+interface Kept {
+  readonly seed: number;
+  readonly of: number;
+  readonly outcomes: { readonly [number: string]: Outcome };
+}
+
+const file = path.join(root, "out", "test", "fault-matrix", `elements-${platformHere.platform}.json`);
+
+const read = (): Promise<Kept | undefined> =>
+  fs.readFile(file, "utf8").then(
+    (text) => JSON.parse(text) as Kept,
+    () => undefined,
+  );
+
+/** Adds an outcome to those of the same seed. */
+export async function keep(number: number, of: number, outcome: Outcome): Promise<void> {
+  await fs.mkdir(path.dirname(file), { recursive: true });
+  const before = await read();
+  const outcomes = { ...(before?.seed === seed ? before.outcomes : {}), [number]: outcome };
+  process.stderr.write(
+    `elements ${number} of ${of}: ${outcome.trouble}, ${outcome.where}: ${outcome.first}\n`,
+  );
+  await fs.writeFile(file, `${JSON.stringify({ seed, of, outcomes } satisfies Kept, undefined, 2)}\n`);
+}
+
+/** Writes the document of what was run with this seed so far; it says what was not. */
+export async function writeDocument(): Promise<void> {
+  const kept = await read();
+  if (kept?.seed !== seed) return;
+  const numbers = Object.keys(kept.outcomes)
+    .map(Number)
+    .toSorted((a, b) => a - b);
+  const outcomes = numbers.map((number) => kept.outcomes[number] as Outcome);
+  await fs.writeFile(path.join(root, "docs", "fault-matrix-elements.md"), documentOf(outcomes, kept.of));
+}
+
+/** Pure. */
+export function documentOf(outcomes: readonly Outcome[], of: number): string {
+  const rows = outcomes.map((one) => [
+    one.trouble,
+    one.where + (one.pair ? " (pair)" : ""),
+    one.first,
+    one.first === "stopped" ? (one.wanted === "goal" ? "the new root" : "the old root") : "",
+    one.end,
+    `${(one.convergedMs / 1000).toFixed(0)} s`,
+    String(one.transitLost),
+    String(one.puntedLost),
+    String(one.adjacencyDrops),
+    String(one.resets),
+    String(one.boots),
+    `${one.awayMs.toFixed(0)} ms`,
+  ]);
+  return `# What becomes of a network element's upgrade that meets trouble
+
+Written by \`PULUMI_ISSU_FULL=1 npm run -s mocha -- test/matrix/elements/matrix.test.ts\`, seed ${seed} (\`ISSU_SEED\` sets it; where in a
+stage the trouble came is drawn by it), on elements ${platformHere.platform === "namespaces" ? "in namespaces" : "that are simulated"}. ${outcomes.length} of its ${of} cases${outcomes.length === of ? "." : " were run."}
+
+One element, with a partner beside it that takes its traffic where *where* says pair, is upgraded again and again by one long-lived
+stack. *First up* is the \`up\` that met the trouble; *asked for* is what the next one wanted where it was stopped; *converged* is the time
+from the trouble to the end, a killed run's lease (15 s) included. Lost are transit and punted packets, from the first \`up\` to rest;
+adjacency drops, hardware resets and boots are counted outside the element; *away* is the longest time without a control plane.
+
+After every row the element serves one of the two roots, whole: seen from outside, by its own account and by the journal, with nothing
+of the other tree left, its traffic where it was, nobody at the lease, and a preview without changes.
+
+| trouble | where | first up | asked for | in the end | converged | transit | punted | drops | resets | boots | away |
+|---|---|---|---|---|---|---|---|---|---|---|---|
+${rows.map((row) => `| ${row.join(" | ")} |`).join("\n")}
+
+## The troubles
+
+${[
+  ...Object.values<Trouble>({
+    ...ends,
+    abort,
+    ...badRoots,
+    ...badPlaces,
+    ...fullPlaces,
+    ...stubborn,
+    unkillable,
+    ...sshTroubles,
+  }),
+  { name: "power lost before, during, after a step", meaning: powerLost[0]?.meaning ?? "" },
+]
+  .map(({ name, meaning }) => `- **${name}**: ${meaning}`)
+  .join("\n")}
+`;
+}
