@@ -3,7 +3,8 @@
  * (INI-1 to INI-11, ESC-08, ESC-18). All of it with `PULUMI_ISSU_FULL=1`, a part drawn by `ISSU_SEED` otherwise.
  */
 import { platformHere } from "../../support/elements.ts";
-import { full, isOurs, Random, seed } from "../random.ts";
+import { full } from "../../support/full.ts";
+import { isOurs, Random, seed } from "../random.ts";
 import { ElementCampaigns } from "./campaigns.ts";
 import { allCases, partOf } from "./cases.ts";
 import { keep, writeDocument } from "./report.ts";
