@@ -5,6 +5,7 @@
  * @module
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { annotations, labels, type SubscriberSplitStatus } from "pulumi-issu/contract";
 import { Api, type KubeObject } from "../../lab/cluster/api.ts";
 
@@ -55,7 +56,8 @@ export class AnsweringBalancer {
     await Promise.all(
       splits.map(async (split) => {
         const status = statusOf(split, pods);
-        if (JSON.stringify(status) === JSON.stringify(split.status)) return;
+        // The API server keeps fields in an order of its own.
+        if (isDeepStrictEqual(status, split.status)) return;
         await this.api.patch(`${splitsPath}/${split.metadata.name}/status`, { status });
       }),
     );
