@@ -89,7 +89,24 @@ export interface GroupsBefore {
   readonly online: { readonly [node: string]: readonly string[] };
 }
 
+/** Two boxes that form a cluster, or the two routing engines of one chassis; their mastership is then its group 0. */
+export type ChassisForm = "cluster" | "routing-engines";
+
+/** The names that people know in a text about nodes and groups. */
+export const inWordsOf = (form: ChassisForm | undefined, text: string): string =>
+  form === "routing-engines"
+    ? text
+        .replace(/\bnode([01])\b/g, "re$1")
+        .replace(/, no manual flag, priorities as configured/g, "")
+        .replace(/\bRG-0's primary\b/g, "master")
+        .replace(/\bRG-0\b/g, "mastership")
+    : text;
+
 export interface ChassisInventory {
+  /** @default "cluster" */
+  readonly form?: ChassisForm;
+  /** Of two routing engines: what they need to take over from one another without a break. */
+  readonly nonStop?: { readonly gracefulSwitchover: boolean; readonly nonstopRouting: boolean };
   /** Why the nodes form no cluster, in the device's words. */
   readonly unclustered?: string;
   /** Node 0 and node 1. */

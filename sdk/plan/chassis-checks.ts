@@ -75,6 +75,7 @@ export function upgradeProblems(
   return [
     ...stepProblems(chassis.version, nodeOf(inventory, "node0").version ?? ""),
     ...underwayProblems(inventory),
+    ...nonStopProblems(inventory),
     ...startProblems(policy.startFrom, inventory),
     ...healthProblems(inventory),
     ...roomProblems(chassis.image, inventory),
@@ -139,6 +140,26 @@ function underwayProblems({ upgrading }: ChassisInventory): Problem[] {
         ),
       ]
     : [];
+}
+
+/** A unified upgrade of two routing engines rests on both. */
+function nonStopProblems({ form, nonStop }: ChassisInventory): Problem[] {
+  if (form !== "routing-engines") return [];
+  const missing = [
+    ...(nonStop?.gracefulSwitchover
+      ? []
+      : [["graceful switchover is off", "set chassis redundancy graceful-switchover"]]),
+    ...(nonStop?.nonstopRouting ? [] : [["non-stop routing is off", "set routing-options nonstop-routing"]]),
+  ];
+  if (missing.length === 0) return [];
+  return [
+    wrong(
+      "nodes",
+      missing.map(([what]) => what).join(", "),
+      "both on: without them the switchover breaks off forwarding and routing",
+      `On the device: ${[...missing.map(([, how]) => how), "set system commit synchronize"].join(", ")}`,
+    ),
+  ];
 }
 
 function startProblems(startFrom: NodeName | undefined, inventory: ChassisInventory): Problem[] {

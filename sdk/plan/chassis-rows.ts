@@ -3,10 +3,21 @@
  *
  * @module
  */
-import { type ChassisInventory, NODES, nodeOf, primaryOf } from "../contract/chassis-inventory";
+import { type ChassisInventory, inWordsOf, NODES, nodeOf, primaryOf } from "../contract/chassis-inventory";
 import type { StatusRow } from "./plan";
 
 export function chassisRows(inventory: ChassisInventory): readonly StatusRow[] {
+  const { form } = inventory;
+  return rowsOf(inventory).map((row) => ({
+    ...row,
+    object: inWordsOf(form, row.object),
+    state: inWordsOf(form, row.state),
+    detail: inWordsOf(form, row.detail),
+  }));
+}
+
+function rowsOf(inventory: ChassisInventory): readonly StatusRow[] {
+  const engines = inventory.form === "routing-engines";
   return [
     ...NODES.map((name): StatusRow => {
       const { version, unreachable, previous, varFreeBytes, alarms } = nodeOf(inventory, name);
@@ -40,21 +51,23 @@ export function chassisRows(inventory: ChassisInventory): readonly StatusRow[] {
         ].join(", "),
       };
     }),
-    ...NODES.flatMap((name) => {
+    // Two routing engines have their cards in common.
+    ...(engines ? NODES.slice(0, 1) : NODES).flatMap((name) => {
       const { fpcs, pics, pfes = [] } = nodeOf(inventory, name);
+      const at = engines ? "" : `${name} `;
       return fpcs.flatMap(({ fpc, state, description }): StatusRow[] => [
-        { object: `${name} FPC ${fpc}`, state, detail: description },
+        { object: `${at}FPC ${fpc}`, state, detail: description },
         ...pics
           .filter((one) => one.fpc === fpc)
           .map((one) => ({
-            object: `${name} FPC ${fpc} PIC ${one.pic}`,
+            object: `${at}FPC ${fpc} PIC ${one.pic}`,
             state: one.state,
             detail: one.description,
           })),
         ...pfes
           .filter((one) => one.fpc === fpc)
           .map((one) => ({
-            object: `${name} FPC ${fpc} PFE ${one.pfe}`,
+            object: `${at}FPC ${fpc} PFE ${one.pfe}`,
             state: one.state,
             detail: "forwarding engine",
           })),

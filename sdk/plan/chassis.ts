@@ -28,6 +28,7 @@ import {
 } from "./chassis-checks";
 import { placed, wayBackOf } from "./chassis-recover";
 import { type ChassisPlanSpec, ChassisSteps } from "./chassis-steps";
+import { planInWords, stepInWords } from "./chassis-words";
 import type { InCampaign, Intent, Plan, PlanRule, ReleaseRef, StagePlan, Step } from "./plan";
 
 /** The chain; the same whether or not there is anything to do. */
@@ -54,79 +55,82 @@ const GATHERS_FROM = "12.1R1";
 export const chassisRule: PlanRule<ChassisPlanSpec, ChassisInventory> = {
   stages: () => CHASSIS_STAGES,
 
-  plan(spec, inventory, inCampaign) {
-    const { chassis } = spec;
-    const to: ReleaseRef = { version: chassis.version, release: chassis.release };
-    const from = inCampaign ? inCampaign.from : fromOf(spec, inventory);
-    const base = { ...(from ? { from } : {}), to };
-    const say = (intent: Intent, stages: readonly StagePlan[], more: Partial<Plan> = {}): Plan => ({
-      ...base,
-      intent,
-      stages,
-      warnings: [],
-      problems: [],
-      ...more,
-    });
-    if (inCampaign) return planUnderway(spec, inventory, inCampaign, say);
-
-    if (runBoth(chassis.version, inventory))
-      return say(
-        "none",
-        chain(spec, () => nothing(`both nodes run ${chassis.version}`)),
-      );
-    const unfit = unfitness(inventory);
-    if (unfit.length > 0 || !from) {
-      const reached = NODES.filter((node) => nodeOf(inventory, node).unreachable === undefined);
-      // A node that is away is no reason to refuse an `up` in which there is nothing to do.
-      const wanted = reached.every((node) =>
-        isJunosRelease(chassis.version, nodeOf(inventory, node).version ?? ""),
-      );
-      const intent = wanted && inventory.unclustered === undefined && reached.length > 0 ? "none" : "upgrade";
-      const why = "the cluster can't be upgraded as it is";
-      return say(
-        intent,
-        chain(spec, () => nothing(why)),
-        { problems: unfit },
-      );
-    }
-    const versions = NODES.map((node) => nodeOf(inventory, node).version ?? "");
-    if (versions.some((one) => withoutSpin(one) !== withoutSpin(versions[0] ?? ""))) {
-      const message = `Got mixed versions (${mixed(inventory)}) and no campaign that made them. Expected the same on both. Roll one of them back on the device first: request system software rollback, request system reboot.`;
-      return say(
-        "upgrade",
-        chain(spec, () => nothing("mixed versions")),
-        {
-          problems: [{ path: "nodes", message }],
-        },
-      );
-    }
-    const before = beforeOf(inventory);
-    const later = compareJunosReleases(chassis.version, withoutSpin(versions[0] ?? "")) >= 0;
-    return later
-      ? say("upgrade", wayThere(spec, inventory, before, undefined), {
-          before: asJson(before),
-          warnings: upgradeWarnings(spec, inventory),
-          problems: upgradeProblems(spec, inventory),
-        })
-      : say("downgrade", wayDown(spec, inventory, before), {
-          before: asJson(before),
-          warnings: [
-            `${chassis.version} is earlier than what runs: both nodes roll back to it one after the other, each while the other carries the traffic. Sessions are kept only as far as the earlier release takes them over from the later one`,
-          ],
-          problems: downgradeProblems(spec, inventory),
-        });
-  },
+  plan: (spec, inventory, inCampaign) => planInWords(inventory.form, planOf(spec, inventory, inCampaign)),
 
   recover(spec, inventory, from, _surge, journalled) {
     if (!from) return [];
-    return wayBackOf(new ChassisSteps(spec), {
+    const steps = wayBackOf(new ChassisSteps(spec), {
       inventory,
       version: from.version,
       before: readBefore(journalled),
       restore: "as-before",
     });
+    return steps.map((step) => stepInWords(inventory.form, step));
   },
 };
+
+function planOf(spec: ChassisPlanSpec, inventory: ChassisInventory, inCampaign?: InCampaign): Plan {
+  const { chassis } = spec;
+  const to: ReleaseRef = { version: chassis.version, release: chassis.release };
+  const from = inCampaign ? inCampaign.from : fromOf(spec, inventory);
+  const base = { ...(from ? { from } : {}), to };
+  const say = (intent: Intent, stages: readonly StagePlan[], more: Partial<Plan> = {}): Plan => ({
+    ...base,
+    intent,
+    stages,
+    warnings: [],
+    problems: [],
+    ...more,
+  });
+  if (inCampaign) return planUnderway(spec, inventory, inCampaign, say);
+
+  if (runBoth(chassis.version, inventory))
+    return say(
+      "none",
+      chain(spec, () => nothing(`both nodes run ${chassis.version}`)),
+    );
+  const unfit = unfitness(inventory);
+  if (unfit.length > 0 || !from) {
+    const reached = NODES.filter((node) => nodeOf(inventory, node).unreachable === undefined);
+    // A node that is away is no reason to refuse an `up` in which there is nothing to do.
+    const wanted = reached.every((node) =>
+      isJunosRelease(chassis.version, nodeOf(inventory, node).version ?? ""),
+    );
+    const intent = wanted && inventory.unclustered === undefined && reached.length > 0 ? "none" : "upgrade";
+    const why = "the cluster can't be upgraded as it is";
+    return say(
+      intent,
+      chain(spec, () => nothing(why)),
+      { problems: unfit },
+    );
+  }
+  const versions = NODES.map((node) => nodeOf(inventory, node).version ?? "");
+  if (versions.some((one) => withoutSpin(one) !== withoutSpin(versions[0] ?? ""))) {
+    const message = `Got mixed versions (${mixed(inventory)}) and no campaign that made them. Expected the same on both. Roll one of them back on the device first: request system software rollback, request system reboot.`;
+    return say(
+      "upgrade",
+      chain(spec, () => nothing("mixed versions")),
+      {
+        problems: [{ path: "nodes", message }],
+      },
+    );
+  }
+  const before = beforeOf(inventory);
+  const later = compareJunosReleases(chassis.version, withoutSpin(versions[0] ?? "")) >= 0;
+  return later
+    ? say("upgrade", wayThere(spec, inventory, before, undefined), {
+        before: asJson(before),
+        warnings: upgradeWarnings(spec, inventory),
+        problems: upgradeProblems(spec, inventory),
+      })
+    : say("downgrade", wayDown(spec, inventory, before), {
+        before: asJson(before),
+        warnings: [
+          `${chassis.version} is earlier than what runs: both nodes roll back to it one after the other, each while the other carries the traffic. Sessions are kept only as far as the earlier release takes them over from the later one`,
+        ],
+        problems: downgradeProblems(spec, inventory),
+      });
+}
 
 type Say = (intent: Intent, stages: readonly StagePlan[], more?: Partial<Plan>) => Plan;
 
@@ -188,7 +192,8 @@ function wayThere(
   const done = runs("node0") && runs("node1");
   const begun = inventory.upgrading || runs("node0") || runs("node1");
   const running = nodeOf(inventory, primary).version ?? nodeOf(inventory, secondary).version;
-  const gathers = running === undefined || compareJunosReleases(running, GATHERS_FROM) >= 0;
+  const engines = inventory.form === "routing-engines";
+  const gathers = !engines && (running === undefined || compareJunosReleases(running, GATHERS_FROM) >= 0);
   const follow = (phase: Parameters<ChassisSteps["follow"]>[0]) =>
     done ? nothing(`both nodes run ${chassis.version}`) : { steps: [steps.follow(phase, primary)] };
   const cards = nodeOf(inventory, primary).fpcs.filter(({ state }) => state === "Online" || begun);
@@ -216,7 +221,10 @@ function wayThere(
         if (begun) return nothing("the device's own procedure has begun");
         if (gathers)
           return { steps: [steps.start(primary, true, resumed), steps.follow("gathered", primary)] };
-        return stepsOr(gatherings(steps, inventory, primary), `all groups are on ${primary} already`);
+        return stepsOr(
+          gatherings(steps, inventory, primary),
+          engines ? "there are no redundancy groups" : `all groups are on ${primary} already`,
+        );
       case "validate":
         if (begun) return nothing("the device's own procedure has begun");
         if (gathers) return follow("validated");

@@ -28,7 +28,11 @@ describe(`fault matrix of a chassis${full ? "" : ", a part of it"} (ISSU_SEED=${
   after(async () => {
     if (full) await writeChassisDocument();
   });
-  afterEach(() => bench?.close());
+  afterEach(async function () {
+    // Mocha tells why only when all of them are through.
+    if (full && this.currentTest?.err) process.stderr.write(`${this.currentTest.err.message}\n`);
+    await bench?.close();
+  });
 
   const cases = full ? chassisCases : partOfChassis(new Random(seed));
   const only = new RegExp(process.env.ISSU_CASE ?? "");

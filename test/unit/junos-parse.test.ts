@@ -8,6 +8,11 @@ import { parseFileSize, parseSha256 } from "#sdk/drivers/junos/parse/files.js";
 import { parseInServiceUpgrade, showsUpgrade } from "#sdk/drivers/junos/parse/in-service-upgrade.js";
 import { parsePicStatus } from "#sdk/drivers/junos/parse/pic-status.js";
 import { protocolsIn } from "#sdk/drivers/junos/parse/protocols.js";
+import {
+  parseEngines,
+  parseNonstopRouting,
+  parseSwitchover,
+} from "#sdk/drivers/junos/parse/routing-engines.js";
 import { parseNextBoot, parsePrevious } from "#sdk/drivers/junos/parse/software-list.js";
 import { parseStorage, varOf } from "#sdk/drivers/junos/parse/storage.js";
 import { parseVersion } from "#sdk/drivers/junos/parse/version.js";
@@ -335,5 +340,47 @@ describe("show chassis fabric plane", () => {
 
   it("of a model without planes: none", () => {
     assert.deepEqual(parsePfes("                   ^\nsyntax error, expecting <command>.", "node0"), []);
+  });
+});
+
+describe("two routing engines", () => {
+  it("are told by their slots", () => {
+    const engine = (slot: number, state: string) => [
+      "Routing Engine status:",
+      `  Slot ${slot}:`,
+      `    Current state                  ${state}`,
+      "    Election priority              Master (default)",
+      "    Temperature                 29 degrees C / 84 degrees F",
+      "    Uptime                         2 days, 3 hours",
+    ];
+    assert.deepEqual(parseEngines([...engine(0, "Backup"), "", ...engine(1, "Master")].join("\n")), [
+      { slot: 0, state: "backup" },
+      { slot: 1, state: "master" },
+    ]);
+  });
+
+  it("are none in a box with one, which has no slot", () => {
+    assert.deepEqual(parseEngines("Routing Engine status:\n    Temperature        34 degrees C"), []);
+  });
+
+  it("are ready for a switchover in the words of early and of later releases", () => {
+    const said = (kernel: string, last: string) =>
+      parseSwitchover(
+        ["Graceful switchover: On", "Configuration database: Ready", `Kernel database: ${kernel}`, last].join(
+          "\n",
+        ),
+      );
+    assert.deepEqual(said("Ready", "Peer state: Steady State"), { graceful: true, ready: true });
+    assert.deepEqual(said("Ready", "Switchover Status: Ready"), { graceful: true, ready: true });
+    assert.deepEqual(said("Synchronizing", "Peer state: Steady State"), { graceful: true, ready: false });
+    assert.deepEqual(said("Ready", "Switchover Status: Not Ready"), { graceful: true, ready: false });
+    assert.equal(parseSwitchover("Graceful switchover: Off")?.graceful, false);
+    assert.equal(parseSwitchover("error: command is not valid on the mx480"), undefined);
+  });
+
+  it("say whether routing goes on", () => {
+    assert.equal(parseNonstopRouting("        Stateful Replication: Enabled\n        RE mode: Master"), true);
+    assert.equal(parseNonstopRouting("        Stateful Replication: Disabled"), false);
+    assert.equal(parseNonstopRouting("                 ^\nunknown command."), undefined);
   });
 });

@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { type ChassisInventory, type NodeName, nodeOf } from "../../contract/chassis-inventory";
+import {
+  type ChassisForm,
+  type ChassisInventory,
+  type NodeName,
+  nodeOf,
+} from "../../contract/chassis-inventory";
 import { TargetError } from "../../contract/target";
 import type { LongRun } from "./long-run";
 import type { JunosNode } from "./node";
@@ -19,6 +24,8 @@ export interface Chassis {
   readonly pollMs: number;
   /** The device's own procedure, if this process has begun it. */
   run: LongRun | undefined;
+  /** As it was last seen. */
+  form: ChassisForm | undefined;
   /** Cards of the primary that were seen in their restart since the upgrade began. */
   readonly restarted: Set<number>;
 }

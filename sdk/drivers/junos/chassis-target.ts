@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type ChassisInventory, NODES, nodeOf } from "../../contract/chassis-inventory";
+import { type ChassisInventory, inWordsOf, NODES, nodeOf } from "../../contract/chassis-inventory";
 import type { CapturedPart } from "../../contract/snapshot-parts";
 import {
   type Action,
@@ -79,6 +79,7 @@ class ChassisTarget implements Target<ChassisInventory> {
       ...(imageUrl === undefined ? {} : { imageUrl }),
       pollMs: pollMs ?? POLL_MS,
       run: undefined,
+      form: undefined,
       restarted: new Set(),
     };
   }
@@ -89,9 +90,24 @@ class ChassisTarget implements Target<ChassisInventory> {
   }
 
   perform(action: Action, context: ActionContext): Promise<{ readonly detail: string }> {
-    return whileAway(context, this.chassis.pollMs, () =>
-      performBy(ACTIONS, this.id, this.chassis, action, context),
+    return this.inWords(context, (said) =>
+      whileAway(said, this.chassis.pollMs, () => performBy(ACTIONS, this.id, this.chassis, action, said)),
     );
+  }
+
+  /** Routing engines are not called nodes by those who read it. */
+  private async inWords(
+    context: ActionContext,
+    work: (context: ActionContext) => Promise<{ readonly detail: string }>,
+  ): Promise<{ readonly detail: string }> {
+    const words = (text: string) => inWordsOf(this.chassis.form, text);
+    try {
+      const { detail } = await work({ ...context, progress: (line) => context.progress(words(line)) });
+      return { detail: words(detail) };
+    } catch (error) {
+      if (!(error instanceof TargetError) || words(error.message) === error.message) throw error;
+      throw new TargetError(error.code, words(error.message), { cause: error.cause });
+    }
   }
 
   /** A chassis counts packets, not procedures. */

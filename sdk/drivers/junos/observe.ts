@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  type ChassisForm,
   type ChassisInventory,
   type GroupMember,
   NODES,
@@ -22,6 +23,13 @@ import { parseFileSize } from "./parse/files";
 import { type IssuItem, parseInServiceUpgrade, showsUpgrade } from "./parse/in-service-upgrade";
 import { type Card, parsePicStatus } from "./parse/pic-status";
 import { protocolsIn } from "./parse/protocols";
+import {
+  type Engine,
+  parseEngines,
+  parseNonstopRouting,
+  parseSwitchover,
+  type Switchover,
+} from "./parse/routing-engines";
 import { parsePrevious } from "./parse/software-list";
 import { parseStorage, varOf } from "./parse/storage";
 import { parseVersion } from "./parse/version";
@@ -31,6 +39,9 @@ export interface Glance {
   readonly nodes: { readonly [node in NodeName]: NodeGlance };
   readonly groups: readonly RedundancyGroupState[];
   readonly unclustered?: string;
+  readonly form?: ChassisForm;
+  /** What the backup says of its being ready, where there are two routing engines. */
+  readonly switchover?: Switchover;
   /** What the cards of the primary do in an upgrade, where it tells. */
   readonly cards?: readonly IssuItem[];
   /** Some card shows that an upgrade is under way; the opposite proves nothing. */
@@ -49,6 +60,10 @@ interface NodeLook extends NodeGlance {
   readonly status?: ClusterStatus;
   readonly items?: readonly IssuItem[];
   readonly banner?: string;
+  /** The two of them; left out where there are none. */
+  readonly engines?: readonly Engine[];
+  /** Only the backup tells. */
+  readonly switchover?: Switchover;
 }
 
 /** These say that something must be mended, not that the node is away. */
@@ -65,6 +80,10 @@ export async function glance(chassis: Chassis, signal?: AbortSignal): Promise<Gl
       "UNREACHABLE",
       `neither node of ${chassis.name} answers: ${looks.map((one) => one.unreachable).join("; ")}`,
     );
+  const engines =
+    looks.find((one) => one.engines && one.banner === "master") ?? looks.find((one) => one.engines);
+  if (engines?.engines) return engineGlance(chassis, engines.engines, looks);
+  chassis.form = looks.some(({ status }) => status?.clustered) ? "cluster" : chassis.form;
   // The primary knows; a node that is alone or not yet back knows less.
   const told =
     looks.find(({ banner, status }) => banner === "primary" && status) ?? looks.find(({ status }) => status);
@@ -79,6 +98,39 @@ export async function glance(chassis: Chassis, signal?: AbortSignal): Promise<Gl
   };
 }
 
+/** Mastership stands for a group; who is not ready to take it over fails as a cluster's node does. */
+function engineGlance(
+  chassis: Chassis,
+  engines: readonly Engine[],
+  looks: readonly [NodeLook, NodeLook],
+): Glance {
+  chassis.form = "routing-engines";
+  const switchover = looks.find((one) => one.switchover)?.switchover;
+  const items = looks.map((one) => one.items).filter((one) => one !== undefined);
+  // Which cards there are the master knows best; they are those of both.
+  const { cards } =
+    looks.find(({ banner }) => banner === "master") ?? looks.find((one) => one.cards.length > 0) ?? looks[0];
+  const member = (slot: number): GroupMember => {
+    const state = engines.find((one) => one.slot === slot)?.state;
+    const isBackup = state === "backup" && looks[slot]?.unreachable === undefined;
+    return {
+      priority: 100,
+      status: state === "master" ? "primary" : isBackup ? "secondary" : "lost",
+      preempt: false,
+      manual: false,
+      failures: isBackup && switchover?.graceful && !switchover.ready ? ["GR"] : [],
+    };
+  };
+  return {
+    form: "routing-engines",
+    nodes: { node0: { ...looks[0], cards }, node1: { ...looks[1], cards } },
+    groups: [{ id: 0, failovers: 0, members: { node0: member(0), node1: member(1) } }],
+    ...(switchover ? { switchover } : {}),
+    ...(items.length > 0 ? { cards: items.flat() } : {}),
+    upgrading: items.some(showsUpgrade),
+  };
+}
+
 async function lookAt(chassis: Chassis, node: NodeName, signal?: AbortSignal): Promise<NodeLook> {
   const session = sessionOf(chassis, node);
   const look = (command: string) => session.look(command, { signal });
@@ -88,7 +140,18 @@ async function lookAt(chassis: Chassis, node: NodeName, signal?: AbortSignal): P
     const items = parseInServiceUpgrade(await look("show chassis in-service-upgrade"));
     const cards = parsePicStatus(await look("show chassis fpc pic-status"));
     const banner = await session.banner();
+    const engines = status.clustered ? [] : parseEngines(await look("show chassis routing-engine"));
+    const isPair = engines.length === 2;
+    const switchover =
+      isPair && banner?.status === "backup"
+        ? parseSwitchover(await look("show system switchover"))
+        : undefined;
+    // The prompt names no slot; the slot that is what this engine is, is its own.
+    const own = isPair ? engines.find(({ state }) => state === banner?.status)?.slot : undefined;
     return {
+      ...(isPair ? { engines } : {}),
+      ...(switchover ? { switchover } : {}),
+      ...(own === undefined ? {} : { claims: `node${own}` }),
       ...(version ? { version: version.version } : {}),
       ...(version?.model ? { model: version.model } : {}),
       ...(banner?.node ? { claims: banner.node } : {}),
@@ -120,7 +183,25 @@ export async function observe(chassis: Chassis, signal?: AbortSignal): Promise<C
   const configuration = await sessionOf(chassis, first)
     .look("show configuration protocols", { signal })
     .catch(() => "");
+  const master = NODES.find((node) => seen.groups[0]?.members[node]?.status === "primary");
+  const nonstopRouting =
+    seen.form === "routing-engines" && master
+      ? parseNonstopRouting(
+          await sessionOf(chassis, master)
+            .look("show task replication", { signal })
+            .catch(() => ""),
+        )
+      : undefined;
   return {
+    ...(seen.form === undefined
+      ? {}
+      : {
+          form: seen.form,
+          nonStop: {
+            gracefulSwitchover: seen.switchover?.graceful ?? false,
+            nonstopRouting: nonstopRouting ?? false,
+          },
+        }),
     ...(seen.unclustered === undefined ? {} : { unclustered: seen.unclustered }),
     nodes: [nodes[0]?.state as NodeState, nodes[1]?.state as NodeState],
     groups: seen.groups,

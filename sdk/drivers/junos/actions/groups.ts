@@ -15,6 +15,7 @@ import { nodeArg, numberArg, optionalNode } from "../arguments";
 import type { Chassis } from "../chassis-context";
 import { command } from "../command";
 import { failureText } from "../failure-text";
+import { commandsOf } from "../forms";
 import { type Glance, glance } from "../observe";
 import { waitFor } from "../wait";
 
@@ -120,12 +121,7 @@ export async function move(
             `request chassis cluster failover reset redundancy-group ${group}`,
             context,
           );
-        await command(
-          chassis,
-          speaker,
-          `request chassis cluster failover redundancy-group ${group} node ${node.slice(-1)}`,
-          context,
-        );
+        await command(chassis, speaker, commandsOf(chassis.form).failover(group, node), context);
         moved = true;
       } catch (error) {
         // It may be held, or about to change hands; the deadline ends it with the device's own words.

@@ -9,6 +9,7 @@ import { isJunosRelease } from "../../../policy/junos-release";
 import { flagArg, nodeArg, textArg } from "../arguments";
 import type { Chassis } from "../chassis-context";
 import { ask, command } from "../command";
+import { commandsOf } from "../forms";
 import { type Glance, glance } from "../observe";
 import { parseNextBoot } from "../parse/software-list";
 import { describeGlance, inStep } from "../progress";
@@ -84,7 +85,7 @@ async function stageRollback(
   version: string,
   context: ActionContext,
 ): Promise<void> {
-  const text = `request system software rollback node ${node.slice(-1)}`;
+  const text = commandsOf(chassis.form).rollback(node);
   for (let turn = 1; turn <= 2; turn++) {
     const next = parseNextBoot(await command(chassis, node, text, context, { slow: true }));
     // A device that does not say what it will boot shows it when it has.

@@ -7,6 +7,8 @@ import type { Action, ActionContext } from "../../../contract/target";
 import { nodeArg } from "../arguments";
 import type { Chassis } from "../chassis-context";
 import { command } from "../command";
+import { commandsOf } from "../forms";
+import { glance } from "../observe";
 
 export async function saveRescue(chassis: Chassis, action: Action, context: ActionContext): Promise<string> {
   const node = nodeArg(action, "node");
@@ -17,7 +19,8 @@ export async function saveRescue(chassis: Chassis, action: Action, context: Acti
 export async function saveSystem(chassis: Chassis, action: Action, context: ActionContext): Promise<string> {
   const node = nodeArg(action, "node");
   context.progress(`${node} saves its file systems`);
-  const output = await command(chassis, node, `request system snapshot node ${node.slice(-1)}`, context, {
+  if (chassis.form === undefined) await glance(chassis, context.signal);
+  const output = await command(chassis, node, commandsOf(chassis.form).snapshot(node), context, {
     slow: true,
   });
   const last = output.trim().split("\n").at(-1)?.trim();

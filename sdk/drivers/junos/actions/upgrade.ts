@@ -10,6 +10,7 @@ import { flagArg, nodeArg, textArg, textsArg } from "../arguments";
 import { type Chassis, sessionOf } from "../chassis-context";
 import { ask, refuseIfStale } from "../command";
 import { complaintIn } from "../command-line";
+import { commandsOf, IN_PROGRESS } from "../forms";
 import { LongRun } from "../long-run";
 import { isBegun, markBegun, unmarkBegun } from "../markers";
 import { type Glance, glance } from "../observe";
@@ -70,8 +71,6 @@ export async function start(chassis: Chassis, action: Action, context: ActionCon
 }
 
 const COMPLAINT = /^\s*(?:error|fatal)\s*:|\bAborting\b|^ISSU: IDLE/i;
-/** Another one, or this one. */
-const IN_PROGRESS = /\bin[- ]progress\b/i;
 
 /**
  * Waits until the device's own procedure has come so far.
@@ -128,9 +127,8 @@ function mayHaveStopped(chassis: Chassis, seen: Glance, { version, primary }: Fo
 async function isUnderway(chassis: Chassis, seen: Glance, context: ActionContext): Promise<boolean> {
   const primary = primaryOf(seen, 0);
   if (!primary) return true;
-  const text = `request chassis cluster failover redundancy-group 0 node ${primary.slice(-1)}`;
-  const complaint = complaintIn(await ask(chassis, primary, text, context));
-  return complaint === undefined || IN_PROGRESS.test(complaint);
+  const { probe, underway } = commandsOf(chassis.form);
+  return underway(await ask(chassis, primary, probe(primary), context));
 }
 
 function stopped(chassis: Chassis, seen: Glance, { phase }: Followed): TargetError {
