@@ -106,7 +106,10 @@ export class ElementCampaigns {
         first = await this.#cameTo(code, version);
         note(`${trouble.name}, ${point?.name ?? "at once"}`, { code, first });
         const { campaign } = await this.#journal.data();
-        assert(trouble.first.includes(first), `the up came to "${first}", campaign ${campaign?.to.version} ${campaign?.state}:\n${output}`);
+        assert(
+          trouble.first.includes(first),
+          `the up came to "${first}", campaign ${campaign?.to.version} ${campaign?.state}:\n${output}`,
+        );
         if (first === "rolled-back" && trouble.says) {
           const { reason = "" } = (await this.#journal.data()).campaign?.rollback ?? {};
           assert.match(reason, trouble.says);
