@@ -23,7 +23,7 @@ describe(`a redundant pair of network elements, ${platformHere.platform}`, funct
     await until("the neighbour to say so", async () => /"otherWays":0/.test(await otherWays()));
     const { code, output } = await site.stack.preview(await site.wants("1.1.0", image, partner, ["ne1"]));
     assert.notEqual(code, 0);
-    assert.match(output, /upgrade\.traffic: Got "partner", and a neighbour that has no other way/);
+    assert.match(output, /Got "partner", and a neighbour that has no other way/);
     await site.element.run("request overload off", { name: "ne2" });
     await until("the neighbour to have two ways", async () => /"otherWays":1/.test(await otherWays()));
   });
