@@ -3,14 +3,23 @@
  *
  * @module
  */
-import type { ElementCounts, Figures } from "../../lab/element/index.ts";
+import { type Claim, claimOf, type ElementCounts, type Figures } from "../../lab/element/index.ts";
 
 export interface Measured {
   readonly change: string;
   /** On what the elements ran. */
   readonly platform: string;
   readonly figures: Figures;
+  /** By the figures alone (INI-7). */
+  readonly claim: Claim;
 }
+
+export const measured = (change: string, platform: string, figures: Figures): Measured => ({
+  change,
+  platform,
+  figures,
+  claim: claimOf(figures),
+});
 
 const sum = (figures: Figures, of: (counts: ElementCounts) => number): number =>
   Object.values(figures.elements).reduce((all, counts) => all + of(counts), 0);
@@ -39,7 +48,7 @@ export function compared(all: readonly Measured[]): string {
       (figures) =>
         String(sum(figures, ({ left }) => left.processes.length + left.mounts.length + left.ipc.length)),
     ],
-    ["reached", ({ zpl, ztl }) => (zpl ? "ZPL" : ztl ? "ZTL" : "neither")],
+    ["claim", (figures) => claimOf(figures).reached ?? "none"],
   ];
   const cells = [["", ...all.map(({ change }) => change)]].concat(
     rows.map(([title, cell]) => [title, ...all.map(({ figures }) => cell(figures))]),

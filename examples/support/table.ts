@@ -16,6 +16,8 @@ export function table({ campaigns }: Report): string {
     ["outcome", ({ outcome }) => outcome],
     ["duration", ({ durationMs }) => seconds(durationMs)],
     ["rollback", ({ rollbackMs }) => seconds(rollbackMs)],
+  ];
+  const felt: [string, (campaign: CampaignReport) => string][] = [
     ["subscribers", ({ impact }) => String(impact?.subscribers ?? "-")],
     ["procedures attempted", ({ impact }) => String(impact?.proceduresAttempted ?? "-")],
     ["procedures failed", ({ impact }) => String(impact?.proceduresFailed ?? "-")],
@@ -42,6 +44,8 @@ export function table({ campaigns }: Report): string {
       ({ impact }) => (impact ? `${impact.splitErrorPercentMax.toFixed(2)} points` : "-"),
     ],
   ];
+  // What subscribers felt, where there are any.
+  if (campaigns.some(({ impact }) => impact !== null)) rows.push(...felt);
   const cells = rows.map(([title, cell]) => [title, ...campaigns.map(cell)]);
   const widths = (cells[0] ?? []).map((_, column) =>
     Math.max(...cells.map((row) => row[column]?.length ?? 0)),

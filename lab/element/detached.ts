@@ -53,9 +53,11 @@ export async function openElement(name: string): Promise<Element> {
   const parts = setUpOf(dir);
   if (!site || !parts)
     throw new Error(`element ${name} is not up; start it with \`npm run lab -- element up\``);
-  const make = imageIn(dir, await findAgent());
+  const agent = await findAgent();
+  const make = imageIn(dir, agent);
   return new RunningElement({
     ...parts,
+    agent,
     dir,
     pid: site.pid,
     make,

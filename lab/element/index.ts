@@ -18,6 +18,7 @@ import { setUp } from "./setup.ts";
 import type { Answer, SshAddress } from "./ssh.ts";
 
 export type { Platform } from "./agent.ts";
+export { type Claim, claimOf } from "./claim.ts";
 export type { ElementCounts, ElementView, Figures, Flow } from "./figures.ts";
 export type { Defect, Image, ImageOptions } from "./image.ts";
 export { kernelAbi } from "./image.ts";
@@ -58,6 +59,8 @@ export interface Element {
   /** Why it is a simulation. */
   readonly reason: string | undefined;
   readonly dir: string;
+  /** The program that is its init, its daemons and its hardware. */
+  readonly agent: string;
   /** Processes of this machine that belong to it, but those in the trees. */
   readonly pid: number;
   /** From outside. */
@@ -115,7 +118,14 @@ export async function startElement(options: ElementOptions = {}): Promise<Elemen
     await endSite(site);
     clear();
   };
-  const element = new RunningElement({ ...parts, dir, pid: site.pid ?? 0, make: imageIn(dir, agent), end });
+  const element = new RunningElement({
+    ...parts,
+    agent,
+    dir,
+    pid: site.pid ?? 0,
+    make: imageIn(dir, agent),
+    end,
+  });
   try {
     for (const name of parts.names) await element.until(isUp, "up", { name });
     return element;

@@ -19,6 +19,7 @@ export interface Parts {
   readonly platform: Platform;
   readonly reason: string | undefined;
   readonly dir: string;
+  readonly agent: string;
   readonly control: string;
   readonly pid: number;
   readonly names: readonly string[];
@@ -38,6 +39,10 @@ export class RunningElement implements Element {
     this.platform = parts.platform;
     this.reason = parts.reason;
     this.dir = parts.dir;
+  }
+
+  get agent(): string {
+    return this.#parts.agent;
   }
 
   get pid(): number {

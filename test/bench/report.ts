@@ -17,6 +17,36 @@ export interface BenchReport {
   readonly machine: Machine;
   readonly upgrade?: UpgradeReport;
   readonly preview?: PreviewReport;
+  readonly elements?: ElementsReport;
+}
+
+/** Network elements in one program. */
+export interface ElementsReport {
+  readonly elements: number;
+  /** Resources that the engine works on at a time. */
+  readonly atOnce: number;
+  /** On what they ran: `namespaces` or `simulated`. */
+  readonly platform: string;
+  /** `pulumi up`, from start to end, s. */
+  readonly upSeconds: number;
+  readonly upgraded: number;
+  /** Packets, through the elements and for them. */
+  readonly transit: { readonly sent: number; readonly lost: number };
+  readonly punted: { readonly sent: number; readonly lost: number };
+  readonly adjacencyDrops: number;
+  readonly resets: number;
+  readonly boots: number;
+  /** Of the element that was longest without a control plane, and until its tables were rebuilt, ms. */
+  readonly awayMsMost: number;
+  readonly rebuiltMsMost: number;
+  /** At most at any time (PSS), MB (1,000,000 bytes). */
+  readonly memoryMb: {
+    readonly elements: number;
+    /** Two root file systems each. */
+    readonly roots: number;
+    readonly pulumi: number;
+    readonly together: number;
+  };
 }
 
 /** What the traffic's own record says of a spell. */

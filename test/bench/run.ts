@@ -11,6 +11,7 @@ import { Progress } from "../../examples/support/progress.ts";
 import { startLab } from "../../lab/lab.ts";
 import { consoleProgress, ensureToolchain } from "../../lab/toolchain/index.ts";
 import type { Bench } from "./benchmark.ts";
+import { benchElements } from "./elements.ts";
 import { machine } from "./machine.ts";
 import { benchPreview } from "./preview.ts";
 import { BENCH_VERSION, type BenchReport } from "./report.ts";
@@ -20,75 +21,88 @@ import { benchUpgrade } from "./upgrade.ts";
 const root = path.join(import.meta.dirname, "..", "..");
 const LAB = "bench";
 
+type Name = "upgrade" | "preview" | "elements";
+
 const options = new Command()
   .name("npm run bench --")
   .description("Benchmarks beside plain Kubernetes; docs/bench.md says what is compared with what.")
-  .addOption(new Option("--only <name>", "one of them alone").choices(["upgrade", "preview"]))
+  .addOption(new Option("--only <name>", "one of them alone").choices(["upgrade", "preview", "elements"]))
   .option("--quick", "smaller and shorter: to see that it runs", false)
   .option("--json", "print the report instead of tables; it is in out/bench/report.json either way", false)
   .parse()
-  .opts<{ only?: "upgrade" | "preview"; quick: boolean; json: boolean }>();
+  .opts<{ only?: Name; quick: boolean; json: boolean }>();
 
 const facts = machine();
-const wanted = (name: "upgrade" | "preview"): boolean => options.only === undefined || options.only === name;
+const wanted = (name: Name): boolean => options.only === undefined || options.only === name;
+/** Elements need no control plane. */
+const onLab = wanted("upgrade") || wanted("preview");
 // With --json nothing but the report goes to standard output.
 if (options.json) console.log = console.error;
 const progress = new Progress([
-  "Lab: control plane, nodes, load balancer, subscribers",
+  ...(wanted("elements") ? ["Network elements in one program"] : []),
+  ...(onLab ? ["Lab: control plane, nodes, load balancer, subscribers"] : []),
   ...(wanted("preview") ? ["Runs that change nothing, of many network functions"] : []),
   ...(wanted("upgrade") ? ["The same upgrade in four ways, and back"] : []),
 ]);
 
-progress.next();
-const shown = consoleProgress();
-const toolchain = await ensureToolchain({ progress: shown.report });
-shown.end();
-const lab = await startLab({
-  name: LAB,
-  nodes: 6,
-  subscribers: options.quick ? 2_000 : 10_000,
-  calls: options.quick ? 10 : 50,
-  onProgress: (line) => progress.line(line),
-});
-let report: BenchReport | undefined;
+let report: BenchReport = { schemaVersion: BENCH_VERSION, quick: options.quick, machine: facts };
 try {
-  const stacks = path.join(lab.dir, "stacks");
-  await fs.rm(stacks, { recursive: true, force: true });
-  const bench: Bench = {
-    root,
-    lab,
-    env: {
-      ...process.env,
-      ...toolchain.pulumiEnv(),
-      KUBECONFIG: lab.operatorKubeconfigPath,
-      ISSU_LOG_DIR: path.join(lab.dir, "issu-log"),
-    },
-    quick: options.quick,
-    line: (text) => progress.line(text),
-  };
-  const run = async <T>(name: "upgrade" | "preview", work: (bench: Bench) => Promise<T>) => {
-    if (!wanted(name)) return {};
+  if (wanted("elements")) {
     progress.next();
-    return { [name]: await work(bench) };
-  };
-  report = {
-    schemaVersion: BENCH_VERSION,
-    quick: options.quick,
-    machine: facts,
-    // First, while no subscriber is there to be served.
-    ...(await run("preview", benchPreview)),
-    ...(await run("upgrade", benchUpgrade)),
-  };
+    const elements = await benchElements(options.quick, (text) => progress.line(text));
+    report = { ...report, elements };
+  }
+  if (onLab) report = { ...report, ...(await benchOnLab()) };
 } catch (error) {
   console.error(`\nthe benchmark could not be measured: ${(error as Error).message}`);
   if (process.env.DEBUG) console.error((error as Error).stack);
-} finally {
-  await lab.stop();
+  process.exit(1);
 }
-if (!report) process.exit(1);
 const text = `${JSON.stringify(report, undefined, 2)}\n`;
 const file = path.join(root, "out", "bench", "report.json");
 await fs.mkdir(path.dirname(file), { recursive: true });
 await fs.writeFile(file, text);
 if (options.json) process.stdout.write(text);
 else console.log(`\n${table(report)}\n\nReport: ${path.relative(process.cwd(), file)}`);
+
+async function benchOnLab(): Promise<Pick<BenchReport, "preview" | "upgrade">> {
+  progress.next();
+  const shown = consoleProgress();
+  const toolchain = await ensureToolchain({ progress: shown.report });
+  shown.end();
+  const lab = await startLab({
+    name: LAB,
+    nodes: 6,
+    subscribers: options.quick ? 2_000 : 10_000,
+    calls: options.quick ? 10 : 50,
+    onProgress: (line) => progress.line(line),
+  });
+  try {
+    const stacks = path.join(lab.dir, "stacks");
+    await fs.rm(stacks, { recursive: true, force: true });
+    const bench: Bench = {
+      root,
+      lab,
+      env: {
+        ...process.env,
+        ...toolchain.pulumiEnv(),
+        KUBECONFIG: lab.operatorKubeconfigPath,
+        ISSU_LOG_DIR: path.join(lab.dir, "issu-log"),
+      },
+      quick: options.quick,
+      line: (text) => progress.line(text),
+    };
+    const run = async <T>(name: Name, work: (bench: Bench) => Promise<T>) => {
+      if (!wanted(name)) return {};
+      progress.next();
+      return { [name]: await work(bench) };
+    };
+    return {
+      // First, while no subscriber is there to be served.
+      ...(await run("preview", benchPreview)),
+      ...(await run("upgrade", benchUpgrade)),
+    };
+  } finally {
+    await lab.stop();
+  }
+}

@@ -6,6 +6,7 @@
 import type {
   BenchReport,
   Change,
+  ElementsReport,
   PreviewReport,
   PreviewSize,
   Unchanged,
@@ -15,7 +16,7 @@ import type {
 import type { Spread } from "./spread.ts";
 
 /** What is aimed at; said beside the figures, never judged. */
-export const AIMS = { previewRatio: 1.5, campaignRatio: 1.15, providerMb: 200 } as const;
+export const AIMS = { previewRatio: 1.5, campaignRatio: 1.15, providerMb: 200, elementsMb: 2_000 } as const;
 
 const seconds = (value: number): string => `${value.toFixed(1)} s`;
 const beside = (value: number, quiet: number): string => `${value.toFixed(1)} (${quiet.toFixed(1)})`;
@@ -32,13 +33,34 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-export function table({ machine, quick, upgrade, preview }: BenchReport): string {
+export function table({ machine, quick, upgrade, preview, elements }: BenchReport): string {
   const { cores, memoryGb, loadBefore, node } = machine;
   return [
     `${cores} cores, ${memoryGb} GB, Node ${node}; load before: ${loadBefore}${quick ? "; --quick: not to be quoted" : ""}`,
     ...(upgrade ? ["", ...upgradeTable(upgrade)] : []),
     ...(preview ? ["", ...previewTable(preview)] : []),
+    ...(elements ? ["", ...elementsTable(elements)] : []),
   ].join("\n");
+}
+
+function elementsTable(report: ElementsReport): string[] {
+  const { elements, atOnce, platform, upSeconds, transit, punted, memoryMb } = report;
+  const { adjacencyDrops, resets, boots, awayMsMost, rebuiltMsMost } = report;
+  return [
+    `${elements} network elements (${platform}) in one program, ${atOnce} at a time: ${report.upgraded} upgraded in ${seconds(upSeconds)}`,
+    ...columns([
+      ["transit packets lost", `${transit.lost} of ${transit.sent}`],
+      ["punted packets lost", `${punted.lost} of ${punted.sent}`],
+      ["adjacency drops, resets, boots", [adjacencyDrops, resets, boots].join(", ")],
+      ["without a control plane, at most", `${awayMsMost.toFixed(0)} ms`],
+      ["until rebuilt, at most", `${rebuiltMsMost.toFixed(0)} ms`],
+      [
+        "memory: elements, roots, pulumi",
+        [memoryMb.elements, memoryMb.roots, memoryMb.pulumi].map(mb).join(", "),
+      ],
+      ["memory together, at most", `${mb(memoryMb.together)} (aim: ${mb(AIMS.elementsMb)})`],
+    ]).map((line) => `  ${line}`),
+  ];
 }
 
 function upgradeTable(report: UpgradeReport): string[] {

@@ -21,7 +21,10 @@ describe(`fault matrix of elements, ${platformHere.platform}${full ? "" : ", a p
     campaigns = await ElementCampaigns.open("matrix");
   });
   afterEach(async function () {
-    if (this.currentTest?.state === "failed") await campaigns?.recover();
+    if (this.currentTest?.state !== "failed") return;
+    // Hours lie between a case of the whole matrix and the reporter's last word.
+    if (full) process.stderr.write(`${this.currentTest.title}: ${this.currentTest.err?.stack}\n`);
+    await campaigns?.recover();
   });
   after(async () => {
     if (full) await writeDocument();

@@ -180,9 +180,23 @@ func (p *probe) end() (transit, punt Flow) {
 	window.gap(wire.Transit)
 	window.gap(wire.Punt)
 	p.mu.Unlock()
-	time.Sleep(late + 10*time.Millisecond)
-	p.sweep()
+	// Until each has arrived or is late; where none is lost that takes no time.
+	for p.underway(window) {
+		time.Sleep(5 * time.Millisecond)
+		p.sweep()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return *window.flows[wire.Transit], *window.flows[wire.Punt]
+}
+
+func (p *probe) underway(window *window) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range p.out {
+		if one.window == window {
+			return true
+		}
+	}
+	return false
 }
