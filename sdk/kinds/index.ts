@@ -35,8 +35,10 @@ export interface Address {
   /** Contents or path; the ambient one if left out. Secret. */
   readonly kubeconfig?: string;
   readonly context?: string;
-  /** How a target that is not on Kubernetes is reached, in its kind's own form. Secret. */
+  /** How a target is reached, in its kind's own form, where that is not all by Kubernetes. Secret. */
   readonly at?: unknown;
+  /** Where the journal is kept: `kubernetes` (beside the target), `kubernetes://namespace`, or a URL like `file:///path`. */
+  readonly journal?: string;
 }
 
 /** A spec that was checked, with its policy. */

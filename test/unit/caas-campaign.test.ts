@@ -58,7 +58,7 @@ describe("a campaign on a CaaS cluster", function () {
         name: "edge",
         namespace: "core",
         kubeconfig: cluster.kubeconfig,
-        machines: { url: `http://127.0.0.1:${machines.port}`, username: "u", password: "p" },
+        at: { machines: { url: `http://127.0.0.1:${machines.port}`, username: "u", password: "p" } },
         journal: `file://${dir}/journal`,
       },
       spec: {
