@@ -13,7 +13,8 @@ import type { StatusRow } from "../plan/plan";
 import { isRateGate } from "../policy/gate-policy";
 import { KpiHistory } from "./kpi-history";
 import type { Observation } from "./observation";
-import { partsOf, type Site, type TargetParts } from "./site";
+import { reach } from "./reach";
+import { partsOf, type Site } from "./site";
 
 /** What is read of a network function. */
 interface Reading {
@@ -86,7 +87,7 @@ export class Probe {
   private async connect(): Promise<Reader> {
     const parts = partsOf(this.target);
     const kind = parts && kinds[parts.kind];
-    if (parts && kind?.rows) return this.connectRows(kind, parts);
+    if (kind?.rows) return this.connectRows(kind);
     if (parts?.kind !== "cnf") {
       throw new Error(
         `this version of issu can't look at a ${parts?.kind ?? this.target}, only at its journal`,
@@ -106,16 +107,12 @@ export class Probe {
   }
 
   /** @throws Error if it is not said how the target is reached. */
-  private async connectRows(kind: Kind, parts: TargetParts): Promise<Reader> {
-    const address = this.site.address(parts);
-    const [doubt] = kind.doubts?.(address) ?? [];
-    if (doubt)
-      throw new Error(
-        `how ${this.target} is reached is not said: --at FILE (${doubt.path}: ${doubt.message})`,
-      );
-    const { target } = await kind.connect(address);
+  private async connectRows(kind: Kind): Promise<Reader> {
+    const { data } = await Journal.read(this.site.store, this.target);
+    const spec = data.campaign?.toSpec ?? data.serving?.spec;
+    const { target } = await reach(this.site, this.target, false, spec);
     return {
-      read: async () => ({ rows: kind.rows?.(await target.observe()) ?? [] }),
+      read: async () => ({ rows: kind.rows?.(await target.observe(), spec) ?? [] }),
       sample: (kpis, signal) => target.sample(kpis, signal),
     };
   }

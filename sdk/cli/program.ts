@@ -182,7 +182,10 @@ function withSite(command: Command): Command {
     .option("-n, --namespace <name>", "namespace of the target; the context's own if left out")
     .option("--kubeconfig <path>", "kubeconfig; KUBECONFIG or ~/.kube/config if left out")
     .option("--context <name>", "context in it; its current one if left out")
-    .option("--at <file>", "JSON with how a target that is not on Kubernetes is reached (docs/chassis.md)")
+    .option(
+      "--at <file>",
+      "JSON with how a target is reached, where Kubernetes does not say (docs/chassis.md, docs/caas.md)",
+    )
     .option(
       "--journal <url>",
       "where the journal is kept: kubernetes, or a URL like file:///var/lib/issu or s3://bucket/prefix",

@@ -45,6 +45,7 @@ export async function openSite(options: SiteOptions, target?: string): Promise<S
     ...parts,
     ...credentials,
     ...(reached === undefined ? {} : { at: reached }),
+    ...(journal === undefined ? {} : { journal }),
   });
   const connect = async (at: string | undefined) => {
     const kubernetes = await import("../drivers/kubernetes/index.js");
@@ -83,7 +84,7 @@ function readAt(file: string): unknown {
     return JSON.parse(text);
   } catch {
     throw new UsageError(
-      `--at: ${file} is not JSON. Expected { "nodes": [ … ], "access": { … } }; see docs/chassis.md.`,
+      `--at: ${file} is not JSON. Expected how the target is reached; see docs/chassis.md, and docs/caas.md for clusters.`,
     );
   }
 }

@@ -4,9 +4,9 @@
  * @module
  */
 import * as pulumi from "@pulumi/pulumi";
-import { caasStages } from "../plan/caas";
 import { checkCaas } from "../policy/caas";
 import type { CaasDeclaration, ControlPlanePolicy } from "../policy/caas-spec";
+import { caasStages } from "../policy/caas-stages";
 import type { UpgradePolicy } from "../policy/upgrade-policy";
 import { keepSecret } from "./keep-secret";
 import type { TargetArgs } from "./stage";
@@ -26,7 +26,7 @@ export interface MachinesArgs {
 /** What of an `UpgradePolicy` there is for a cluster: it has no subscribers to move. */
 export type CaasUpgradePolicy = Pick<
   UpgradePolicy,
-  "gates" | "monitoring" | "snapshot" | "rollback" | "limits" | "alarms" | "callback" | "retry"
+  "approvals" | "gates" | "monitoring" | "snapshot" | "rollback" | "limits" | "alarms" | "callback" | "retry"
 >;
 
 /** The control plane, and how its members are reached: each for itself, at its node's `InternalIP`. */

@@ -4,8 +4,10 @@
  * @module
  */
 import type { CaasInventory } from "../contract/caas-inventory";
-import type { Target } from "../contract/target";
+import type { Machines } from "../contract/machines";
+import { type Target, TargetError } from "../contract/target";
 import { type CaasPlanSpec, caasRule } from "../plan/caas";
+import { caasRows } from "../plan/caas-rows";
 import type { PlanRule, Shown } from "../plan/plan";
 import { caasRelease, checkCaas } from "../policy/caas";
 import type { CaasSpec } from "../policy/caas-spec";
@@ -16,6 +18,7 @@ import {
 } from "../policy/control-plane";
 import type { Problem } from "../policy/problem";
 import { resolvePolicy } from "../policy/resolve";
+import { resolveCaasPolicy } from "../policy/resolve-caas";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import { type Kind, onFailure } from "./index";
 
@@ -42,10 +45,23 @@ const NO_MACHINES: Problem = {
     "Got nothing. Expected how the machines behind the nodes are reached. Give url, username and password of their Redfish service.",
 };
 
+const notReached = async (): Promise<never> => {
+  throw new TargetError("NO_MACHINES", `machines: ${NO_MACHINES.message}`);
+};
+
+/** Whoever only looks, or asks something of a campaign, need not have what reaches the machines. */
+const unreached: Machines = {
+  list: async () => [],
+  boot: notReached,
+  powerOff: notReached,
+  close: async () => undefined,
+};
+
 const specOf = (spec: unknown): CaasPlanSpec => spec as CaasPlanSpec;
 
 export const caas: Kind = {
-  resolve: (raw) => resolvePolicy(raw),
+  resolve: (raw) => resolveCaasPolicy(raw),
+  seenWithoutAt: true,
   doubts({ at, journal }) {
     const { machines, controlPlane } = (at ?? {}) as Partial<CaasAddress>;
     return [...(machines ? [] : [NO_MACHINES]), ...checkControlPlaneAddress(controlPlane, journal)];
@@ -57,6 +73,8 @@ export const caas: Kind = {
   },
   parts: (spec) => [specOf(spec).caas.version],
   shown: (inventory, { name, namespace }) => shownByCaas(inventory as CaasInventory, name, namespace),
+  rows: (inventory, spec) =>
+    caasRows(inventory as CaasInventory, spec === undefined ? undefined : specOf(spec).caas),
   rule: caasRule as PlanRule<never, never>,
   declare(raw, policy) {
     const { problems, caas: spec } = checkCaas(raw, policy as ResolvedPolicy | undefined);
@@ -66,7 +84,7 @@ export const caas: Kind = {
   },
   async connect(address, spec) {
     const { name, namespace, kubeconfig, context } = address;
-    const { machines, controlPlane } = address.at as CaasAddress;
+    const { machines, controlPlane } = (address.at ?? {}) as Partial<CaasAddress>;
     const [kubernetes, redfish, etcd] = await Promise.all([
       import("../drivers/kubernetes/index.js"),
       import("../drivers/redfish/index.js"),
@@ -84,7 +102,7 @@ export const caas: Kind = {
       target: new kubernetes.CaasTarget(connection, {
         name,
         namespace,
-        machines: new redfish.RedfishMachines(machines),
+        machines: machines ? new redfish.RedfishMachines(machines) : unreached,
         forces: declared?.drain.force.late === "delete",
         ...(controlPlane && etcd && (declared === undefined || declared.controlPlane)
           ? {

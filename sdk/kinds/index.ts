@@ -85,8 +85,14 @@ export interface Kind {
   parts(spec: unknown): readonly string[];
   /** What a target shows of itself, for a journal that begins anew. @throws Error if it contradicts itself. */
   shown(inventory: unknown, address: Address): Shown;
-  /** What the target consists of, for `issu status`; left out by kinds that it knows by itself. */
-  rows?(inventory: unknown): readonly StatusRow[];
+  /**
+   * What the target consists of, for `issu status`; left out by kinds that it knows by itself.
+   *
+   * @param spec what was last declared, if anybody knows.
+   */
+  rows?(inventory: unknown, spec?: unknown): readonly StatusRow[];
+  /** Without `Address.at` it can be looked at and asked all the same, only nothing be done to it. */
+  readonly seenWithoutAt?: boolean;
   readonly rule: PlanRule<never, never>;
   /**
    * Reaches the target. The driver is loaded only now, since most calls of a run without changes don't need it.

@@ -8,13 +8,11 @@ import * as semver from "semver";
 import type { CaasInventory, NodeState } from "../contract/caas-inventory";
 import { leads } from "../contract/control-plane";
 import type { CaasSpec, ControlPlaneSpec, PoolSpec } from "../policy/caas-spec";
+import { MEMBERS } from "../policy/caas-stages";
 import { nodesOf, type PoolSituation, situationOf } from "./caas-nodes";
 import type { CaasSteps, WaveLabel } from "./caas-steps";
 import type { PoolWaves, Wave } from "./caas-waves";
 
-export const MEMBERS = "control-plane";
-/** To an earlier release the nodes go first: no kubelet may be newer than an API server. */
-export const MEMBERS_LAST = "control-plane-last";
 export const MEMBERS_PATH = "controlPlane";
 
 /** Members as a pool: one at a time, in place, and nothing stands in for them. */

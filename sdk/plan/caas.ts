@@ -8,6 +8,7 @@ import * as semver from "semver";
 import type { CaasInventory } from "../contract/caas-inventory";
 import { caasRelease } from "../policy/caas";
 import type { CaasSpec } from "../policy/caas-spec";
+import { caasStages, MEMBERS, MEMBERS_LAST, poolStage } from "../policy/caas-stages";
 import { formatAt, windowAt } from "../policy/caas-window";
 import type { AnyGate } from "../policy/gate-policy";
 import type { Problem } from "../policy/problem";
@@ -18,8 +19,6 @@ import {
   addressesOf,
   hopsTo,
   isDown,
-  MEMBERS,
-  MEMBERS_LAST,
   type MemberWay,
   memberSteps,
   membersAt,
@@ -36,18 +35,6 @@ export interface CaasPlanSpec {
   readonly caas: CaasSpec;
   readonly policy: ResolvedPolicy;
 }
-
-/** Name of a pool's stage. */
-export const poolStage = (pool: string): string => `pool-${pool}`;
-
-export const caasStages = ({ pools, controlPlane }: Pick<CaasSpec, "pools" | "controlPlane">): string[] => [
-  "preflight",
-  "snapshot",
-  ...(controlPlane ? [MEMBERS] : []),
-  ...pools.map(({ name }) => poolStage(name)),
-  ...(controlPlane ? [MEMBERS_LAST] : []),
-  "finalize",
-];
 
 export const caasRule: PlanRule<CaasPlanSpec, CaasInventory> = {
   stages: ({ caas }) => caasStages(caas),

@@ -5,6 +5,7 @@
  */
 import * as semver from "semver";
 import type { CaasSpec, DrainSpec, PoolSpec, ReleaseImage } from "./caas-spec";
+import { caasRests } from "./caas-stages";
 import { readWindow } from "./caas-window";
 import { checkSavedOutside, readControlPlane } from "./control-plane";
 import { isAlertGate, isQueryGate } from "./gate-policy";
@@ -43,7 +44,7 @@ export function caasRelease(version: string, images: { readonly [version: string
  */
 export function checkCaas(
   raw: unknown,
-  policy?: Pick<ResolvedPolicy, "gates" | "snapshot">,
+  policy?: Pick<ResolvedPolicy, "gates" | "snapshot" | "approvals">,
 ): { readonly problems: readonly Problem[]; readonly caas?: CaasSpec } {
   const reader = new Reader();
   const given = reader.fields(raw, "");
@@ -74,6 +75,16 @@ export function checkCaas(
     );
   }
   if (controlPlane && policy) checkSavedOutside(reader, controlPlane, policy.snapshot.store);
+  const rests = caasRests({ pools, ...(controlPlane ? { controlPlane } : {}) });
+  for (const [i, { before }] of (policy?.approvals ?? []).entries()) {
+    if (rests.includes(before)) continue;
+    reader.wrong(
+      `upgrade.approvals[${i}].before`,
+      before,
+      `a stage before which a campaign can rest: ${rests.join(", ")}`,
+      `Write e.g. { before: "${rests[0] ?? "pool-workers"}", role: "change-manager" }`,
+    );
+  }
   for (const [i, gate] of (policy?.gates ?? []).entries()) checkGate(reader, gate, `upgrade.gates[${i}]`);
   if (reader.problems.length > 0 || name === undefined || version === undefined)
     return { problems: reader.problems };

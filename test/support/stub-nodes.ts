@@ -102,6 +102,9 @@ export class StubNodes implements NodeHost {
     });
   }
 
+  /** How far its clock is ahead of ours, in ms. */
+  aheadMs = 0;
+
   /** All watches end, as when their API server goes away. */
   dropWatches(): void {
     for (const { response } of this.watchers) response.destroy();
@@ -260,6 +263,7 @@ export class StubNodes implements NodeHost {
 
   private async handle(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const { method = "GET" } = request;
+    response.setHeader("Date", new Date(Date.now() + this.aheadMs).toUTCString());
     const trouble = this.trouble();
     if (trouble === "reset") {
       request.socket.destroy();

@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
+import { Probe } from "#sdk/cli/probe.js";
+import { openSite } from "#sdk/cli/site.js";
 import { EtcdMembers } from "#sdk/drivers/etcd/index.js";
-import { caasStages } from "#sdk/plan/caas.js";
 import type { CaasSpec } from "#sdk/policy/caas-spec.js";
+import { caasStages } from "#sdk/policy/caas-stages.js";
 import { Sessions } from "#sdk/provider/sessions.js";
 import type { StageInputs } from "#sdk/provider/stage-inputs.js";
 import { Machines } from "../../lab/machines/daemon.ts";
@@ -109,6 +111,19 @@ describe("a campaign that takes the control plane along", function () {
     return states;
   }
 
+  /** @param whole with how machines and members are reached. */
+  async function status(whole: boolean) {
+    const kubeconfig = path.join(dir, "kubeconfig");
+    const at = path.join(dir, "at.json");
+    await fs.writeFile(kubeconfig, cluster.kubeconfig);
+    await fs.writeFile(at, JSON.stringify(inputs(NEW).target.at));
+    const site = await openSite(
+      { kubeconfig, journal: `file://${dir}/journal`, ...(whole ? { at } : {}) },
+      "caas/core/edge",
+    );
+    return new Probe(site, "caas/core/edge", 0).look(false);
+  }
+
   const kubelets = () => [...cluster.nodes.keys()].sort().map((name) => cluster.kubelet(name));
   const five = (version: string) => Array.from({ length: 5 }, () => `v${version}`);
   const nobodyCordoned = () =>
@@ -142,6 +157,14 @@ describe("a campaign that takes the control plane along", function () {
     const bytes = await fs.readFile(path.join(dir, "snapshots", saved));
     assert.ok(bytes.subarray(0, plane.content.length).equals(plane.content));
     assert.deepEqual(new Set(await up(NEW)), new Set(["idle"]));
+    const { rows = [] } = await status(true);
+    const shown = new Map(rows.map(({ object, state }) => [object, state]));
+    assert.equal(shown.get("control plane"), "3 of 3 well");
+    assert.equal(shown.get("pool workers"), `2 of 2 at ${NEW}`);
+    assert.equal(shown.get("node cp-1"), "ready");
+    const without = await status(false);
+    assert.ok(without.rows?.some(({ object }) => object === "pool workers"));
+    assert.ok(!without.rows?.some(({ object }) => object === "control plane"));
   });
 
   it("moves leadership off again after an election, and goes back when a member does not come up", async () => {

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import * as semver from "semver";
-import { type CaasPlanSpec, caasRule, caasStages } from "#sdk/plan/caas.js";
+import { type CaasPlanSpec, caasRule } from "#sdk/plan/caas.js";
 import type { InCampaign, Plan, Step } from "#sdk/plan/plan.js";
 import { checkCaas } from "#sdk/policy/caas.js";
 import type { CaasDeclaration } from "#sdk/policy/caas-spec.js";
+import { caasStages } from "#sdk/policy/caas-stages.js";
 import { resolvePolicy } from "#sdk/policy/resolve.js";
 import type { ResolvedPolicy } from "#sdk/policy/upgrade-policy.js";
 import { CaasWorld, playCaas } from "./caas-world.ts";
