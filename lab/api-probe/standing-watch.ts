@@ -76,12 +76,14 @@ function watchOnce(
       if (answer.statusCode === 410) return resolve("expired");
       if (answer.statusCode !== 200) return reject(new Error(`HTTP ${answer.statusCode}`));
       let expired = false;
-      createInterface({ input: answer }).on("line", (line) => {
+      const lines = createInterface({ input: answer });
+      lines.on("line", (line) => {
         const { type, object } = JSON.parse(line) as WatchEvent;
         if (type === "ERROR") expired ||= object.code === 410;
         else take(object);
       });
-      answer.once("error", () => resolve("ended"));
+      // Broken or ended, it is begun again.
+      for (const stream of [lines, answer]) stream.on("error", () => resolve("ended"));
       answer.once("close", () => resolve(expired ? "expired" : "ended"));
     });
     asked.once("error", reject);

@@ -87,7 +87,7 @@ export class KeptPrograms {
     const full = change("etcd-disk-full");
     // What it writes next finds no room. The system's own word for that can't be had without a disk of its own, so it is that of a
     // file which may not grow, and etcd ends by it likewise.
-    if (full?.is) this.#limit(0);
+    if (full) this.#limit(full.is ? "0:" : "unlimited:");
     const unready = change("apiserver-unready");
     const meant = [unready?.was, unready?.is].some((one) => one?.params.release === this.#release);
     // It is started again, with the fault or without.
@@ -128,7 +128,7 @@ export class KeptPrograms {
     const full = spec.name === ETCD && this.#fault("etcd-disk-full");
     const [command, args] = commonly(
       ...(full
-        ? (["prlimit", ["--fsize=0", spec.command, ...spec.args]] as const)
+        ? (["prlimit", ["--fsize=0:", spec.command, ...spec.args]] as const)
         : ([spec.command, spec.args] as const)),
     );
     const unready = spec.name === APISERVER ? this.#fault("apiserver-unready") : undefined;
@@ -156,7 +156,7 @@ export class KeptPrograms {
     }
   }
 
-  #limit(bytes: number): void {
+  #limit(bytes: string): void {
     const pid = this.#table.list().find(({ name, running }) => name === ETCD && running)?.pid;
     if (pid !== undefined) spawnSync("prlimit", ["--pid", String(pid), `--fsize=${bytes}`]);
   }
