@@ -19,7 +19,7 @@ import { trafficProcess } from "./traffic/process.ts";
 const SERVICE_HOST = "127.0.0.1";
 
 /** How long all members of a control plane may take to be ready, ms. */
-const MEMBERS_WITHIN_MS = 180_000;
+const MEMBERS_WITHIN_MS = 300_000;
 
 /** Starts the members of a control plane on their machines, and the front that leads to them; returns when all are ready. */
 export async function startMembers(
