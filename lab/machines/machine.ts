@@ -207,7 +207,9 @@ export class Machine {
     await this.takes("system", signal);
     await this.host.up(this.spec.id, release, this.spec.labels);
     signal.throwIfAborted();
-    this.set({ progress: "OSRunning" });
+    // What kept it from booting does no longer.
+    const well = this.health === "Critical" ? ({ health: "OK", condition: undefined } as const) : {};
+    this.set({ progress: "OSRunning", ...well });
     this.faultsChanged();
     task.state = "Completed";
   }

@@ -77,10 +77,12 @@ describe("a control plane of three members", function () {
   const runs = async (id: string, release: string): Promise<void> => {
     await members.untilReady(id);
     assert.equal(await members.version(id), `v${release}`);
-    await until(`node ${id} to say ${release}`, async () => {
-      const seen = await node(id);
-      return isReady(seen) && seen.status.nodeInfo.kubeletVersion === `v${release}`;
-    });
+    await until(`node ${id} to say ${release}`, () =>
+      retried(async () => {
+        const seen = await node(id);
+        return isReady(seen) && seen.status.nodeInfo.kubeletVersion === `v${release}`;
+      }),
+    );
   };
 
   it("has each member as a node of its own, on its machine", async () => {
@@ -181,14 +183,18 @@ const deployment = (name: string, namespace: string) => ({
   },
 });
 
+/** A question whose connection broke is asked again, as every client of an API server does. */
+const retried = (ask: () => Promise<boolean>): Promise<boolean> => ask().catch(() => false);
+
 async function podsReady(api: Api, namespace: string, app: string, count: number): Promise<void> {
   await until(
     `${count} pods of ${app}`,
-    async () => {
-      const pods = await api.list(`/api/v1/namespaces/${namespace}/pods?labelSelector=app%3D${app}`);
-      const running = pods.filter((pod) => (pod.status as { phase?: string }).phase === "Running");
-      return running.length === count;
-    },
+    () =>
+      retried(async () => {
+        const pods = await api.list(`/api/v1/namespaces/${namespace}/pods?labelSelector=app%3D${app}`);
+        const running = pods.filter((pod) => (pod.status as { phase?: string }).phase === "Running");
+        return running.length === count;
+      }),
     60_000,
   );
 }

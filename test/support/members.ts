@@ -64,6 +64,7 @@ export class Members {
   /** Moves etcd's leader away from a member, if it is there. @returns whether it was. */
   async moveLeaderFrom(id: string): Promise<boolean> {
     const { memberId, leader } = await this.etcd(id);
+    if (leader === undefined) throw new Error(`etcd has no leader, says ${id}`);
     if (leader !== memberId) return false;
     const other = this.plane.members.find((one) => one.id !== id) as MemberOf;
     const targetID = (await this.etcd(other.id)).memberId;
@@ -89,7 +90,7 @@ export class Members {
     const options = body.Members as { BootOptionReference: string; DisplayName: string }[];
     const option = options.find(({ DisplayName }) => DisplayName.includes(release));
     if (!option) throw new Error(`${id} has no ${release} on its disk`);
-    await this.#boot(id, { BootOrder: [option.BootOptionReference] });
+    await this.#boot(id, { BootOrder: [option.BootOptionReference], BootSourceOverrideEnabled: "Disabled" });
   }
 
   async #boot(id: string, Boot: object): Promise<void> {

@@ -79,7 +79,7 @@ class StubMember {
 }
 
 describe("the front of a control plane's members", function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let dir: string;
   let pki: Pki;
   let trust: ApiTrust;

@@ -17,7 +17,7 @@ const NEW = "1.34.2";
 const NAMES = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 
 describe("a member of the control plane", function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   const [member] = members(1, "127.9.0.0/16") as readonly [Member];
   let dir: string;
   let pki: Pki;
