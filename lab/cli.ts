@@ -5,6 +5,7 @@
  */
 import { Command, InvalidArgumentError } from "commander";
 import { addChassisCommands } from "./chassis/lab-command.ts";
+import { KUBERNETES_VERSION } from "./cluster/index.ts";
 import { faultCatalogue } from "./cnf/faults.ts";
 import type { GroupView } from "./cnf/groups/groups.ts";
 import { addElementCommands } from "./element/commands.ts";
@@ -43,6 +44,8 @@ named(program.command("up"))
     "--gateway",
     "with a Gateway that obeys HTTPRoutes, and HTTP instances behind the pods (needs --no-cnf)",
   )
+  .option("--control-plane <members>", "a control plane of 1, 3 or 5 members, each on a machine", whole)
+  .option("--kubernetes <release>", "that its members run in the beginning (built when first asked for)")
   .action(async (given: Record<string, unknown>) => {
     const interrupted = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -55,6 +58,7 @@ named(program.command("up"))
       traffic: given.cnf !== false && given.traffic !== false,
       prometheus: given.prometheus === true,
       gateway: given.gateway === true,
+      ...controlPlaneOf(given),
       onProgress: (message) => note(`${elapsed()}  ${message}`),
       signal: interrupted.signal,
     });
@@ -144,6 +148,17 @@ function numbersOf(
   return Object.fromEntries(keys.filter((key) => given[key] !== undefined).map((key) => [key, given[key]]));
 }
 
+function controlPlaneOf({
+  controlPlane,
+  kubernetes,
+}: Record<string, unknown>): Pick<LabOptions, "controlPlane"> {
+  if (controlPlane === undefined && kubernetes === undefined) return {};
+  const release = String(kubernetes ?? KUBERNETES_VERSION.slice(1));
+  return {
+    controlPlane: { release, ...(controlPlane === undefined ? {} : { members: Number(controlPlane) }) },
+  };
+}
+
 /** `percentOfSubscribers=3` is a number, `version=1.2` a version. */
 function collect(pair: string, before: FaultParams): FaultParams {
   const at = pair.indexOf("=");
@@ -161,6 +176,8 @@ function printSummary(status: LabStatus): void {
   out(`lab ${status.name} is ${status.state}, since ${status.startedAt}`);
   for (const problem of status.problems) out(`  ! ${problem}`);
   out(`  nodes        ${status.nodes.ready} of ${status.nodes.total} ready, pods on ${status.podCidr}`);
+  for (const { id, ready, reason, connections } of status.members ?? [])
+    out(`  member       ${id} ${ready ? "ready" : `not ready: ${reason}`}, ${connections} connections`);
   out(
     `  pods         ${status.pods.ready} of ${status.pods.total} ready in namespace ${status.shape.namespace}`,
   );

@@ -8,18 +8,35 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Api } from "./cluster/api.ts";
-import { clusterPaths, startCluster } from "./cluster/index.ts";
+import {
+  type ClusterRecord,
+  clusterPaths,
+  etcdClientPaths,
+  KUBERNETES_VERSION,
+  startCluster,
+} from "./cluster/index.ts";
 import { control } from "./control.ts";
-import { startDaemons } from "./daemons.ts";
+import {
+  apiUrl,
+  etcdUrl,
+  MEMBER_PORTS,
+  type Member,
+  type MembersRecord,
+  memberAuditLog,
+  members,
+  memberTable,
+} from "./control-plane/members.ts";
+import { startDaemons, startMembers } from "./daemons.ts";
 import { type ActiveFault, checkedParams, type FaultContext, type FaultParams, labFaults } from "./faults.ts";
 import { readJson, writeJson } from "./files.ts";
 import { gatewayCrds } from "./gateway/crds.ts";
 import { withLock } from "./lock.ts";
 import { machineFaults } from "./machines/faults.ts";
-import { claimPodCidr, freePorts, isPortFree, releasePodCidr } from "./network.ts";
+import { claimPodCidr, freePorts, isPortFree, isTcpFree, releasePodCidr } from "./network.ts";
 import { ProcessTable } from "./processes.ts";
-import { findPrograms, findPrometheus } from "./programs.ts";
+import { findPrograms, findPrometheus, findReleases } from "./programs.ts";
 import {
+  DEFAULT_SCALE,
   defaultRoot,
   type Endpoint,
   type LabRecord,
@@ -31,9 +48,11 @@ import {
 } from "./record.ts";
 import { wipe } from "./reset.ts";
 import { type LabStatus, statusOf } from "./status.ts";
+import { kubernetesReleases } from "./toolchain/programs.ts";
 import { UserCauses } from "./traffic/user-causes.ts";
 
-export interface LabOptions extends Partial<Omit<LabShape, "prometheus" | "gateway" | "machines">> {
+export interface LabOptions
+  extends Partial<Omit<LabShape, "prometheus" | "gateway" | "machines" | "controlPlane">> {
   /** Default `default`. */
   readonly name?: string;
   /** Port of the API server. Default: a free one. */
@@ -44,6 +63,12 @@ export interface LabOptions extends Partial<Omit<LabShape, "prometheus" | "gatew
   readonly gateway?: boolean;
   /** Machines under the nodes; default: none. `scale` is 0.01 unless given. */
   readonly machines?: Omit<MachinesShape, "scale"> & { readonly scale?: number };
+  /**
+   * A control plane of several members, each on a machine of its own; default: a single one on no machine, of the lab's own release.
+   * `members` is 3 unless given, `release` one of `kubernetesReleases`; another than the lab's own is got or built when it is first
+   * asked for.
+   */
+  readonly controlPlane?: { readonly members?: number; readonly release: string };
   /** Folder that labs are kept in. Default: `.lab` of this checkout. */
   readonly root?: string;
   /** Called when something begins; never more often, so it may print. */
@@ -103,16 +128,19 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     rmSync(dir, { recursive: true, force: true });
     onProgress("looking for the programs");
     const programs = await findPrograms(signal);
+    const releases = shape.controlPlane ? await findReleases([shape.controlPlane.release], signal) : {};
     const prometheus = shape.prometheus ? await findPrometheus(signal) : undefined;
     signal?.throwIfAborted();
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     try {
-      const record = await layOut(dir, name, shape, programs, options.port, prometheus);
+      const release = shape.machines?.release ?? shape.controlPlane?.release;
+      const record = await layOut(dir, name, shape, { programs, releases, prometheus }, options.port);
       writeRecord(record);
       await startCluster(table, record.cluster, {
         nodes: shape.nodes,
         definitions: shape.gateway ? gatewayCrds : [],
-        ...(shape.machines ? { release: shape.machines.release } : {}),
+        ...(release === undefined ? {} : { release }),
+        startMembers: () => startMembers(table, record, onProgress, signal),
         onProgress,
         ...(signal ? { signal } : {}),
       });
@@ -154,6 +182,30 @@ export async function stopLab(name = "default", root: string = defaultRoot): Pro
   });
 }
 
+export interface LabControlPlane {
+  readonly members: readonly {
+    /** Of its machine and its node alike, e.g. `cp-1`. */
+    readonly id: string;
+    readonly address: string;
+    /** Of its own API server and etcd, which nothing stands before. */
+    readonly apiUrl: string;
+    readonly etcdUrl: string;
+    readonly auditLogPath: string;
+  }[];
+  /** What a client of etcd shows and trusts, PEM files. */
+  readonly etcdClient: { readonly caPath: string; readonly certPath: string; readonly keyPath: string };
+}
+
+function controlPlaneOf(cluster: ClusterRecord): LabControlPlane | undefined {
+  const all = cluster.controlPlane?.members.map((member) => ({
+    ...member,
+    apiUrl: apiUrl(member),
+    etcdUrl: etcdUrl(member),
+    auditLogPath: memberAuditLog(cluster.dir, member),
+  }));
+  return all && { members: all, etcdClient: etcdClientPaths(cluster.dir) };
+}
+
 export class Lab {
   readonly name: string;
   readonly dir: string;
@@ -174,6 +226,8 @@ export class Lab {
   readonly prometheusUrl: string | undefined;
   /** Where the Gateway takes requests on 127.0.0.1, where the lab has one. */
   readonly gatewayPort: number | undefined;
+  /** The members of the control plane, where it has some; `auditLogPath` is that of the first then. */
+  readonly controlPlane: LabControlPlane | undefined;
   /** The machines' Redfish service, where the lab has machines; the password is a secret. */
   readonly redfish:
     | { readonly url: string; readonly username: string; readonly password: string; readonly caPath: string }
@@ -189,7 +243,8 @@ export class Lab {
     this.kubeconfigPath = paths.kubeconfig;
     this.operatorKubeconfigPath = paths.operatorKubeconfig;
     this.proxiedKubeconfigPath = paths.proxiedKubeconfig;
-    this.auditLogPath = paths.auditLog;
+    this.controlPlane = controlPlaneOf(record.cluster);
+    this.auditLogPath = this.controlPlane?.members[0]?.auditLogPath ?? paths.auditLog;
     this.podCidr = record.podCidr;
     this.endpoints = record.endpoints;
     this.prometheusUrl = record.prometheus && `http://127.0.0.1:${record.prometheus.port}`;
@@ -366,12 +421,14 @@ function checkedShape(options: LabOptions): LabShape {
     traffic: options.traffic ?? options.cnf ?? defaultShape.traffic,
     ...(options.prometheus ? { prometheus: true } : {}),
     ...(options.gateway ? { gateway: true } : {}),
-    ...(options.machines ? { machines: { scale: 0.01, ...options.machines } } : {}),
+    ...(options.machines ? { machines: { scale: DEFAULT_SCALE, ...options.machines } } : {}),
+    ...(options.controlPlane ? { controlPlane: { members: 3, ...options.controlPlane } } : {}),
   };
   const mistakes: string[] = [];
   if (shape.machines && !/^\d+\.\d+\.\d+$/.test(shape.machines.release)) {
     mistakes.push(`machines.release: got ${shape.machines.release}, expected a release such as 1.33.6`);
   }
+  mistakes.push(...controlPlaneMistakes(shape));
   type Count = "nodes" | "subscribers" | "calls" | "fourG" | "churn" | "procedures";
   const whole = (key: Count, least: number, most: number) => {
     const value = shape[key];
@@ -411,6 +468,25 @@ function checkedShape(options: LabOptions): LabShape {
   return shape;
 }
 
+function controlPlaneMistakes({ controlPlane, machines }: LabShape): readonly string[] {
+  if (!controlPlane) return [];
+  const mistakes: string[] = [];
+  const { members: count, release } = controlPlane;
+  const known = kubernetesReleases.map(({ version }) => version);
+  if (![1, 3, 5].includes(count))
+    mistakes.push(
+      `controlPlane.members: got ${count}, expected 1, 3 or 5, of which etcd can have a majority`,
+    );
+  if (!known.includes(release))
+    mistakes.push(`controlPlane.release: got ${release}, expected one of ${known.join(", ")}`);
+  const minor = (version: string) => Number(version.split(".")[1]);
+  if (machines && minor(machines.release) > minor(release))
+    mistakes.push(
+      `machines.release: got ${machines.release}, newer than the control plane's ${release}; expected one that is not`,
+    );
+  return mistakes;
+}
+
 function isHealthy(record: LabRecord, table: ProcessTable): boolean {
   const processes = table.list();
   return record.phase === "ready" && processes.length > 0 && processes.every((p) => p.running);
@@ -430,20 +506,33 @@ function checkSame(record: LabRecord, shape: LabShape, port: number | undefined)
   }
 }
 
+interface FoundPrograms {
+  readonly programs: LabRecord["cluster"]["programs"];
+  /** Servers of releases that the lab was asked for, beside its own. */
+  readonly releases: MembersRecord["programs"];
+  readonly prometheus: string | undefined;
+}
+
 async function layOut(
   dir: string,
   name: string,
   shape: LabShape,
-  programs: LabRecord["cluster"]["programs"],
+  { programs, releases, prometheus }: FoundPrograms,
   port: number | undefined,
-  prometheus: string | undefined,
 ): Promise<LabRecord> {
   if (port !== undefined && !(await isPortFree(port))) {
     throw new Error(`port ${port} is in use; choose another or leave --port away`);
   }
-  const free = (await freePorts(17)).filter((p) => p !== port);
+  const free = (await freePorts(19)).filter((p) => p !== port);
   const take = () => free.shift() as number;
+  const hasMachines = shape.machines !== undefined || shape.controlPlane !== undefined;
   const podCidr = claimPodCidr(dir);
+  const controlPlane = shape.controlPlane && {
+    members: members(shape.controlPlane.members, podCidr),
+    release: shape.controlPlane.release,
+    programs: { ...releases, [KUBERNETES_VERSION.slice(1)]: programs },
+  };
+  if (controlPlane) await checkMemberPorts(controlPlane.members);
   const endpoint = (): Endpoint => {
     const controlPort = take();
     return {
@@ -472,16 +561,18 @@ async function layOut(
       },
       podCidr,
       namespace: shape.namespace,
+      ...(controlPlane ? { controlPlane } : {}),
     },
     endpoints: {
       apiProxy: endpoint(),
+      ...(controlPlane ? { apiFront: endpoint(), apiProbe: endpoint() } : {}),
       ...(shape.cnf ? { cnf: endpoint() } : {}),
       ...(shape.traffic ? { traffic: endpoint() } : {}),
       ...(shape.gateway ? { gateway: endpoint() } : {}),
-      ...(shape.machines ? { machines: endpoint() } : {}),
+      ...(hasMachines ? { machines: endpoint() } : {}),
     },
     ...(shape.gateway ? { gatewayPort: take() } : {}),
-    ...(shape.machines
+    ...(hasMachines
       ? { redfish: { port: take(), userName: "issu", password: randomBytes(18).toString("base64url") } }
       : {}),
     service: { signallingPort: take(), mediaPort: take() },
@@ -489,10 +580,31 @@ async function layOut(
   };
 }
 
+/** @throws {Error} naming those that somebody else listens on, perhaps at all addresses of this machine. */
+async function checkMemberPorts(all: readonly Member[]): Promise<void> {
+  const taken: string[] = [];
+  for (const { address } of all) {
+    for (const port of Object.values(MEMBER_PORTS)) {
+      if (!(await isTcpFree(port, address))) taken.push(`${address}:${port}`);
+    }
+  }
+  if (taken.length > 0) {
+    throw new Error(
+      `addresses of the control plane's members are in use: ${taken.join(", ")}. Somebody listens there, perhaps at all addresses of this machine (\`ss -ltn\` shows who); end it, or start the lab without controlPlane`,
+    );
+  }
+}
+
 /** Ends all processes, waits for the ports to be free, and removes all but the logs. */
 async function clean(dir: string, table: ProcessTable): Promise<void> {
   const record = readRecord(dir);
   await table.stopAll();
+  for (const member of record?.cluster.controlPlane?.members ?? []) {
+    const programs = memberTable(dir, member);
+    // Nobody is left to serve, so nobody is asked to leave in order.
+    for (const { name, running } of programs.list()) if (running) programs.kill(name, "SIGKILL");
+    await programs.stopAll();
+  }
   const ports = record ? portsOf(record) : [];
   const deadline = performance.now() + 5_000;
   for (;;) {

@@ -45,11 +45,12 @@ export async function isPortFree(port: number): Promise<boolean> {
   return (await isTcpFree(port)) && (await isUdpFree(port));
 }
 
-function isTcpFree(port: number): Promise<boolean> {
+/** Whether a port of a loopback address can be listened on now by TCP. */
+export function isTcpFree(port: number, host: string = LOOPBACK): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", () => resolve(false));
-    server.listen({ port, host: LOOPBACK, exclusive: true }, () => server.close(() => resolve(true)));
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
   });
 }
 

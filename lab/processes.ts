@@ -58,25 +58,29 @@ export class ProcessTable {
   readonly #file: string;
   readonly #logs: string;
 
-  /** @param dir the lab's own folder; the record goes to `processes.json` there, logs to `logs/`. */
-  constructor(dir: string) {
+  /**
+   * @param dir the lab's own folder, or one of its own machines'; the record goes to `processes.json` there.
+   * @param logs where logs go.
+   */
+  constructor(dir: string, logs = join(dir, "logs")) {
     this.#dir = dir;
     this.#file = join(dir, "processes.json");
-    this.#logs = join(dir, "logs");
+    this.#logs = logs;
   }
 
   /**
    * Starts a daemon and waits until it serves.
    *
+   * @returns its id, and a promise of its end that keeps nobody from ending sooner.
    * @throws {ProcessStartError} if it can't be started, dies before it serves, or doesn't serve in time. In the last case
    * it has been ended.
    */
-  async start(spec: ProcessSpec): Promise<{ pid: number }> {
+  async start(spec: ProcessSpec): Promise<{ pid: number; ended: Promise<void> }> {
     const existing = this.list().find((p) => p.name === spec.name && p.running);
     if (existing) {
       throw new ProcessStartError(`${spec.name} already runs (pid ${existing.pid}); stop it first`);
     }
-    mkdirSync(this.#logs, { recursive: true, mode: 0o700 });
+    for (const folder of [this.#dir, this.#logs]) mkdirSync(folder, { recursive: true, mode: 0o700 });
     const log = join(this.#logs, `${spec.name}.log`);
     const child = launch(spec, log, this.#dir);
     const logStart = child.logStart;
@@ -99,12 +103,12 @@ export class ProcessTable {
     }
     const within = spec.readyWithinMs ?? 60_000;
     const abort = new AbortController();
-    const died = new Promise<never>((_, reject) => {
-      child.process.once("exit", (code, signal) => {
-        reject(
-          new ProcessStartError(`${spec.name} ended (${signal ?? `exit code ${code}`}) before it served`),
-        );
-      });
+    const ended = new Promise<void>((resolve) => child.process.once("exit", () => resolve()));
+    const died = ended.then(() => {
+      const { exitCode, signalCode } = child.process;
+      throw new ProcessStartError(
+        `${spec.name} ended (${signalCode ?? `exit code ${exitCode}`}) before it served`,
+      );
     });
     const late = delay(within, undefined, { signal: abort.signal, ref: true }).then(() => {
       throw new ProcessStartError(`${spec.name} did not serve within ${within / 1000} s`);
@@ -125,10 +129,9 @@ export class ProcessTable {
       );
     } finally {
       abort.abort();
-      child.process.removeAllListeners("exit");
       child.process.unref();
     }
-    return { pid };
+    return { pid, ended };
   }
 
   /** Ends a daemon: SIGTERM, then SIGKILL when its time is up. Does nothing if it doesn't run. */

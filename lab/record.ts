@@ -47,6 +47,18 @@ export interface LabShape {
   readonly gateway?: true;
   /** The machines under the nodes; absent where nodes are all there is. */
   readonly machines?: MachinesShape;
+  /** The members of the control plane, each on a machine; absent where it is a single one, which nobody upgrades. */
+  readonly controlPlane?: ControlPlaneShape;
+}
+
+/** Simulated time per real time of what machines do, unless a lab is given its own. */
+export const DEFAULT_SCALE = 0.01;
+
+export interface ControlPlaneShape {
+  /** 1, 3 or 5. */
+  readonly members: number;
+  /** Release that they run in the beginning, e.g. `1.34.2`. */
+  readonly release: string;
 }
 
 export interface MachinesShape {
@@ -70,6 +82,10 @@ export interface LabRecord {
   readonly cluster: ClusterRecord;
   readonly endpoints: {
     readonly apiProxy: Endpoint;
+    /** Of the front of a control plane of several members. */
+    readonly apiFront?: Endpoint;
+    /** Of the client that asks such a control plane all the time. */
+    readonly apiProbe?: Endpoint;
     readonly cnf?: Endpoint;
     readonly traffic?: Endpoint;
     readonly gateway?: Endpoint;

@@ -1,3 +1,4 @@
+import type { FrontMemberState } from "./api-front/front.ts";
 import { Api, type KubeObject } from "./cluster/api.ts";
 import { holds } from "./cluster/bootstrap.ts";
 import { clusterPaths } from "./cluster/index.ts";
@@ -28,6 +29,8 @@ export interface LabStatus {
   /** As the daemons tell it. */
   readonly cnf?: unknown;
   readonly traffic?: unknown;
+  /** Members of the control plane, as the front tells them. */
+  readonly members?: readonly FrontMemberState[];
 }
 
 export async function statusOf(
@@ -57,12 +60,16 @@ export async function statusOf(
       const api = new Api(paths.kubeconfig, 3_000);
       return api.list(path).finally(() => api.close());
     });
-  const [nodes = [], pods = [], cnf, traffic] = await Promise.all([
+  const { apiFront } = record.endpoints;
+  const [nodes = [], pods = [], cnf, traffic, members] = await Promise.all([
     list("/api/v1/nodes"),
     list(`/api/v1/namespaces/${record.shape.namespace}/pods`),
     statusOfDaemon(record.endpoints.cnf),
     statusOfDaemon(record.endpoints.traffic),
+    apiFront && ask("API front", () => control<readonly FrontMemberState[]>(apiFront, "GET", "/state")),
   ]);
+  for (const { id, ready, reason } of members ?? [])
+    if (!ready) problems.push(`member ${id} of the control plane is not ready: ${reason}`);
   function statusOfDaemon(endpoint: Endpoint | undefined): Promise<unknown> {
     if (!endpoint) return Promise.resolve(undefined);
     const what = endpoint === record.endpoints.cnf ? "instances" : "subscribers";
@@ -93,6 +100,7 @@ export async function statusOf(
     faults,
     ...(cnf === undefined ? {} : { cnf }),
     ...(traffic === undefined ? {} : { traffic }),
+    ...(members === undefined ? {} : { members }),
   };
 }
 

@@ -7,6 +7,7 @@ export {
   CaasCluster,
   type CaasClusterArgs,
   type CaasUpgradePolicy,
+  type ControlPlaneArgs,
   type MachinesArgs,
 } from "./components/caas-cluster";
 export type {

@@ -13,6 +13,12 @@ const image = (version: string) => [version, { url: `${images}/caas-${version}.i
 const caFile = site.get("machinesCaFile");
 const ca = caFile === undefined ? undefined : readFileSync(caFile, "utf8");
 
+/** Where the control plane is upgraded too: files with what its etcd is reached by. */
+const etcd = site.getObject<{ ca: string; certificate: string; key: string }>("etcdFiles");
+/** A campaign that was taken back, whose release is to be tried again as it is. */
+const retry = site.get("retry");
+const text = (file: string) => readFileSync(file, "utf8");
+
 const amf = new issu.Cnf("amf", {
   version: site.require("amfVersion"),
   namespace,
@@ -33,7 +39,7 @@ const cluster = new issu.CaasCluster(
   "edge",
   {
     version: site.require("kubernetesVersion"),
-    images: Object.fromEntries(["1.33.6", "1.34.2"].map(image)),
+    images: Object.fromEntries(["1.33.6", "1.33.13", "1.34.2"].map(image)),
     pools: [
       {
         name: "workers",
@@ -49,10 +55,35 @@ const cluster = new issu.CaasCluster(
       password: pulumi.secret(readFileSync(site.require("machinesLoginFile"), "utf8").trim()),
       ...(ca === undefined ? {} : { ca }),
     },
+    ...(etcd
+      ? {
+          controlPlane: {
+            soak: site.get("soak") ?? "1m",
+            etcd: {
+              ca: text(etcd.ca),
+              certificate: text(etcd.certificate),
+              key: pulumi.secret(text(etcd.key)),
+            },
+          },
+          // Not in the etcd that is upgraded.
+          journal: site.require("journal"),
+        }
+      : {}),
     drain: { within: "5m", handOver: "1m" },
     limits: { bootExpected: site.get("bootExpected") ?? "10m" },
     namespace,
-    upgrade: { rollback: { onFailure: true, within: "30m" } },
+    upgrade: {
+      rollback: { onFailure: true, within: "30m" },
+      ...(retry === undefined ? {} : { retry }),
+      ...(etcd
+        ? {
+            snapshot: {
+              store: site.require("snapshots"),
+              recipients: site.requireObject<string[]>("snapshotRecipients"),
+            },
+          }
+        : {}),
+    },
   },
   { dependsOn: [amf] },
 );

@@ -126,7 +126,7 @@ export const scenario: Scenario = {
           campaigns: [
             install,
             {
-              target: "cluster/edge",
+              target: "caas/core/edge",
               from: OLD,
               to: NEW,
               outcome: upgraded.code === 0 ? "completed" : "failed",

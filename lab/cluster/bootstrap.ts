@@ -57,15 +57,30 @@ export async function addNodes(
     `${count} nodes to be ready`,
     60_000,
     async () => {
-      const ready = (await api.list("/api/v1/nodes")).filter((node) => {
-        const { spec, status } = node as { spec?: { taints?: unknown[] }; status?: Conditions };
-        return (spec?.taints ?? []).length === 0 && holds(status, "Ready");
-      });
+      const ready = (await api.list("/api/v1/nodes")).filter(
+        (node) =>
+          isReady(node) && ((node as { spec?: { taints?: unknown[] } }).spec?.taints ?? []).length === 0,
+      );
       return ready.length >= count ? true : undefined;
     },
     signal,
   );
 }
+
+/** Waits until nodes that register by themselves are ready, whatever keeps pods away from them. */
+export async function nodesReady(api: Api, names: readonly string[], signal?: AbortSignal): Promise<void> {
+  await until(
+    `nodes ${names.join(", ")} to be ready`,
+    60_000,
+    async () => {
+      const ready = (await api.list("/api/v1/nodes")).filter(isReady).map(({ metadata }) => metadata.name);
+      return names.every((name) => ready.includes(name)) ? true : undefined;
+    },
+    signal,
+  );
+}
+
+const isReady = (node: KubeObject): boolean => holds((node as { status?: Conditions }).status, "Ready");
 
 async function established(api: Api, name: string, signal?: AbortSignal): Promise<void> {
   const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;

@@ -29,42 +29,43 @@ export interface Ports {
   readonly apiProxy: number;
 }
 
+/** Ports of one member's programs. */
+export type MemberPorts = Omit<Ports, "apiProxy">;
+
 export interface ControlPlane {
+  /** Its data and settings. */
   readonly dir: string;
-  readonly programs: Programs;
-  readonly ports: Ports;
+  readonly programs: Omit<Programs, "kwok">;
+  /** On loopback, where its programs listen. */
+  readonly address: string;
+  readonly ports: MemberPorts;
   readonly pki: Pki;
-  /** Range that pods' addresses come from, e.g. `127.42.0.0/16`. */
-  readonly podCidr: string;
-  readonly kubeconfigs: {
-    readonly controllerManager: string;
-    readonly scheduler: string;
-    readonly kwok: string;
-  };
+  /** Where it is one of several: its name, and all members as etcd is told of them, `cp-1=https://…,cp-2=https://…`. */
+  readonly group?: { readonly name: string; readonly initialCluster: string };
+  readonly kubeconfigs: { readonly controllerManager: string; readonly scheduler: string };
   readonly auditLogPath: string;
 }
 
 /** The subscribers' traffic goes first on a small machine. */
 const NICE = 5;
 
-const LOOPBACK = "127.0.0.1";
-
 export function etcd(plane: ControlPlane): ProcessSpec {
-  const { pki, ports } = plane;
-  const client = `https://${LOOPBACK}:${ports.etcdClient}`;
-  const peer = `https://${LOOPBACK}:${ports.etcdPeer}`;
+  const { pki, ports, address, group } = plane;
+  const client = `https://${address}:${ports.etcdClient}`;
+  const peer = `https://${address}:${ports.etcdPeer}`;
+  const name = group?.name ?? "lab";
   const tls = { cert: pki.server.certPath, key: pki.server.keyPath, ca: pki.caPath };
   return {
     name: "etcd",
     command: plane.programs.etcd,
     args: [
-      "--name=lab",
+      `--name=${name}`,
       `--data-dir=${join(plane.dir, "etcd")}`,
       `--listen-client-urls=${client}`,
       `--advertise-client-urls=${client}`,
       `--listen-peer-urls=${peer}`,
       `--initial-advertise-peer-urls=${peer}`,
-      `--initial-cluster=lab=${peer}`,
+      `--initial-cluster=${group?.initialCluster ?? `${name}=${peer}`}`,
       `--cert-file=${tls.cert}`,
       `--key-file=${tls.key}`,
       `--trusted-ca-file=${tls.ca}`,
@@ -76,8 +77,7 @@ export function etcd(plane: ControlPlane): ProcessSpec {
       // A lab's data need not outlive a loss of power, and syncing would wait for the disk at every write.
       "--unsafe-no-fsync=true",
       // A lone member waits for nobody, so it may stand for election at once.
-      "--heartbeat-interval=50",
-      "--election-timeout=250",
+      ...(group ? [] : ["--heartbeat-interval=50", "--election-timeout=250"]),
       "--log-level=warn",
     ],
     nice: NICE,
@@ -88,7 +88,7 @@ export function etcd(plane: ControlPlane): ProcessSpec {
 }
 
 export function kubeApiserver(plane: ControlPlane): ProcessSpec {
-  const { pki, ports } = plane;
+  const { pki, ports, address } = plane;
   const policy = join(plane.dir, "audit-policy.json");
   writeJson(policy, {
     apiVersion: "audit.k8s.io/v1",
@@ -101,9 +101,9 @@ export function kubeApiserver(plane: ControlPlane): ProcessSpec {
     name: "kube-apiserver",
     command: plane.programs.kubeApiserver,
     args: [
-      `--bind-address=${LOOPBACK}`,
+      `--bind-address=${address}`,
       // The cluster reaches its API by the kubeconfigs; the `kubernetes` service leads nowhere here.
-      `--advertise-address=${LOOPBACK}`,
+      `--advertise-address=${address}`,
       "--endpoint-reconciler-type=none",
       `--secure-port=${ports.apiserver}`,
       `--tls-cert-file=${pki.server.certPath}`,
@@ -117,7 +117,7 @@ export function kubeApiserver(plane: ControlPlane): ProcessSpec {
       "--requestheader-group-headers=X-Remote-Group",
       "--requestheader-extra-headers-prefix=X-Remote-Extra-",
       "--authorization-mode=RBAC",
-      `--etcd-servers=https://${LOOPBACK}:${ports.etcdClient}`,
+      `--etcd-servers=https://${address}:${ports.etcdClient}`,
       `--etcd-cafile=${pki.caPath}`,
       `--etcd-certfile=${pki.etcdClient.certPath}`,
       `--etcd-keyfile=${pki.etcdClient.keyPath}`,
@@ -132,15 +132,16 @@ export function kubeApiserver(plane: ControlPlane): ProcessSpec {
       "--audit-log-maxbackup=3",
       "--event-ttl=30m",
       "--profiling=false",
-      "--shutdown-delay-duration=0s",
+      // With others beside it, it says first that it is about to end, and they take over.
+      `--shutdown-delay-duration=${plane.group ? "1s" : "0s"}`,
       "--shutdown-send-retry-after=false",
     ],
     nice: NICE,
     readyWithinMs: 60_000,
-    stopWithinMs: 3_000,
+    stopWithinMs: plane.group ? 6_000 : 3_000,
     ready: (signal) =>
       untilServing(
-        `https://${LOOPBACK}:${ports.apiserver}/readyz`,
+        `https://${address}:${ports.apiserver}/readyz`,
         { ca: pki.ca, identity: pki.admin },
         signal,
       ),
@@ -175,12 +176,12 @@ const CONTROLLERS = [
 ];
 
 export function kubeControllerManager(plane: ControlPlane): ProcessSpec {
-  const { pki, ports, kubeconfigs } = plane;
+  const { pki, ports, address, kubeconfigs } = plane;
   return {
     name: "kube-controller-manager",
     command: plane.programs.kubeControllerManager,
     args: [
-      `--bind-address=${LOOPBACK}`,
+      `--bind-address=${address}`,
       `--secure-port=${ports.controllerManager}`,
       `--tls-cert-file=${pki.server.certPath}`,
       `--tls-private-key-file=${pki.server.keyPath}`,
@@ -191,8 +192,8 @@ export function kubeControllerManager(plane: ControlPlane): ProcessSpec {
       `--service-account-private-key-file=${pki.serviceAccountKeyPath}`,
       "--use-service-account-credentials=true",
       `--controllers=${CONTROLLERS.join(",")}`,
-      // A single one: nobody to elect.
-      "--leader-elect=false",
+      // A single one has nobody to elect.
+      `--leader-elect=${plane.group !== undefined}`,
       "--kube-api-qps=200",
       "--kube-api-burst=400",
       "--profiling=false",
@@ -200,25 +201,25 @@ export function kubeControllerManager(plane: ControlPlane): ProcessSpec {
     nice: NICE,
     readyWithinMs: 60_000,
     stopWithinMs: 3_000,
-    ready: (signal) => untilServing(`https://${LOOPBACK}:${ports.controllerManager}/healthz`, pki, signal),
+    ready: (signal) => untilServing(`https://${address}:${ports.controllerManager}/healthz`, pki, signal),
   };
 }
 
 export function kubeScheduler(plane: ControlPlane): ProcessSpec {
-  const { pki, ports, kubeconfigs } = plane;
+  const { pki, ports, address, kubeconfigs } = plane;
   const config = join(plane.dir, "scheduler.json");
   writeJson(config, {
     apiVersion: "kubescheduler.config.k8s.io/v1",
     kind: "KubeSchedulerConfiguration",
     clientConnection: { kubeconfig: kubeconfigs.scheduler, qps: 200, burst: 400 },
-    leaderElection: { leaderElect: false },
+    leaderElection: { leaderElect: plane.group !== undefined },
     enableProfiling: false,
   });
   return {
     name: "kube-scheduler",
     command: plane.programs.kubeScheduler,
     args: [
-      `--bind-address=${LOOPBACK}`,
+      `--bind-address=${address}`,
       `--secure-port=${ports.scheduler}`,
       `--tls-cert-file=${pki.server.certPath}`,
       `--tls-private-key-file=${pki.server.keyPath}`,
@@ -229,22 +230,27 @@ export function kubeScheduler(plane: ControlPlane): ProcessSpec {
     nice: NICE,
     readyWithinMs: 60_000,
     stopWithinMs: 3_000,
-    ready: (signal) => untilServing(`https://${LOOPBACK}:${ports.scheduler}/healthz`, pki, signal),
+    ready: (signal) => untilServing(`https://${address}:${ports.scheduler}/healthz`, pki, signal),
   };
 }
 
 /** It listens nowhere; that it works is seen from the nodes, which it makes ready. */
-export function kwok(plane: ControlPlane): ProcessSpec {
+export function kwok(args: {
+  readonly program: string;
+  readonly kubeconfig: string;
+  /** Range that pods' addresses come from, e.g. `127.42.0.0/16`. */
+  readonly podCidr: string;
+}): ProcessSpec {
   return {
     name: "kwok",
-    command: plane.programs.kwok,
+    command: args.program,
     args: [
-      `--kubeconfig=${plane.kubeconfigs.kwok}`,
+      `--kubeconfig=${args.kubeconfig}`,
       "--manage-all-nodes=true",
       // Stages are read from the API, so that a fault can change them while it runs.
       "--enable-crds=Stage",
-      `--cidr=${plane.podCidr}`,
-      `--node-ip=${LOOPBACK}`,
+      `--cidr=${args.podCidr}`,
+      "--node-ip=127.0.0.1",
       "--node-lease-duration-seconds=40",
       "--v=WARN",
     ],

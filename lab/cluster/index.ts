@@ -5,10 +5,11 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { MembersRecord } from "../control-plane/members.ts";
 import { writeText } from "../files.ts";
 import type { ProcessTable } from "../processes.ts";
 import { Api, type KubeObject } from "./api.ts";
-import { addNodes, prepare } from "./bootstrap.ts";
+import { addNodes, nodesReady, prepare } from "./bootstrap.ts";
 import {
   type ControlPlane,
   etcd,
@@ -32,6 +33,11 @@ export interface ClusterRecord {
   readonly ports: Ports;
   readonly podCidr: string;
   readonly namespace: string;
+  /**
+   * Where the control plane has members on machines: they. `ports.apiserver` is that of the front which leads to them; the ports of
+   * the other programs are not used then.
+   */
+  readonly controlPlane?: MembersRecord;
 }
 
 export interface ClusterPaths {
@@ -68,6 +74,8 @@ export async function startCluster(
     readonly definitions: readonly KubeObject[];
     /** Release of the nodes' kubelets, e.g. `1.33.6`, where there are machines under them that can boot another. */
     readonly release?: string;
+    /** Starts the members of a control plane that has some, and what leads to them; returns when all are ready. */
+    readonly startMembers: () => Promise<void>;
     readonly onProgress: (message: string) => void;
     readonly signal?: AbortSignal;
   },
@@ -75,26 +83,40 @@ export async function startCluster(
   const { signal, onProgress } = options;
   mkdirSync(join(record.dir, "logs"), { recursive: true, mode: 0o700 });
   onProgress("certificates");
-  const pki = await createPki(join(record.dir, "pki"));
+  const members = record.controlPlane?.members;
+  const pki = await createPki(
+    join(record.dir, "pki"),
+    members?.map(({ address }) => address),
+  );
   writeKubeconfigs(record, pki);
   const plane = controlPlane(record, pki);
   const paths = clusterPaths(record.dir);
-  onProgress("etcd");
-  await table.start(etcd(plane));
+  if (members) {
+    await options.startMembers();
+  } else {
+    onProgress("etcd");
+    await table.start(etcd(plane));
+    signal?.throwIfAborted();
+    onProgress("kube-apiserver");
+    await table.start(kubeApiserver(plane));
+  }
   signal?.throwIfAborted();
-  onProgress("kube-apiserver");
-  await table.start(kubeApiserver(plane));
-  signal?.throwIfAborted();
-  onProgress("controllers, scheduler and nodes");
+  onProgress(members ? "nodes" : "controllers, scheduler and nodes");
   const api = new Api(paths.kubeconfig);
   const starting = [
-    table.start(kubeControllerManager(plane)),
-    table.start(kubeScheduler(plane)),
+    ...(members ? [] : [table.start(kubeControllerManager(plane)), table.start(kubeScheduler(plane))]),
     prepare(api, record.namespace, options.definitions, options.release !== undefined, signal).then(
       async () => {
-        await table.start(kwok(plane));
+        const { programs, podCidr } = record;
+        await table.start(kwok({ program: programs.kwok, kubeconfig: kwokKubeconfig(record), podCidr }));
         const version = options.release === undefined ? KUBERNETES_VERSION : `v${options.release}`;
         await addNodes(api, options.nodes, version, signal);
+        if (members)
+          await nodesReady(
+            api,
+            members.map(({ id }) => id),
+            signal,
+          );
       },
     ),
   ];
@@ -112,10 +134,39 @@ export async function restartApiserver(table: ProcessTable, record: ClusterRecor
   await table.start(kubeApiserver(controlPlane(record, readPki(join(record.dir, "pki")))));
 }
 
+/** What etcd's clients need: its authority, and the certificate that members' API servers show. */
+export function etcdClientPaths(dir: string): {
+  readonly caPath: string;
+  readonly certPath: string;
+  readonly keyPath: string;
+} {
+  const at = (name: string) => join(dir, "pki", name);
+  return { caPath: at("ca.crt"), certPath: at("etcd-client.crt"), keyPath: at("etcd-client.key") };
+}
+
 /** Certificate and key of what serves on loopback in this lab. */
 export function serverIdentity({ dir }: ClusterRecord): Pick<Pki["server"], "certPath" | "keyPath"> {
   const { certPath, keyPath } = readPki(join(dir, "pki")).server;
   return { certPath, keyPath };
+}
+
+/** An identity as text, PEM, with its authority. */
+export interface TextIdentity {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What the front needs to ask members whether they are ready. */
+export function frontIdentity({ dir }: ClusterRecord): TextIdentity {
+  const { ca, front } = readPki(join(dir, "pki"));
+  return { ca, cert: front.cert, key: front.key };
+}
+
+/** The lab's own, of all rights: by which its probe reads and writes. */
+export function probeIdentity({ dir }: ClusterRecord): TextIdentity {
+  const { ca, admin } = readPki(join(dir, "pki"));
+  return { ca, cert: admin.cert, key: admin.key };
 }
 
 /** What a proxy needs to pass the operator's requests on in the operator's name. */
@@ -132,15 +183,18 @@ export function operatorIdentity(record: ClusterRecord): {
   };
 }
 
+const internalKubeconfig = ({ dir }: ClusterRecord, name: string) => join(dir, "pki", `${name}.kubeconfig`);
+
+const kwokKubeconfig = (record: ClusterRecord) => internalKubeconfig(record, "kwok");
+
 function controlPlane(record: ClusterRecord, pki: Pki): ControlPlane {
-  const internal = (name: string) => join(record.dir, "pki", `${name}.kubeconfig`);
   return {
     ...record,
+    address: "127.0.0.1",
     pki,
     kubeconfigs: {
-      controllerManager: internal("controller-manager"),
-      scheduler: internal("scheduler"),
-      kwok: internal("kwok"),
+      controllerManager: internalKubeconfig(record, "controller-manager"),
+      scheduler: internalKubeconfig(record, "scheduler"),
     },
     auditLogPath: clusterPaths(record.dir).auditLog,
   };
@@ -166,5 +220,5 @@ function writeKubeconfigs(record: ClusterRecord, pki: Pki): void {
   write(paths.proxiedKubeconfig, OPERATOR, pki.operator, record.namespace, at(record.ports.apiProxy));
   write(kubeconfigs.controllerManager, "controller-manager", pki.controllerManager);
   write(kubeconfigs.scheduler, "scheduler", pki.scheduler);
-  write(kubeconfigs.kwok, "kwok", pki.kwok);
+  write(kwokKubeconfig(record), "kwok", pki.kwok);
 }

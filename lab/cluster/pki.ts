@@ -22,7 +22,7 @@ export interface Identity {
 export interface Pki {
   readonly caPath: string;
   readonly ca: string;
-  /** Serves for etcd and kube-apiserver on 127.0.0.1 and localhost. */
+  /** Serves for etcd and kube-apiserver on 127.0.0.1, localhost and the members' addresses. */
   readonly server: Identity;
   /** By which kube-apiserver is known to etcd. */
   readonly etcdClient: Identity;
@@ -32,6 +32,8 @@ export interface Pki {
   readonly operator: Identity;
   readonly controllerManager: Identity;
   readonly scheduler: Identity;
+  /** Asks API servers whether they are ready; has no rights beyond those of everybody who is known. */
+  readonly front: Identity;
   /** Stands for the kubelets of the simulated nodes. */
   readonly kwok: Identity;
   readonly serviceAccountKeyPath: string;
@@ -56,8 +58,12 @@ async function keyPair(): Promise<KeyPair> {
   });
 }
 
-/** Makes all keys and certificates below `dir`. Takes well under a second: keys come from OpenSSL, in parallel. */
-export async function createPki(dir: string): Promise<Pki> {
+/**
+ * Makes all keys and certificates below `dir`. Takes well under a second: keys come from OpenSSL, in parallel.
+ *
+ * @param addresses of loopback, beside 127.0.0.1, that the control plane serves on.
+ */
+export async function createPki(dir: string, addresses: readonly string[] = []): Promise<Pki> {
   const [caKeys, serverKeys, planeKeys, adminKeys, operatorKeys, accountKeys] = await Promise.all([
     keyPair(),
     keyPair(),
@@ -127,13 +133,14 @@ export async function createPki(dir: string): Promise<Pki> {
     server: issue("server", serverKeys, "lab-server", undefined, [
       { type: DNS_NAME, value: "localhost" },
       { type: DNS_NAME, value: "kubernetes.default.svc" },
-      { type: IP_ADDRESS, ip: "127.0.0.1" },
+      ...["127.0.0.1", ...addresses].map((ip) => ({ type: IP_ADDRESS, ip })),
     ]),
     etcdClient: issue("etcd-client", planeKeys, "kube-apiserver"),
     admin: issue("admin", adminKeys, "lab-admin", "system:masters"),
     operator: issue("operator", operatorKeys, OPERATOR),
     controllerManager: issue("controller-manager", planeKeys, "system:kube-controller-manager"),
     scheduler: issue("scheduler", planeKeys, "system:kube-scheduler"),
+    front: issue("front", planeKeys, "lab-front"),
     kwok: issue("kwok", planeKeys, "lab-kubelets", "system:masters"),
     serviceAccountKeyPath,
     serviceAccountPublicKeyPath,
@@ -178,6 +185,7 @@ export function readPki(dir: string): Pki {
     operator: identity("operator"),
     controllerManager: identity("controller-manager"),
     scheduler: identity("scheduler"),
+    front: identity("front"),
     kwok: identity("kwok"),
     serviceAccountKeyPath: join(dir, "service-accounts.key"),
     serviceAccountPublicKeyPath: join(dir, "service-accounts.pub"),

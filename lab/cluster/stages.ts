@@ -79,7 +79,7 @@ const READY = '.status.conditions.[] | select( .type == "Ready" ) | .status';
 const VERSION = `.metadata.labels["${labels.version}"]`;
 const DELETED = ".metadata.deletionTimestamp";
 
-/** A node reports ready as soon as it exists, unless a fault has switched it off. */
+/** A node reports ready as soon as it exists, with an address of its own if it has one, unless a fault has switched it off. */
 const nodeReady = stage("node-ready", {
   kind: "Node",
   when: [
@@ -98,9 +98,11 @@ conditions:
   status: {{ .status | Quote }}
   type: {{ .type | Quote }}
 {{ end }}
+{{ if not .status.addresses }}
 addresses:
 - address: {{ NodeIP | Quote }}
   type: InternalIP
+{{ end }}
 phase: Running
 `,
   },

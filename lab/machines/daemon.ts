@@ -63,7 +63,8 @@ export class Machines {
 
   /** @throws {MachineFaultError} */
   fault(name: string, params: MachineFault["params"]): MachineFault {
-    const fault = checkedFault(name, params, [...this.machines.keys()]);
+    const members = [...this.machines.values()].filter(({ spec }) => spec.member).map(({ spec }) => spec.id);
+    const fault = checkedFault(name, params, [...this.machines.keys()], members);
     this.#faults.push(fault);
     this.machines.get(String(fault.params.machine))?.faultsChanged();
     return fault;

@@ -16,11 +16,16 @@ interface Condition {
 
 const pathOf = (name: string): string => `/api/v1/nodes/${encodeURIComponent(name)}`;
 
+/** The node of a machine, as its kubelet would register it. */
+export type NodeOf = typeof nodeObject;
+
 export class KubernetesNodes implements NodeHost {
   readonly #api: Api;
+  readonly #nodeOf: NodeOf;
 
-  constructor(api: Api) {
+  constructor(api: Api, nodeOf: NodeOf = nodeObject) {
     this.#api = api;
+    this.#nodeOf = nodeOf;
   }
 
   async down(name: string): Promise<void> {
@@ -38,7 +43,7 @@ export class KubernetesNodes implements NodeHost {
   }
 
   async up(name: string, version: string, labels: Readonly<Record<string, string>>): Promise<void> {
-    const node = nodeObject(name, `v${version}`, labels);
+    const node = this.#nodeOf(name, `v${version}`, labels);
     const there = await this.#get(name);
     if (!there) return this.#api.create(node);
     const { nodeInfo } = node.status as { nodeInfo: object };

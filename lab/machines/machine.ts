@@ -12,12 +12,18 @@ const REAL = { off: 30_000, firmware: 120_000, install: 300_000, system: 60_000 
 
 /** Where the node of a machine is seen. */
 export interface NodeHost {
-  /** The machine has lost its power or its system; what ran there is gone. */
-  down(name: string): Promise<void>;
+  /**
+   * The machine has lost its power or its system; what ran there is gone.
+   *
+   * @param abrupt nobody was asked to end first.
+   */
+  down(name: string, abrupt: boolean): Promise<void>;
   /** The system runs: its kubelet reports this release. */
   up(name: string, version: string, labels: Readonly<Record<string, string>>): Promise<void>;
   /** Whether the kubelet says that it is ready. */
   ready(name: string, ready: boolean): Promise<void>;
+  /** The machine's faults that act now, whenever they change. */
+  faults?(name: string, faults: readonly MachineFault[]): void;
 }
 
 export interface MachineSpec {
@@ -27,6 +33,8 @@ export interface MachineSpec {
   readonly labels: Readonly<Record<string, string>>;
   /** Release on its disk and running; a spare machine has neither. */
   readonly release?: string;
+  /** Whether a member of the control plane runs on it. */
+  readonly member?: true;
 }
 
 export type PowerState = "On" | "Off" | "PoweringOn" | "PoweringOff";
@@ -79,6 +87,7 @@ export class Machine {
   private readonly faults: () => readonly MachineFault[];
   private work: AbortController | undefined;
   private flap: NodeJS.Timeout | undefined;
+  private unpowered: { readonly wasOn: boolean } | undefined;
 
   /** @param scale simulated time per real time, e.g. 0.01. */
   constructor(spec: MachineSpec, host: NodeHost, scale: number, faults: () => readonly MachineFault[]) {
@@ -106,6 +115,11 @@ export class Machine {
 
   /** A fault began or ended. */
   faultsChanged(): void {
+    this.host.faults?.(
+      this.spec.id,
+      this.faults().filter(({ params }) => params.machine === this.spec.id),
+    );
+    this.losePower();
     const flapping = this.fault("flapping");
     clearInterval(this.flap);
     if (!flapping) {
@@ -122,6 +136,23 @@ export class Machine {
     this.flap.unref();
   }
 
+  /** Its power is gone while the fault acts; when that is over it boots, if it was on. */
+  private losePower(): void {
+    const lost = this.fault("power-lost") !== undefined;
+    if (lost === (this.unpowered !== undefined)) return;
+    if (!lost) {
+      const { wasOn } = this.unpowered as { wasOn: boolean };
+      this.unpowered = undefined;
+      if (wasOn) this.begin("boot", true, { id: "power", what: "power", state: "Running", message: "" });
+      return;
+    }
+    this.unpowered = { wasOn: this.power === "On" || this.power === "PoweringOn" };
+    this.work?.abort();
+    const ran = this.progress === "OSRunning";
+    this.set({ power: "Off", progress: "None" });
+    if (ran) void this.host.down(this.spec.id, true).catch(() => undefined);
+  }
+
   /**
    * `ComputerSystem.Reset`. What was going on before is cut off.
    *
@@ -133,12 +164,17 @@ export class Machine {
     const off = ["ForceOff", "GracefulShutdown"].includes(type);
     if (!on && !restart && !off) throw new RefusedError(`ResetType ${type} is not one of this machine's`);
     if (on && this.power === "On") throw new RefusedError("the machine is on already");
+    if (this.unpowered) throw new RefusedError("the machine has no power");
     if (!off && this.fault("reset-refused"))
       throw new RefusedError("no power left in the rack: power limit reached");
+    this.begin(off ? "off" : "boot", !["GracefulRestart", "GracefulShutdown"].includes(type), task);
+  }
+
+  private begin(to: "off" | "boot", abrupt: boolean, task: Task): void {
     this.work?.abort();
     const work = new AbortController();
     this.work = work;
-    this.run(off ? "off" : "boot", work.signal, task).catch((error: Error) => {
+    this.run(to, abrupt, work.signal, task).catch((error: Error) => {
       if (work.signal.aborted) {
         task.state = "Exception";
         task.message = "cut off by another reset";
@@ -149,8 +185,8 @@ export class Machine {
     });
   }
 
-  private async run(to: "off" | "boot", signal: AbortSignal, task: Task): Promise<void> {
-    if (this.progress === "OSRunning") await this.host.down(this.spec.id);
+  private async run(to: "off" | "boot", abrupt: boolean, signal: AbortSignal, task: Task): Promise<void> {
+    if (this.progress === "OSRunning") await this.host.down(this.spec.id, abrupt);
     signal.throwIfAborted();
     this.set({ power: "PoweringOff", progress: "None" });
     await this.takes("off", signal);
@@ -171,7 +207,9 @@ export class Machine {
     await this.takes("system", signal);
     await this.host.up(this.spec.id, release, this.spec.labels);
     signal.throwIfAborted();
-    this.set({ progress: "OSRunning" });
+    // What kept it from booting does no longer.
+    const well = this.health === "Critical" ? ({ health: "OK", condition: undefined } as const) : {};
+    this.set({ progress: "OSRunning", ...well });
     this.faultsChanged();
     task.state = "Completed";
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ClusterRecord } from "../cluster/index.ts";
 import { daemonProcess } from "../daemon-process.ts";
 import type { ProcessSpec } from "../processes.ts";
 import type { MachinesOptions } from "./daemon.ts";
@@ -12,6 +13,8 @@ export interface MachinesProcessConfig extends Omit<MachinesOptions, "log" | "co
   readonly dir: string;
   readonly kubeconfigPath: string;
   readonly tls: { readonly certPath: string; readonly keyPath: string };
+  /** Where the control plane runs on some of the machines. */
+  readonly cluster?: ClusterRecord;
   readonly controlPort: number;
   readonly token: string;
 }

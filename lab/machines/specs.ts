@@ -1,4 +1,5 @@
 import { placeOf } from "../cluster/nodes.ts";
+import { MEMBER_ASSET_TAG, type MembersRecord } from "../control-plane/members.ts";
 import type { MachinesShape } from "../record.ts";
 import type { MachineSpec } from "./machine.ts";
 
@@ -19,4 +20,15 @@ export function machineSpecs(nodes: number, { release, spares }: MachinesShape):
     labels: placeOf(nodes + i),
   }));
   return [...under, ...spare];
+}
+
+/** One under each member of the control plane. */
+export function memberSpecs({ members, release }: MembersRecord): readonly MachineSpec[] {
+  return members.map(({ id }, i) => ({
+    id,
+    assetTag: MEMBER_ASSET_TAG,
+    labels: placeOf(i),
+    release,
+    member: true,
+  }));
 }

@@ -168,30 +168,45 @@ const etcd: Program = {
   builds: [{ output: "etcd", module: "etcd", package: "go.etcd.io/etcd/server/v3", set: {}, seconds: 63 }],
 };
 
-const kubernetes: Program = {
-  name: "kubernetes",
-  version: "1.34.2",
-  executables: ["kube-apiserver", "kube-controller-manager", "kube-scheduler"],
-  ask: {
-    "kube-apiserver": ["--version"],
-    "kube-controller-manager": ["--version"],
-    "kube-scheduler": ["--version"],
-  },
-  downloads: ({ os, arch }) => {
-    if (os !== "linux") return []; // servers are published for Linux only
-    const release = `https://dl.k8s.io/release/v1.34.2/bin/${os}/${arch}`;
-    return kubernetes.executables.map((name) => ({
-      url: `${release}/${name}`,
-      checksum: { listUrl: `${release}/${name}.sha256` },
-      members: { [name]: name },
-    }));
-  },
-  builds: [
-    kubernetesBuild("kube-apiserver", 232),
-    kubernetesBuild("kube-controller-manager", 58),
-    kubernetesBuild("kube-scheduler", 6),
-  ],
-};
+/** Kubernetes' servers at one release; of each minor release, one is there to be had. */
+function kubernetesAt(version: string, module: string): Program {
+  const executables = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"] as const;
+  return {
+    name: "kubernetes",
+    version,
+    executables,
+    ask: {
+      "kube-apiserver": ["--version"],
+      "kube-controller-manager": ["--version"],
+      "kube-scheduler": ["--version"],
+    },
+    downloads: ({ os, arch }) => {
+      if (os !== "linux") return []; // servers are published for Linux only
+      const release = `https://dl.k8s.io/release/v${version}/bin/${os}/${arch}`;
+      return executables.map((name) => ({
+        url: `${release}/${name}`,
+        checksum: { listUrl: `${release}/${name}.sha256` },
+        members: { [name]: name },
+      }));
+    },
+    builds: [
+      kubernetesBuild("kube-apiserver", version, module, 232),
+      kubernetesBuild("kube-controller-manager", version, module, 58),
+      kubernetesBuild("kube-scheduler", version, module, 6),
+    ],
+  };
+}
+
+const kubernetes = kubernetesAt("1.34.2", "kubernetes");
+
+/**
+ * All releases that the members of a lab's control plane can run, the oldest first. Those other than the lab's own are got when a
+ * lab asks for them. Of 1.33 this is the patch release whose modules are all to be had.
+ */
+export const kubernetesReleases: readonly Program[] = [
+  kubernetesAt("1.33.13", "kubernetes-1.33"),
+  kubernetes,
+];
 
 const kwok: Program = {
   name: "kwok",
@@ -320,15 +335,16 @@ function pluginDownload(name: "kubernetes" | "command", version: string, os: str
   };
 }
 
-function kubernetesBuild(output: Executable, seconds: number): GoBuild {
+function kubernetesBuild(output: Executable, version: string, module: string, seconds: number): GoBuild {
+  const [major = "", minor = ""] = version.split(".");
   return {
     output,
-    module: "kubernetes",
+    module,
     package: `k8s.io/kubernetes/cmd/${output}`,
     set: {
-      "k8s.io/component-base/version.gitVersion": "v1.34.2",
-      "k8s.io/component-base/version.gitMajor": "1",
-      "k8s.io/component-base/version.gitMinor": "34",
+      "k8s.io/component-base/version.gitVersion": `v${version}`,
+      "k8s.io/component-base/version.gitMajor": major,
+      "k8s.io/component-base/version.gitMinor": minor,
     },
     seconds,
   };

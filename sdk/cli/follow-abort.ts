@@ -50,7 +50,7 @@ export async function followAbort(site: Site, target: string, request: OperatorR
 }
 
 async function takeBack(site: Site, target: string, request: OperatorRequest, reporter: Reporter) {
-  const { kind, target: reached } = await reach(site, target);
+  const { kind, target: reached } = await reach(site, target, true);
   const { unfinished } = await Journal.read(site.store, target);
   if (!unfinished) return undefined;
   const stopping = new AbortController();

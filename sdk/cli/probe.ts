@@ -87,7 +87,7 @@ export class Probe {
   private async connect(): Promise<Reader> {
     const parts = partsOf(this.target);
     const kind = parts && kinds[parts.kind];
-    if (parts && kind?.rows) return this.connectRows(kind);
+    if (kind?.rows) return this.connectRows(kind);
     if (parts?.kind !== "cnf") {
       throw new Error(
         `this version of issu can't look at a ${parts?.kind ?? this.target}, only at its journal`,
@@ -106,11 +106,13 @@ export class Probe {
     };
   }
 
-  /** @throws UsageError if it is not said how the target is reached. */
+  /** @throws Error if it is not said how the target is reached. */
   private async connectRows(kind: Kind): Promise<Reader> {
-    const { target } = await reach(this.site, this.target);
+    const { data } = await Journal.read(this.site.store, this.target);
+    const spec = data.campaign?.toSpec ?? data.serving?.spec;
+    const { target } = await reach(this.site, this.target, false, spec);
     return {
-      read: async () => ({ rows: kind.rows?.(await target.observe()) ?? [] }),
+      read: async () => ({ rows: kind.rows?.(await target.observe(), spec) ?? [] }),
       sample: (kpis, signal) => target.sample(kpis, signal),
     };
   }

@@ -184,7 +184,7 @@ function withSite(command: Command): Command {
     .option("--context <name>", "context in it; its current one if left out")
     .option(
       "--at <file>",
-      "JSON with how a target that is not on Kubernetes is reached (docs/chassis.md, docs/element.md)",
+      "JSON with how a target is reached, where Kubernetes does not say (docs/chassis.md, docs/element.md, docs/caas.md)",
     )
     .option(
       "--journal <url>",

@@ -45,6 +45,7 @@ export async function openSite(options: SiteOptions, target?: string): Promise<S
     ...parts,
     ...credentials,
     ...(reached === undefined ? {} : { at: reached }),
+    ...(journal === undefined ? {} : { journal }),
   });
   const connect = async (at: string | undefined) => {
     const kubernetes = await import("../drivers/kubernetes/index.js");
@@ -83,7 +84,7 @@ function readAt(file: string): unknown {
     return JSON.parse(text);
   } catch {
     throw new UsageError(
-      `--at: ${file} is not JSON. Expected e.g. { "nodes": [ … ], "access": { … } } for a chassis (docs/chassis.md), { "host": …, "hostKey": …, "user": …, … } for an element (docs/element.md).`,
+      `--at: ${file} is not JSON. Expected e.g. { "nodes": [ … ], "access": { … } } for a chassis (docs/chassis.md), { "host": …, "hostKey": …, "user": …, … } for an element (docs/element.md); for clusters see docs/caas.md.`,
     );
   }
 }

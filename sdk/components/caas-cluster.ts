@@ -4,9 +4,9 @@
  * @module
  */
 import * as pulumi from "@pulumi/pulumi";
-import { caasStages } from "../plan/caas";
 import { checkCaas } from "../policy/caas";
-import type { CaasDeclaration } from "../policy/caas-spec";
+import type { CaasDeclaration, ControlPlanePolicy } from "../policy/caas-spec";
+import { caasStages } from "../policy/caas-stages";
 import type { UpgradePolicy } from "../policy/upgrade-policy";
 import { keepSecret } from "./keep-secret";
 import type { TargetArgs } from "./stage";
@@ -26,11 +26,34 @@ export interface MachinesArgs {
 /** What of an `UpgradePolicy` there is for a cluster: it has no subscribers to move. */
 export type CaasUpgradePolicy = Pick<
   UpgradePolicy,
-  "gates" | "monitoring" | "snapshot" | "rollback" | "limits" | "alarms" | "callback" | "retry"
+  "approvals" | "gates" | "monitoring" | "snapshot" | "rollback" | "limits" | "alarms" | "callback" | "retry"
 >;
+
+/** The control plane, and how its members are reached: each for itself, at its node's `InternalIP`. */
+export interface ControlPlaneArgs extends ControlPlanePolicy {
+  /** Of each member's own API server. @default 6443 */
+  readonly apiPort?: pulumi.Input<number>;
+  readonly etcd: {
+    /** Of etcd's clients, on each member. @default 2379 */
+    readonly port?: pulumi.Input<number>;
+    /** Certificates of the authorities that signed the members', PEM. */
+    readonly ca: pulumi.Input<string>;
+    /** A client certificate that may see states, move leadership and take snapshots, PEM. */
+    readonly certificate: pulumi.Input<string>;
+    /** Its key, PEM; kept secret. */
+    readonly key: pulumi.Input<string>;
+  };
+  /** By node: where a member is reached, if not at its `InternalIP`. */
+  readonly addresses?: { readonly [node: string]: pulumi.Input<string> };
+}
 
 export interface CaasClusterArgs extends CaasDeclaration {
   readonly machines: MachinesArgs;
+  /**
+   * Its members are upgraded before the nodes, one at a time and never the one that leads etcd. The journal has to be kept outside of
+   * the cluster then. Left out, the control plane stays as it is.
+   */
+  readonly controlPlane?: ControlPlaneArgs;
   readonly upgrade?: CaasUpgradePolicy;
   /** Where journal and snapshots are kept, unless elsewhere. @default "kube-system" */
   readonly namespace?: pulumi.Input<string>;
@@ -40,6 +63,26 @@ export interface CaasClusterArgs extends CaasDeclaration {
   readonly context?: pulumi.Input<string>;
   /** As `CnfArgs.journal`. @default "kubernetes" */
   readonly journal?: pulumi.Input<string>;
+}
+
+/** What is declared of the control plane, which is journalled, and how it is reached, which is secret. */
+function split(controlPlane: ControlPlaneArgs | undefined) {
+  if (typeof controlPlane !== "object" || controlPlane === null) {
+    return { members: controlPlane === undefined ? {} : { controlPlane }, reached: {} };
+  }
+  const { apiPort, etcd, addresses, ...policy } = controlPlane;
+  const { selector } = policy;
+  return {
+    members: { controlPlane: policy },
+    reached: {
+      controlPlane: {
+        etcd,
+        ...(selector === undefined ? {} : { selector }),
+        ...(apiPort === undefined ? {} : { apiPort }),
+        ...(addresses === undefined ? {} : { addresses }),
+      },
+    },
+  };
 }
 
 /**
@@ -63,14 +106,16 @@ export class CaasCluster extends pulumi.ComponentResource {
       kubeconfig,
       context,
       journal,
+      controlPlane,
       ...declared
     } = args;
-    const spec = { name, ...declared };
-    const target: TargetArgs & { readonly machines: pulumi.Output<MachinesArgs> } = {
+    const { members, reached } = split(controlPlane);
+    const spec = { name, ...declared, ...members };
+    const target: TargetArgs = {
       kind: "caas",
       name,
       namespace,
-      machines: pulumi.secret(machines) as pulumi.Output<MachinesArgs>,
+      at: pulumi.secret({ machines, ...reached }),
       ...(kubeconfig === undefined ? {} : { kubeconfig: pulumi.secret(kubeconfig) }),
       ...(context === undefined ? {} : { context }),
       ...(journal === undefined ? {} : { journal }),

@@ -13,7 +13,7 @@ export interface TargetArgs {
   readonly kubeconfig?: pulumi.Input<string>;
   readonly context?: pulumi.Input<string>;
   readonly journal?: pulumi.Input<string>;
-  /** How a target that is not on Kubernetes is reached. */
+  /** How a target is reached where that is not all by Kubernetes. */
   readonly at?: pulumi.Input<{ readonly [name: string]: unknown }>;
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ControlPlaneMember } from "./control-plane";
 
 export interface Amounts {
   readonly [resource: string]: number;
@@ -164,17 +165,6 @@ export interface RemovedApi {
   readonly removedIn: string;
 }
 
-/** A member of the control plane. */
-export interface ControlPlaneMember {
-  readonly name: string;
-  /** API server's version, without `v`. */
-  readonly version: string;
-  readonly healthy: boolean;
-  /** It leads etcd. */
-  readonly leader: boolean;
-  readonly marks: NodeMarks;
-}
-
 export interface CaasInventory {
   /** ms since 1970, by the cluster's clock. */
   readonly now: number;
@@ -188,7 +178,10 @@ export interface CaasInventory {
   readonly budgets: readonly BudgetState[];
   readonly cnfs: readonly HostedCnf[];
   readonly removedApis: readonly RemovedApi[];
+  /** Of the control plane, where it is declared; none otherwise. */
   readonly members: readonly ControlPlaneMember[];
+  /** Names of etcd's members that are on none of the control plane's nodes. */
+  readonly strangers: readonly string[];
   /** Rights that the identity lacks, e.g. `patch nodes`. */
   readonly missingRights: readonly string[];
   /** Highest epoch on what campaigns wrote; 0 if they wrote nothing. */

@@ -4,14 +4,23 @@
  * @module
  */
 import type { CaasInventory } from "../contract/caas-inventory";
-import type { Target } from "../contract/target";
+import type { Machines } from "../contract/machines";
+import { type Target, TargetError } from "../contract/target";
 import { type CaasPlanSpec, caasRule } from "../plan/caas";
+import { caasRows } from "../plan/caas-rows";
 import type { PlanRule, Shown } from "../plan/plan";
 import { caasRelease, checkCaas } from "../policy/caas";
 import type { CaasSpec } from "../policy/caas-spec";
+import {
+  type ControlPlaneAddress,
+  checkControlPlaneAddress,
+  controlPlaneDefaults,
+} from "../policy/control-plane";
+import type { Problem } from "../policy/problem";
 import { resolvePolicy } from "../policy/resolve";
+import { resolveCaasPolicy } from "../policy/resolve-caas";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
-import { type Address, type Kind, onFailure } from "./index";
+import { type Kind, onFailure } from "./index";
 
 /** How the machines behind the nodes are reached. Secret as a whole. */
 export interface MachinesAddress {
@@ -23,14 +32,40 @@ export interface MachinesAddress {
   readonly ca?: string;
 }
 
-export interface CaasAddress extends Address {
+/** What `Address.at` is of a cluster. */
+export interface CaasAddress {
   readonly machines: MachinesAddress;
+  /** Where it is left out, the control plane is neither looked at nor upgraded. */
+  readonly controlPlane?: ControlPlaneAddress;
 }
+
+const NO_MACHINES: Problem = {
+  path: "machines",
+  message:
+    "Got nothing. Expected how the machines behind the nodes are reached. Give url, username and password of their Redfish service.",
+};
+
+const notReached = async (): Promise<never> => {
+  throw new TargetError("NO_MACHINES", `machines: ${NO_MACHINES.message}`);
+};
+
+/** Whoever only looks, or asks something of a campaign, need not have what reaches the machines. */
+const unreached: Machines = {
+  list: async () => [],
+  boot: notReached,
+  powerOff: notReached,
+  close: async () => undefined,
+};
 
 const specOf = (spec: unknown): CaasPlanSpec => spec as CaasPlanSpec;
 
 export const caas: Kind = {
-  resolve: (raw) => resolvePolicy(raw),
+  resolve: (raw) => resolveCaasPolicy(raw),
+  seenWithoutAt: true,
+  doubts({ at, journal }) {
+    const { machines, controlPlane } = (at ?? {}) as Partial<CaasAddress>;
+    return [...(machines ? [] : [NO_MACHINES]), ...checkControlPlaneAddress(controlPlane, journal)];
+  },
   onFailure: (spec) => onFailure(spec),
   live(spec) {
     const { version, release } = specOf(spec).caas;
@@ -38,6 +73,8 @@ export const caas: Kind = {
   },
   parts: (spec) => [specOf(spec).caas.version],
   shown: (inventory, { name, namespace }) => shownByCaas(inventory as CaasInventory, name, namespace),
+  rows: (inventory, spec) =>
+    caasRows(inventory as CaasInventory, spec === undefined ? undefined : specOf(spec).caas),
   rule: caasRule as PlanRule<never, never>,
   declare(raw, policy) {
     const { problems, caas: spec } = checkCaas(raw, policy as ResolvedPolicy | undefined);
@@ -46,10 +83,12 @@ export const caas: Kind = {
     return { problems, declared: { spec: { caas: spec, policy }, goal: { version, release } } };
   },
   async connect(address, spec) {
-    const { name, namespace, kubeconfig, context, machines } = address as CaasAddress;
-    const [kubernetes, redfish] = await Promise.all([
+    const { name, namespace, kubeconfig, context } = address;
+    const { machines, controlPlane } = (address.at ?? {}) as Partial<CaasAddress>;
+    const [kubernetes, redfish, etcd] = await Promise.all([
       import("../drivers/kubernetes/index.js"),
       import("../drivers/redfish/index.js"),
+      controlPlane && import("../drivers/etcd/index.js"),
     ]);
     const connectTo = (at: string) =>
       kubernetes.connect({
@@ -62,8 +101,23 @@ export const caas: Kind = {
     return {
       target: new kubernetes.CaasTarget(connection, {
         name,
-        machines: new redfish.RedfishMachines(machines),
+        namespace,
+        machines: machines ? new redfish.RedfishMachines(machines) : unreached,
         forces: declared?.drain.force.late === "delete",
+        ...(controlPlane && etcd && (declared === undefined || declared.controlPlane)
+          ? {
+              controlPlane: {
+                selector:
+                  declared?.controlPlane?.selector ?? controlPlane.selector ?? controlPlaneDefaults.selector,
+                apiPort: controlPlane.apiPort ?? controlPlaneDefaults.apiPort,
+                addresses: controlPlane.addresses ?? {},
+                etcd: new etcd.EtcdMembers({
+                  ...controlPlane.etcd,
+                  port: controlPlane.etcd.port ?? controlPlaneDefaults.etcdPort,
+                }),
+              },
+            }
+          : {}),
       }) as unknown as Target<never>,
       clusterStore: (at) => new kubernetes.KubernetesStore(at === undefined ? connection : connectTo(at)),
       clusterSnapshots: () => new kubernetes.KubernetesSnapshots(connection),

@@ -35,8 +35,10 @@ export interface Address {
   /** Contents or path; the ambient one if left out. Secret. */
   readonly kubeconfig?: string;
   readonly context?: string;
-  /** How a target that is not on Kubernetes is reached, in its kind's own form. Secret. */
+  /** How a target is reached, in its kind's own form, where that is not all by Kubernetes. Secret. */
   readonly at?: unknown;
+  /** Where the journal is kept: `kubernetes` (beside the target), `kubernetes://namespace`, or a URL like `file:///path`. */
+  readonly journal?: string;
 }
 
 /** A spec that was checked, with its policy. */
@@ -85,8 +87,14 @@ export interface Kind {
   parts(spec: unknown): readonly string[];
   /** What a target shows of itself, for a journal that begins anew. @throws Error if it contradicts itself. */
   shown(inventory: unknown, address: Address): Shown;
-  /** What the target consists of, for `issu status`; left out by kinds that it knows by itself. */
-  rows?(inventory: unknown): readonly StatusRow[];
+  /**
+   * What the target consists of, for `issu status`; left out by kinds that it knows by itself.
+   *
+   * @param spec what was last declared, if anybody knows.
+   */
+  rows?(inventory: unknown, spec?: unknown): readonly StatusRow[];
+  /** Without `Address.at` it can be looked at and asked all the same, only nothing be done to it. */
+  readonly seenWithoutAt?: boolean;
   readonly rule: PlanRule<never, never>;
   /**
    * Reaches the target. The driver is loaded only now, since most calls of a run without changes don't need it.

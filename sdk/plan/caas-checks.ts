@@ -11,21 +11,23 @@ import { formatAt, windowAt } from "../policy/caas-window";
 import { accepts } from "../policy/compatibility";
 import type { Problem } from "../policy/problem";
 import { type Blocker, blockerLines } from "./caas-drain";
-import { nodesOf, type PoolSituation } from "./caas-nodes";
+import { memberProblems, memberWarnings } from "./caas-member-checks";
+import type { PoolSituation } from "./caas-nodes";
+import { KUBELET_SKEW, minorOf } from "./caas-skew";
 import { some } from "./caas-steps";
 
 export interface CaasCheck {
   readonly caas: CaasSpec;
   readonly inventory: CaasInventory;
+  /** The control plane before them, where it is declared. */
   readonly pools: readonly PoolSituation[];
-  /** By pool, in their order. */
+  /** Their blockers, in their order. */
   readonly blockers: readonly (readonly Blocker[])[];
   /** Release that runs now, where one does that is not wanted. */
   readonly from: string | undefined;
+  /** To an earlier release. */
+  readonly down: boolean;
 }
-
-/** Minors by which a kubelet may be older than the API server. */
-const KUBELET_SKEW = 3;
 
 export function caasProblems(check: CaasCheck): Problem[] {
   return [
@@ -34,11 +36,11 @@ export function caasProblems(check: CaasCheck): Problem[] {
     ...healthProblems(check),
     ...machineProblems(check),
     ...skewProblems(check),
-    ...apiProblems(check),
+    ...memberProblems(check),
     ...cnfProblems(check),
     ...windowProblems(check),
     ...check.blockers.flatMap((blockers, i) =>
-      blockerLines(blockers).map((message) => ({ path: `pools.${check.pools[i]?.pool.name}`, message })),
+      blockerLines(blockers).map((message) => ({ path: check.pools[i]?.path ?? "", message })),
     ),
   ];
 }
@@ -48,19 +50,17 @@ function rightProblems({ inventory: { missingRights } }: CaasCheck): Problem[] {
   return [
     {
       path: "kubeconfig",
-      message: `its user lacks rights: ${missingRights.join(", ")}. Expected all that a campaign on nodes needs. Grant them: ClusterRole issu-caas of docs/rbac-caas.yaml has them.`,
+      message: `its user lacks rights: ${missingRights.join(", ")}. Expected all that a campaign on nodes needs. Grant them: ClusterRole issu-caas of docs/rbac-caas.yaml has them, and issu-caas-members those for controlPlane.`,
     },
   ];
 }
 
 /** Selectors that name no node, or the same node twice. */
-function poolProblems({ caas, inventory, pools }: CaasCheck): Problem[] {
+function poolProblems({ pools }: CaasCheck): Problem[] {
   const problems: Problem[] = [];
   const seen = new Map<string, string>();
-  for (const { name } of caas.controlPlane ? nodesOf(inventory, caas.controlPlane) : [])
-    seen.set(name, "controlPlane");
-  for (const { pool, all } of pools) {
-    const path = `pools.${pool.name}.selector`;
+  for (const { pool, path: at, all } of pools) {
+    const path = `${at}.selector`;
     if (all.length === 0) {
       problems.push({
         path,
@@ -75,20 +75,20 @@ function poolProblems({ caas, inventory, pools }: CaasCheck): Problem[] {
         message: `It selects ${some(names)}, which ${seen.get(names[0] as string)} selects too. Expected every node in one place. Add a label that tells them apart.`,
       });
     }
-    for (const { name } of all) seen.set(name, `pool ${pool.name}`);
+    for (const { name } of all) seen.set(name, at);
   }
   return problems;
 }
 
 /** The system is whole before anything is taken away from it (ESC-03, ESC-13). */
 function healthProblems({ pools }: CaasCheck): Problem[] {
-  return pools.flatMap(({ pool, all }): Problem[] => {
+  return pools.flatMap(({ path, all }): Problem[] => {
     const sick = all.filter(({ ready, marks }) => !ready && marks.wave === undefined);
     if (sick.length === 0) return [];
     const names = some(sick.map(({ name }) => name));
     return [
       {
-        path: `pools.${pool.name}`,
+        path,
         message: `${names} ${sick.length === 1 ? "is" : "are"} not ready. Expected every node of the pool to be before an upgrade begins (ESC-03). Mend ${sick.length === 1 ? "it" : "them"}, or take ${sick.length === 1 ? "it" : "them"} out of the pool by its labels.`,
       },
     ];
@@ -96,10 +96,9 @@ function healthProblems({ pools }: CaasCheck): Problem[] {
 }
 
 function machineProblems({ inventory, pools }: CaasCheck): Problem[] {
-  return pools.flatMap(({ pool, nodes, surged, spares, replaced }): Problem[] => {
+  return pools.flatMap(({ pool, path, nodes, surged, spares, replaced }): Problem[] => {
     if (nodes.length === 0) return [];
     const problems: Problem[] = [];
-    const path = `pools.${pool.name}`;
     const unknown = nodes.filter(({ machine }) => machine === undefined).map(({ name }) => name);
     if (unknown.length > 0) {
       problems.push({
@@ -133,18 +132,15 @@ function machineProblems({ inventory, pools }: CaasCheck): Problem[] {
   });
 }
 
-const minorOf = (version: string): number => semver.major(version) * 1000 + semver.minor(version);
-
-/** The control plane is at its goal before the nodes begin, where it is upgraded too. */
-function skewProblems({ caas, inventory, pools }: CaasCheck): Problem[] {
+/** Where the control plane is upgraded too, its goal is the nodes' goal. */
+function skewProblems({ caas, inventory }: CaasCheck): Problem[] {
   const running = semver.coerce(inventory.kubernetesVersion)?.version;
-  if (running === undefined) return [];
+  if (running === undefined || caas.controlPlane) return [];
   const problems: Problem[] = [];
-  const api = caas.controlPlane ? caas.version : running;
-  if (minorOf(caas.version) > minorOf(api)) {
+  if (minorOf(caas.version) > minorOf(running)) {
     problems.push({
       path: "version",
-      message: `Got ${caas.version}, and the API server runs ${running}. Expected kubelets no newer than the API server (version skew policy). Upgrade the control plane first${caas.controlPlane ? "" : ", or declare controlPlane and let this campaign do it"}.`,
+      message: `Got ${caas.version}, and the API server runs ${running}. Expected kubelets no newer than the API server (version skew policy). Upgrade the control plane first, or declare controlPlane and let this campaign do it.`,
     });
   }
   if (minorOf(caas.version) < minorOf(running) - KUBELET_SKEW) {
@@ -153,58 +149,7 @@ function skewProblems({ caas, inventory, pools }: CaasCheck): Problem[] {
       message: `Got ${caas.version}, and the API server runs ${running}. Expected kubelets at most ${KUBELET_SKEW} minors older than the API server. Choose a later release.`,
     });
   }
-  if (caas.controlPlane) problems.push(...pathProblems(caas, running));
-  const old = pools
-    .flatMap(({ all }) => all)
-    .filter(({ version }) => semver.valid(version) && minorOf(version) < minorOf(api) - KUBELET_SKEW);
-  if (caas.controlPlane && old.length > 0) {
-    problems.push({
-      path: "version",
-      message: `${some(old.map(({ name, version }) => `${name} (${version})`))} would be more than ${KUBELET_SKEW} minors older than the API server at ${api}. Expected kubelets at most ${KUBELET_SKEW} minors older. Go to an earlier release first, nodes included.`,
-    });
-  }
   return problems;
-}
-
-/** One minor at a time (version skew policy). */
-function pathProblems({ path, version }: CaasSpec, running: string): Problem[] {
-  const problems: Problem[] = [];
-  if (semver.lt(version, running) && minorOf(version) < minorOf(running)) {
-    return [
-      {
-        path: "version",
-        message: `Got ${version}, and the control plane runs ${running}. Expected no earlier minor: etcd's content would not be readable. Restore the snapshot taken before the upgrade (issu snapshot restore) instead.`,
-      },
-    ];
-  }
-  let at = running;
-  for (const next of [...path.filter((one) => semver.gt(one, running)), version]) {
-    if (minorOf(next) > minorOf(at) + 1) {
-      const between = `${semver.major(at)}.${semver.minor(at) + 1}`;
-      problems.push({
-        path: "path",
-        message: `The control plane would go from ${at} to ${next}, over ${between}. Expected one minor at a time. Add a release of ${between} to path, and its image to images.`,
-      });
-    }
-    at = next;
-  }
-  return problems;
-}
-
-/** APIs that somebody still uses and the release no longer has. */
-function apiProblems({ caas, inventory }: CaasCheck): Problem[] {
-  if (!caas.controlPlane) return [];
-  const gone = inventory.removedApis.filter(({ removedIn }) => {
-    const first = semver.coerce(removedIn)?.version;
-    return first !== undefined && semver.gte(caas.version, first);
-  });
-  if (gone.length === 0) return [];
-  return [
-    {
-      path: "version",
-      message: `Somebody uses APIs that ${caas.version} does not have: ${gone.map(({ api, removedIn }) => `${api} (gone in ${removedIn})`).join(", ")}. Expected nobody to. Move them to the API's later version; apiserver_requested_deprecated_apis tells since the API server's last start.`,
-    },
-  ];
 }
 
 function cnfProblems({ caas, inventory }: CaasCheck): Problem[] {
@@ -245,8 +190,9 @@ function windowProblems({ caas: { window }, inventory: { now } }: CaasCheck): Pr
   ];
 }
 
-export function caasWarnings({ caas, inventory, pools, from }: CaasCheck): string[] {
-  const warnings: string[] = [];
+export function caasWarnings(check: CaasCheck): string[] {
+  const { caas, inventory, pools, from } = check;
+  const warnings = memberWarnings(check);
   if (from !== undefined && from !== caas.version && caas.images[from] === undefined) {
     warnings.push(
       `images has no entry for ${from}, which runs now: the way back relies on what is on the machines' disks`,

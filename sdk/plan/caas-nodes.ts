@@ -29,10 +29,17 @@ export interface PoolSituation extends PoolState {
   /** Of `nodes`: at the wanted version and ready, only not yet open again. */
   readonly finishing: readonly NodeState[];
   readonly all: readonly NodeState[];
+  /** Where it is declared, for messages. */
+  readonly path: string;
 }
 
 /** @param wanted the version that all of its nodes are to have. */
-export function situationOf(inventory: CaasInventory, pool: PoolSpec, wanted: string): PoolSituation {
+export function situationOf(
+  inventory: CaasInventory,
+  pool: PoolSpec,
+  wanted: string,
+  path = `pools.${pool.name}`,
+): PoolSituation {
   const all = nodesOf(inventory, pool);
   const surged = all.filter(({ marks }) => marks.joined === "surge");
   const staying = all.filter(({ marks }) => marks.joined !== "surge");
@@ -45,6 +52,7 @@ export function situationOf(inventory: CaasInventory, pool: PoolSpec, wanted: st
   const inHand = ({ marks, name }: NodeState): number => (marks.cordoned || replaced.has(name) ? 0 : 1);
   return {
     pool,
+    path,
     all,
     surged,
     replaced,
@@ -58,7 +66,7 @@ export function situationOf(inventory: CaasInventory, pool: PoolSpec, wanted: st
 /** The version that nodes have which do not have the wanted one: of several, that of the most. */
 export function formerVersion(spec: CaasSpec, inventory: CaasInventory): string | undefined {
   const counts = new Map<string, number>();
-  for (const pool of spec.pools) {
+  for (const pool of [...spec.pools, ...(spec.controlPlane ? [spec.controlPlane] : [])]) {
     for (const { version, marks } of nodesOf(inventory, pool)) {
       const was = marks.former ?? version;
       if (was !== spec.version) counts.set(was, (counts.get(was) ?? 0) + 1);

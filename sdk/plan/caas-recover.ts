@@ -1,32 +1,48 @@
 /**
  * The way back: wave by wave in reverse (ESC-18), from wherever the nodes are. Nodes that were only cordoned are opened first, so
- * that there is room, and surge nodes that left join again; then the last wave goes back, and the one before it. Pure.
+ * that there is room, and surge nodes that left join again; then the last wave goes back, and the one before it, and the members of the control plane after all of them. Pure.
  *
  * @module
  */
+import * as semver from "semver";
 import type { CaasInventory, NodeState } from "../contract/caas-inventory";
 import type { CaasSpec } from "../policy/caas-spec";
+import { membersBack } from "./caas-members";
 import { nodesOf, sparesOf } from "./caas-nodes";
 import { CaasSteps, type WaveLabel } from "./caas-steps";
 import type { Wave } from "./caas-waves";
 import type { Step } from "./plan";
 
-/** @param home version that the nodes had before. */
-export function caasWayBack(caas: CaasSpec, inventory: CaasInventory, home: string): readonly Step[] {
+/**
+ * @param home version that the nodes had before.
+ * @param path releases over which the control plane came.
+ */
+export function caasWayBack(
+  caas: CaasSpec,
+  inventory: CaasInventory,
+  home: string,
+  path: readonly string[],
+): readonly Step[] {
   const steps = new CaasSteps(caas, home);
   const nodes = caas.pools.flatMap((pool) => nodesOf(inventory, pool));
+  const members = caas.controlPlane ? nodesOf(inventory, caas.controlPlane) : [];
   const marked = nodes.filter(({ marks }) => Object.keys(marks).length > 0);
-  if (marked.length === 0) return [];
+  const markedMembers = members.filter(({ marks }) => Object.keys(marks).length > 0);
+  if (marked.length + markedMembers.length === 0) return [];
+  const back = () => membersBack(steps, caas, inventory, home, path, (name) => drainOf([name], inventory));
+  // To a later release the API servers go first, to an earlier one last: no kubelet may be newer.
+  const up = markedMembers.some(({ version }) => semver.valid(version) && semver.lt(version, home));
   // Machines come free as the waves go back: one that replaced a node may have been replaced before.
   const free = new Map(inventory.spares.map(({ name, id }) => [name, id]));
   const isHome = ({ version, marks }: NodeState) => version === (marks.former ?? home);
-  const room = marked.filter(
+  const room = [...marked, ...markedMembers].filter(
     (node) =>
       node.ready &&
       node.marks.cordoned === true &&
       (node.marks.joined === "surge" || (isHome(node) && node.marks.joined === undefined)),
   );
   if (room.length > 0) steps.uncordon(namesOf(room), { number: 0, text: "back" });
+  if (up) back();
   const changed = marked.filter((node) => !isHome(node) || !node.ready);
   const surged = namesOf(marked.filter(({ marks }) => marks.joined === "surge"));
   if (changed.some(({ marks }) => marks.joined !== "surge"))
@@ -58,6 +74,7 @@ export function caasWayBack(caas: CaasSpec, inventory: CaasInventory, home: stri
     steps.drain(drainOf(surged, inventory), wave);
     steps.leave(surged, wave);
   }
+  if (!up) back();
   steps.settle();
   return steps.take();
 }

@@ -8,11 +8,22 @@ import type { Joining, Wave } from "./caas-waves";
 import type { Step } from "./plan";
 
 /** What things are expected to take, in ms. */
-const expected = { cordon: 1_000, round: 15_000, uncordon: 1_000, former: 0.5, leave: 10_000, settle: 2_000 };
+const expected = {
+  cordon: 1_000,
+  round: 15_000,
+  uncordon: 1_000,
+  former: 0.5,
+  leave: 10_000,
+  settle: 2_000,
+  stepDown: 2_000,
+  member: 15_000,
+};
 /** Given up after this long, beside what the policy says. */
 const PATIENCE_MS = 60_000;
 /** Whoever deletes late pods still waits for them to end. */
 const LATE_MS = 5 * 60_000;
+/** For a member's API server and etcd to be back in step once its machine runs. */
+const MEMBER_MS = 5 * 60_000;
 /** Names that a line shows before it counts the rest. */
 const SHOWN = 4;
 
@@ -26,6 +37,9 @@ export interface WaveLabel {
   readonly number: number;
   readonly text: string;
 }
+
+/** Addresses of all members of the control plane, by node. */
+type Members = { readonly [name: string]: string };
 
 const objectOf = (names: readonly string[]): string =>
   names.length === 1 ? `node/${names[0]}` : `nodes/${names[0]}+${names.length - 1}`;
@@ -138,6 +152,48 @@ export class CaasSteps {
     });
   }
 
+  /** Away from a member goes etcd's leadership, and only to others that are well. */
+  stepDown(name: string, members: Members, wave: WaveLabel, former: boolean, version: string): void {
+    this.steps.push({
+      action: "step-down",
+      object: objectOf([name]),
+      args: { nodes: [name], members, version, former },
+      summary: `${wave.text}: see the other members well, and move etcd's leadership off ${name} if it leads`,
+      expectedMs: expected.stepDown,
+      limitMs: 2 * PATIENCE_MS,
+    });
+  }
+
+  bootMember(name: string, members: Members, wave: WaveLabel, former: boolean, version: string): void {
+    const { bootExpectedMs, bootMs } = this.spec.limits;
+    this.steps.push({
+      action: "boot-member",
+      object: objectOf([name]),
+      args: { nodes: [name], members, version, image: imageOf(this.spec, version), former },
+      summary: `${wave.text}: ${former ? "boot the former release," : "re-image"} ${name} ${former ? "with" : "to"} ${version}, API server and etcd with it`,
+      expectedMs: Math.round(bootExpectedMs * (former ? expected.former : 1)),
+      limitMs: bootMs,
+    });
+  }
+
+  verifyMember(
+    name: string,
+    members: Members,
+    wave: WaveLabel,
+    soakMs: number,
+    version: string,
+    former = false,
+  ): void {
+    this.steps.push({
+      action: "verify-member",
+      object: objectOf([name]),
+      args: { nodes: [name], members, version, soakMs, former },
+      summary: `${wave.text}: see ${name}'s own API server ready with ${version}, its etcd in step${soakMs > 0 ? ", throughout its soak" : ""}`,
+      expectedMs: soakMs + expected.member,
+      limitMs: soakMs + MEMBER_MS,
+    });
+  }
+
   uncordon(names: readonly string[], wave: WaveLabel): void {
     this.steps.push({
       action: "uncordon",
@@ -172,12 +228,13 @@ export class CaasSteps {
     });
   }
 
-  snapshot(store: string, withinMs: number): void {
+  /** @param etcd whether all of it is saved too. */
+  snapshot(store: string, withinMs: number, etcd: boolean): void {
     this.steps.push({
       action: "snapshot",
       object: `cluster/${this.spec.name}`,
-      args: { label: "before" },
-      summary: `save which node runs what, their labels and taints, and what is on their machines' disks${store === "kubernetes" ? "" : `, to ${store.replace(/\?.*$/s, "")}`}`,
+      args: { label: "before", ...(etcd ? { etcd } : {}) },
+      summary: `save ${etcd ? "all of etcd, " : ""}which node runs what, their labels and taints, and what is on their machines' disks${store === "kubernetes" ? "" : `, to ${store.replace(/\?.*$/s, "")}`}`,
       expectedMs: 1_000,
       limitMs: withinMs,
     });

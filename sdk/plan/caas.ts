@@ -8,33 +8,33 @@ import * as semver from "semver";
 import type { CaasInventory } from "../contract/caas-inventory";
 import { caasRelease } from "../policy/caas";
 import type { CaasSpec } from "../policy/caas-spec";
+import { caasStages, MEMBERS, MEMBERS_LAST, poolStage } from "../policy/caas-stages";
 import { formatAt, windowAt } from "../policy/caas-window";
 import type { AnyGate } from "../policy/gate-policy";
 import type { Problem } from "../policy/problem";
 import type { ResolvedPolicy } from "../policy/upgrade-policy";
 import { type CaasCheck, caasProblems, caasWarnings } from "./caas-checks";
 import type { Blocker } from "./caas-drain";
+import {
+  addressesOf,
+  hopsTo,
+  isDown,
+  type MemberWay,
+  memberSteps,
+  membersAt,
+  waveCount,
+} from "./caas-members";
 import { formerVersion, isDone, lastWave, type PoolSituation, situationOf } from "./caas-nodes";
 import { caasWayBack } from "./caas-recover";
 import { Room } from "./caas-room";
 import { CaasSteps, type WaveLabel } from "./caas-steps";
 import { type PoolWaves, wavesOf } from "./caas-waves";
-import type { InCampaign, Intent, PlanRule, ReleaseRef, StagePlan, Step } from "./plan";
+import type { InCampaign, Intent, Json, PlanRule, ReleaseRef, StagePlan, Step } from "./plan";
 
 export interface CaasPlanSpec {
   readonly caas: CaasSpec;
   readonly policy: ResolvedPolicy;
 }
-
-/** Name of a pool's stage. */
-export const poolStage = (pool: string): string => `pool-${pool}`;
-
-export const caasStages = ({ pools }: Pick<CaasSpec, "pools">): string[] => [
-  "preflight",
-  "snapshot",
-  ...pools.map(({ name }) => poolStage(name)),
-  "finalize",
-];
 
 export const caasRule: PlanRule<CaasPlanSpec, CaasInventory> = {
   stages: ({ caas }) => caasStages(caas),
@@ -43,7 +43,7 @@ export const caasRule: PlanRule<CaasPlanSpec, CaasInventory> = {
     const to: ReleaseRef = { version: caas.version, release: caas.release };
     const pools = caas.pools.map((pool) => situationOf(inventory, pool, caas.version));
     const from = fromOf(caas, inventory, inCampaign);
-    const base = { from, to };
+    const base = { from, to, ...(caas.controlPlane ? { before: { path: caas.path } } : {}) };
     const stages = (of: (name: string) => StageDraft) => chain(caas, policy, of);
 
     if (inCampaign && inCampaign.to.version !== caas.version && inCampaign.from?.version !== caas.version) {
@@ -58,7 +58,7 @@ export const caasRule: PlanRule<CaasPlanSpec, CaasInventory> = {
       };
     }
     if (inCampaign && inCampaign.to.version !== caas.version) {
-      const steps = caasWayBack(caas, inventory, caas.version);
+      const steps = caasWayBack(caas, inventory, caas.version, pathOf(inCampaign.before));
       return {
         ...base,
         intent: "return",
@@ -71,11 +71,14 @@ export const caasRule: PlanRule<CaasPlanSpec, CaasInventory> = {
         problems: [],
       };
     }
-    const done = pools.every(
+    const down = isDown(caas, inventory, from.version);
+    const members = caas.controlPlane && membersAt(caas.controlPlane, inventory, caas.version, down);
+    const all = [...(members ? [members] : []), ...pools];
+    const done = all.every(
       ({ all, surged }) => surged.length === 0 && all.every((one) => isDone(one, caas.version)),
     );
     const marked = inventory.nodes.some(({ marks }) => Object.keys(marks).length > 0);
-    if (done && !inCampaign && !marked && pools.every(({ all }) => all.length > 0)) {
+    if (done && !inCampaign && !marked && all.every(({ all }) => all.length > 0)) {
       return {
         ...base,
         intent: "none",
@@ -84,8 +87,15 @@ export const caasRule: PlanRule<CaasPlanSpec, CaasInventory> = {
         problems: [],
       };
     }
-    const way = wayThere(caas, inventory, pools);
-    const check: CaasCheck = { caas, inventory, pools, blockers: way.blockers, from: from.version };
+    const way = wayThere(caas, inventory, pools, down);
+    const check: CaasCheck = {
+      caas,
+      inventory,
+      pools: all,
+      blockers: [...(members ? [way.members.flatMap(({ waves }) => waves.blockers)] : []), ...way.blockers],
+      from: from.version,
+      down,
+    };
     const problems = caasProblems(check);
     const warnings = [...caasWarnings(check), ...way.warnings];
     const closed = inCampaign ? closedUntil(caas, inventory) : undefined;
@@ -101,11 +111,15 @@ export const caasRule: PlanRule<CaasPlanSpec, CaasInventory> = {
       : { ...plan, warnings, problems };
   },
 
-  recover({ caas }, inventory, from) {
+  recover({ caas }, inventory, from, _surge, before) {
     const home = from?.version ?? formerVersion(caas, inventory);
-    return home === undefined ? [] : caasWayBack(caas, inventory, home);
+    return home === undefined ? [] : caasWayBack(caas, inventory, home, pathOf(before));
   },
 };
+
+/** Releases over which the control plane went when the campaign was opened. */
+const pathOf = (before: Json | undefined): readonly string[] =>
+  (before as { readonly path?: readonly string[] } | undefined)?.path ?? [];
 
 const say = ({ path, message }: Problem): string => (path ? `${path}: ${message}` : message);
 
@@ -130,28 +144,50 @@ interface PoolWay {
 }
 
 interface Way {
+  readonly members: readonly MemberWay[];
+  /** To an earlier release. */
+  readonly down: boolean;
   readonly pools: readonly PoolWay[];
   readonly blockers: readonly (readonly Blocker[])[];
   readonly warnings: readonly string[];
 }
 
-/** All pools on the same paper, one after the other. */
-function wayThere(caas: CaasSpec, inventory: CaasInventory, situations: readonly PoolSituation[]): Way {
+/** Control plane and pools on the same paper, one after the other. */
+function wayThere(
+  caas: CaasSpec,
+  inventory: CaasInventory,
+  situations: readonly PoolSituation[],
+  down: boolean,
+): Way {
   const room = new Room(inventory);
-  const used = new Set<string>();
-  const pools = situations.map((situation): PoolWay => {
-    for (const { name, marks } of situation.finishing) {
+  const opened = ({ finishing }: PoolSituation) => {
+    for (const { name, marks } of finishing) {
       const node = room.nodes.get(name);
       if (node && marks.cordoned) room.open(node, true);
     }
+  };
+  const membersWay = () =>
+    hopsTo(caas, inventory).flatMap((version): MemberWay[] => {
+      if (!caas.controlPlane) return [];
+      const situation = membersAt(caas.controlPlane, inventory, version, down);
+      opened(situation);
+      return [{ version, situation, waves: wavesOf(room, situation, caas.drain) }];
+    });
+  const first = down ? [] : membersWay();
+  const used = new Set<string>();
+  const pools = situations.map((situation): PoolWay => {
+    opened(situation);
     // With surge-and-replace a pool keeps the machines that joined; the next pool can't have them.
     const spares = situation.spares.filter(({ id }) => !used.has(id));
     const waves = wavesOf(room, { ...situation, spares }, caas.drain);
     for (const { joins } of waves.waves) for (const { machine } of joins) used.add(machine);
     return { situation, waves };
   });
-  const waiting = pools.flatMap(({ waves }) => waves.waves.flatMap((wave) => wave.waiting));
+  const members = down ? membersWay() : first;
+  const waiting = [...members, ...pools].flatMap(({ waves }) => waves.waves.flatMap((wave) => wave.waiting));
   return {
+    members,
+    down,
     pools,
     blockers: pools.map(({ waves }) => waves.blockers),
     warnings:
@@ -178,17 +214,32 @@ function stageOf(name: string, { caas, policy, inventory, way, closed }: StageAr
   if (name === "snapshot") {
     // It is of what was before: underway there is no such thing any more.
     if (lastWave(inventory) > 0) return { skipped: "taken when the campaign began" };
-    steps.snapshot(policy.snapshot.store, policy.snapshot.withinMs);
+    steps.snapshot(policy.snapshot.store, policy.snapshot.withinMs, caas.controlPlane?.saved === true);
     return { steps: steps.take() };
   }
   if (name === "finalize") {
     steps.settle();
     return { steps: steps.take() };
   }
+  const poolWaves = way.pools.reduce((sum, { waves }) => sum + waves.waves.length, 0);
+  if (name === MEMBERS || name === MEMBERS_LAST) {
+    if ((name === MEMBERS_LAST) !== way.down)
+      return {
+        skipped: `to ${way.down ? "an earlier" : "a later"} release the control plane goes ${way.down ? "last" : "first"}`,
+      };
+    const before = lastWave(inventory) + (way.down ? poolWaves : 0);
+    memberSteps(steps, way.members, addressesOf(inventory), before, closed !== undefined);
+    const drafted = steps.take();
+    return drafted.length > 0
+      ? { steps: drafted, gates: policy.gates }
+      : { skipped: closed ?? "all members are as wanted" };
+  }
   const index = way.pools.findIndex(({ situation }) => poolStage(situation.pool.name) === name);
   const own = way.pools[index];
   if (!own) return { skipped: "no such pool" };
-  const before = way.pools.slice(0, index).reduce((sum, { waves }) => sum + waves.waves.length, 0);
+  const before =
+    way.pools.slice(0, index).reduce((sum, { waves }) => sum + waves.waves.length, 0) +
+    (way.down ? 0 : waveCount(way.members));
   poolSteps(steps, own, lastWave(inventory) + before, closed !== undefined);
   const drafted = steps.take();
   return drafted.length > 0
@@ -256,7 +307,9 @@ function closedUntil({ window }: CaasSpec, { now }: CaasInventory): string | und
 function rested(stages: readonly StagePlan[], way: Way, why: string): StagePlan[] {
   const busy = stages.findIndex(
     ({ name, steps }) =>
-      steps.length > 0 && way.pools.some(({ situation }) => poolStage(situation.pool.name) === name),
+      steps.length > 0 &&
+      ([MEMBERS, MEMBERS_LAST].includes(name) ||
+        way.pools.some(({ situation }) => poolStage(situation.pool.name) === name)),
   );
   return stages.map((stage, i): StagePlan => {
     if (i < busy) return stage;

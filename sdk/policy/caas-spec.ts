@@ -72,10 +72,17 @@ export interface DrainPolicy {
   readonly force?: ForcePolicy;
 }
 
-/** The members of the control plane: machines with an API server and etcd each (ESC-23). */
+/** The members of the control plane: machines with an API server and an etcd each (ESC-23). */
 export interface ControlPlanePolicy {
-  /** Labels that all of its nodes have, and no other node. */
-  readonly selector: { readonly [label: string]: string };
+  /** Labels that all of its nodes have, and no other node. @default { "node-role.kubernetes.io/control-plane": "" } */
+  readonly selector?: { readonly [label: string]: string };
+  /** How long a member is watched at its new release before the next one begins. @default "1m" */
+  readonly soak?: Duration;
+  /**
+   * A snapshot of etcd is taken into `upgrade.snapshot.store` before the first member, which has to be outside of the cluster.
+   * `"none"`: there is none, and nothing to restore should the control plane be lost.
+   */
+  readonly snapshot?: "none";
 }
 
 /** The image that machines boot for one release. */
@@ -109,6 +116,13 @@ export interface DrainSpec {
   readonly force: Required<ForcePolicy>;
 }
 
+export interface ControlPlaneSpec {
+  readonly selector: { readonly [label: string]: string };
+  readonly soakMs: number;
+  /** Whether etcd is saved before. */
+  readonly saved: boolean;
+}
+
 export interface CaasSpec {
   readonly name: string;
   readonly namespace: string;
@@ -122,7 +136,7 @@ export interface CaasSpec {
   readonly images: { readonly [version: string]: ReleaseImage };
   /** In the order in which they are upgraded. */
   readonly pools: readonly PoolSpec[];
-  readonly controlPlane?: { readonly selector: { readonly [label: string]: string } };
+  readonly controlPlane?: ControlPlaneSpec;
   readonly drain: DrainSpec;
   readonly window?: ResolvedWindow;
   readonly limits: { readonly bootExpectedMs: number; readonly bootMs: number };

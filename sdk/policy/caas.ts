@@ -5,11 +5,14 @@
  */
 import * as semver from "semver";
 import type { CaasSpec, DrainSpec, PoolSpec, ReleaseImage } from "./caas-spec";
+import { caasRests } from "./caas-stages";
 import { readWindow } from "./caas-window";
+import { checkSavedOutside, readControlPlane } from "./control-plane";
 import { isAlertGate, isQueryGate } from "./gate-policy";
 import type { Problem } from "./problem";
 import { type Fields, join, Reader } from "./reader";
 import { contentHash, releaseId } from "./release";
+import { readSelector } from "./selector";
 import type { ResolvedPolicy } from "./upgrade-policy";
 
 /** The defaults that the documentation of `NodePool`, `DrainPolicy` and `CaasLimits` names, in one place. */
@@ -41,7 +44,7 @@ export function caasRelease(version: string, images: { readonly [version: string
  */
 export function checkCaas(
   raw: unknown,
-  policy?: Pick<ResolvedPolicy, "gates">,
+  policy?: Pick<ResolvedPolicy, "gates" | "snapshot" | "approvals">,
 ): { readonly problems: readonly Problem[]; readonly caas?: CaasSpec } {
   const reader = new Reader();
   const given = reader.fields(raw, "");
@@ -69,6 +72,17 @@ export function checkCaas(
       limits.bootExpected,
       "no more than limits.boot, after which a machine is given up",
       "Raise limits.boot",
+    );
+  }
+  if (controlPlane && policy) checkSavedOutside(reader, controlPlane, policy.snapshot.store);
+  const rests = caasRests({ pools, ...(controlPlane ? { controlPlane } : {}) });
+  for (const [i, { before }] of (policy?.approvals ?? []).entries()) {
+    if (rests.includes(before)) continue;
+    reader.wrong(
+      `upgrade.approvals[${i}].before`,
+      before,
+      `a stage before which a campaign can rest: ${rests.join(", ")}`,
+      `Write e.g. { before: "${rests[0] ?? "pool-workers"}", role: "change-manager" }`,
     );
   }
   for (const [i, gate] of (policy?.gates ?? []).entries()) checkGate(reader, gate, `upgrade.gates[${i}]`);
@@ -184,33 +198,6 @@ function urlOf(raw: unknown): string | undefined {
   if (typeof raw !== "string" || !URL.canParse(raw)) return undefined;
   const { protocol, username, password } = new URL(raw);
   return ["http:", "https:"].includes(protocol) && username === "" && password === "" ? raw : undefined;
-}
-
-function readSelector(reader: Reader, raw: unknown, path: string): { [label: string]: string } {
-  const given = reader.fields(raw, path);
-  if (Object.keys(given).length === 0) {
-    reader.wrong(
-      path,
-      raw,
-      "labels that all nodes of it have, and no others",
-      `Write e.g. { "node-role.kubernetes.io/worker": "" }`,
-    );
-  }
-  return Object.fromEntries(
-    Object.entries(given).flatMap(([label, value]): [string, string][] => {
-      if (typeof value === "string") return [[label, value]];
-      reader.wrong(`${path}[${JSON.stringify(label)}]`, value, "the label's value", `Write e.g. ""`);
-      return [];
-    }),
-  );
-}
-
-function readControlPlane(reader: Reader, raw: unknown): CaasSpec["controlPlane"] {
-  if (raw === undefined) return undefined;
-  // Declared, its stages would be expected; there are none yet.
-  reader.wrong("controlPlane", raw, "nothing: control planes are not upgraded yet", "Leave it out");
-  const given = reader.fields(raw, "controlPlane", ["selector"]);
-  return { selector: readSelector(reader, given.selector, "controlPlane.selector") };
 }
 
 function readPools(reader: Reader, raw: unknown): readonly PoolSpec[] {

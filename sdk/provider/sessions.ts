@@ -16,11 +16,11 @@ import type { RequestBook } from "../contract/requests";
 import type { SnapshotStore } from "../contract/snapshot-store";
 import type { Store } from "../contract/store";
 import type { Target } from "../contract/target";
-import { kinds } from "../kinds";
+import { type Address, kinds } from "../kinds";
 import type { Problem } from "../policy/problem";
 import type { ResolvedSnapshots } from "../policy/snapshot-policy";
 import { monitoringOf } from "./monitoring";
-import type { StageInputs, TargetInputs } from "./stage-inputs";
+import type { StageInputs } from "./stage-inputs";
 
 export type CampaignSession = Session<never, never>;
 
@@ -62,7 +62,7 @@ export class Sessions {
  * @throws Error if the kind or the journal's URL is unknown.
  */
 export async function reach(
-  inputs: TargetInputs,
+  inputs: Address,
   spec?: unknown,
 ): Promise<{
   readonly target: Target<never>;

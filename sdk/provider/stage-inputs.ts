@@ -6,14 +6,9 @@
 import type { Occasion } from "../campaign/journal";
 import type { Address } from "../kinds";
 
-export interface TargetInputs extends Address {
-  /** Where the journal is kept: `kubernetes` (beside the target), `kubernetes://namespace`, or a URL like `file:///path`. */
-  readonly journal?: string;
-}
-
 export interface StageInputs {
   readonly stage: string;
-  readonly target: TargetInputs;
+  readonly target: Address;
   /** What is wanted, as declared; checked against the kind's schema. */
   readonly spec: { readonly [key: string]: unknown };
   /** The policy as the user wrote it. */
@@ -37,7 +32,7 @@ export interface StageOutputs {
 }
 
 export interface GuardInputs {
-  readonly target: TargetInputs;
+  readonly target: Address;
   readonly version: string;
   readonly release: string;
   readonly workloads: readonly string[];

@@ -45,9 +45,25 @@ export class StubNodes implements NodeHost {
   private readonly server = http.createServer((request, response) => void this.handle(request, response));
   private stopped = false;
 
-  constructor(names: readonly string[], kubelet: string, workloads: readonly StubWorkload[]) {
+  /** How a request fails instead of being answered, if it does. */
+  trouble: () => "reset" | 429 | 503 | undefined = () => undefined;
+
+  /** @param members of the control plane, which take no pods: name and address. */
+  constructor(
+    names: readonly string[],
+    kubelet: string,
+    workloads: readonly StubWorkload[],
+    members: Readonly<Record<string, string>> = {},
+  ) {
     this.workloads = workloads;
     for (const name of names) this.nodes.set(name, this.node(name, kubelet));
+    for (const [name, address] of Object.entries(members)) {
+      const node = this.node(name, kubelet);
+      node.metadata.labels = { "node-role.kubernetes.io/control-plane": "" };
+      node.spec.taints = [{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" }];
+      node.status.addresses = [{ type: "InternalIP", address }];
+      this.nodes.set(name, node);
+    }
     for (const workload of workloads) {
       this.fewest.set(workload.name, workload.replicas);
       if (workload.minAvailable !== undefined) {
@@ -84,6 +100,14 @@ export class StubNodes implements NodeHost {
       contexts: [{ name: "one", context: { cluster: "c", user: "u", namespace: "core" } }],
       "current-context": "one",
     });
+  }
+
+  /** How far its clock is ahead of ours, in ms. */
+  aheadMs = 0;
+
+  /** All watches end, as when their API server goes away. */
+  dropWatches(): void {
+    for (const { response } of this.watchers) response.destroy();
   }
 
   async down(name: string): Promise<void> {
@@ -130,7 +154,8 @@ export class StubNodes implements NodeHost {
 
   private spawn(app: string, ready = false): void {
     const open = [...this.nodes.values()].filter(
-      ({ spec, status }) => spec.unschedulable !== true && status.conditions[0].status === "True",
+      ({ spec, status }) =>
+        spec.unschedulable !== true && spec.taints === undefined && status.conditions[0].status === "True",
     );
     const on = (name: string) => [...this.pods.values()].filter(({ spec }) => spec.nodeName === name).length;
     const node = open.sort((a, b) => on(a.metadata.name) - on(b.metadata.name))[0];
@@ -238,6 +263,17 @@ export class StubNodes implements NodeHost {
 
   private async handle(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const { method = "GET" } = request;
+    response.setHeader("Date", new Date(Date.now() + this.aheadMs).toUTCString());
+    const trouble = this.trouble();
+    if (trouble === "reset") {
+      request.socket.destroy();
+      return;
+    }
+    if (trouble !== undefined) {
+      response.writeHead(trouble, { "Content-Type": "application/json", "Retry-After": "0" });
+      response.end(JSON.stringify({ kind: "Status", message: `trouble ${trouble}` }));
+      return;
+    }
     const url = new URL(request.url ?? "/", "http://stub");
     const body = await text(request);
     const answer = (status: number, object: object) => {

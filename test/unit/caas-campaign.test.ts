@@ -4,8 +4,8 @@ import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
 import { kinds } from "#sdk/kinds/index.js";
-import { caasStages } from "#sdk/plan/caas.js";
 import type { CaasSpec } from "#sdk/policy/caas-spec.js";
+import { caasStages } from "#sdk/policy/caas-stages.js";
 import { Sessions } from "#sdk/provider/sessions.js";
 import type { StageInputs } from "#sdk/provider/stage-inputs.js";
 import { Machines } from "../../lab/machines/daemon.ts";
@@ -17,7 +17,7 @@ const NODES = ["node-1", "node-2", "node-3"];
 const quiet = { tick: () => undefined, say: () => undefined };
 
 describe("a campaign on a CaaS cluster", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let cluster: StubNodes;
   let machines: Machines;
   let dir: string;
@@ -58,7 +58,7 @@ describe("a campaign on a CaaS cluster", function () {
         name: "edge",
         namespace: "core",
         kubeconfig: cluster.kubeconfig,
-        machines: { url: `http://127.0.0.1:${machines.port}`, username: "u", password: "p" },
+        at: { machines: { url: `http://127.0.0.1:${machines.port}`, username: "u", password: "p" } },
         journal: `file://${dir}/journal`,
       },
       spec: {
@@ -132,6 +132,40 @@ describe("a campaign on a CaaS cluster", function () {
       return true;
     });
     assert.equal(cluster.answered.filter((one) => /^(PATCH|DELETE|POST .*eviction)/.test(one)).length, 0);
+  });
+
+  it("rests when the window closes half-way, goes on inside the next one, and returns outside of any", async () => {
+    // By the cluster's clock it is 01:00 in the morning.
+    const midnight = new Date().setUTCHours(0, 0, 0, 0);
+    const at = (hours: number) => {
+      cluster.aheadMs = midnight + hours * 3_600_000 - Date.now();
+    };
+    const window = { from: "01:00", to: "03:00", timeZone: "UTC" };
+    const { up: comesUp } = cluster;
+    cluster.up = async (name, version) => {
+      await comesUp.call(cluster, name, version);
+      if (name === "node-1") at(4);
+    };
+    at(1);
+    assert.deepEqual(await up(NEW, { window }), ["done", "done", "held", "held"]);
+    const newer = () => kubelets().filter((one) => one === `v${NEW}`).length;
+    // The spare machine has the new release too.
+    assert.equal(newer(), 2);
+    assert.deepEqual(await up(NEW, { window }), ["held", "held", "held", "held"]);
+    assert.equal(newer(), 2);
+    cluster.up = comesUp;
+    at(25.5);
+    assert.equal((await up(NEW, { window })).at(-1), "done");
+    assert.deepEqual(kubelets(), [`v${NEW}`, `v${NEW}`, `v${NEW}`]);
+    cluster.up = async (name, version) => {
+      await comesUp.call(cluster, name, version);
+      if (name === "node-1") at(28);
+    };
+    assert.deepEqual(await up(OLD, { window }), ["done", "done", "held", "held"]);
+    await up(NEW, { window });
+    assert.deepEqual(kubelets(), [`v${NEW}`, `v${NEW}`, `v${NEW}`]);
+    assert.ok(nobodyCordoned());
+    assert.ok((cluster.fewest.get("web") ?? 0) >= 4);
   });
 
   it("knows a cluster from what it shows, for a journal that begins anew", async () => {

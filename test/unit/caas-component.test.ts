@@ -65,7 +65,7 @@ describe("CaasCluster", () => {
     assert.ok(target);
     assert.equal(target.kind, "caas");
     assert.equal(target.namespace, "kube-system");
-    assert.deepEqual(target.machines, args.machines);
+    assert.deepEqual(target.at, { machines: args.machines });
     assert.equal(spec.version, "1.34.2");
     assert.ok(!("machines" in spec), "what is secret is no part of what is journalled");
   });

@@ -4,6 +4,7 @@
  * something that it does not share.
  */
 import assert from "node:assert/strict";
+import * as semver from "semver";
 import type {
   BudgetState,
   CaasInventory,
@@ -13,11 +14,14 @@ import type {
   NodeState,
   Placement,
   PodState,
+  RemovedApi,
 } from "#sdk/contract/caas-inventory.js";
+import type { ControlPlaneMember } from "#sdk/contract/control-plane.js";
 import type { StagePlan, Step } from "#sdk/plan/plan.js";
 
 export const HOST = "kubernetes.io/hostname";
 export const ZONE = "topology.kubernetes.io/zone";
+export const MEMBER = "node-role.kubernetes.io/control-plane";
 export const RACK = "topology.kubernetes.io/rack";
 
 export interface Workload {
@@ -67,7 +71,10 @@ export class CaasWorld {
   pods: Pod[] = [];
   now = Date.UTC(2026, 10, 21, 1, 0);
   apiVersion = "1.34.2";
+  /** The member that leads etcd. */
+  leader = "";
   cnfs: HostedCnf[] = [];
+  removedApis: RemovedApi[] = [];
   readonly #workloads: readonly Workload[];
   readonly #roll: () => number;
   readonly #placements = new Map<string, Placement>();
@@ -80,6 +87,8 @@ export class CaasWorld {
     version: string;
     seed?: number;
     racks?: number;
+    /** Of the control plane. */
+    members?: number;
   }) {
     this.#roll = dice(shape.seed ?? 1);
     this.#workloads = shape.workloads;
@@ -101,6 +110,20 @@ export class CaasWorld {
         healthy: true,
       });
     }
+    for (let i = 0; i < (shape.members ?? 0); i++) {
+      const name = `cp-${i + 1}`;
+      this.nodes.set(name, {
+        ...this.blank(name, shape.version, shape.cpu),
+        labels: { [MEMBER]: "", [HOST]: name },
+      });
+      this.machines.set(name, {
+        power: "on",
+        boots: shape.version,
+        releases: [shape.version],
+        healthy: true,
+      });
+    }
+    this.elect();
     for (let i = 0; i < shape.spares; i++)
       this.machines.set(`spare-${i + 1}`, { power: "off", boots: "", releases: [], healthy: true });
     this.#cpu = shape.cpu;
@@ -128,8 +151,18 @@ export class CaasWorld {
     return this.pods.reduce((sum, pod) => sum + (pod.node === node ? pod.workload.cpu : 0), 0);
   }
 
+  get members(): [string, Node][] {
+    return [...this.nodes].filter(([, { labels }]) => labels[MEMBER] !== undefined);
+  }
+
+  /** Any of the members that are up leads from now on. */
+  elect(): void {
+    const up = this.members.filter(([, { ready }]) => ready);
+    this.leader = up[Math.floor(this.#roll() * up.length)]?.[0] ?? "";
+  }
+
   private fits(pod: Pod, name: string, node: Node): boolean {
-    if (!node.ready || node.cordoned) return false;
+    if (!node.ready || node.cordoned || node.labels[MEMBER] !== undefined) return false;
     if (this.used(name) + pod.workload.cpu > node.cpu) return false;
     return !(
       pod.workload.apart === true &&
@@ -165,6 +198,22 @@ export class CaasWorld {
       );
     }
     for (const [name, node] of this.nodes) assert.ok(this.used(name) <= node.cpu, `${name} is overfull`);
+    this.checkMembers();
+  }
+
+  private checkMembers(): void {
+    const { members } = this;
+    if (members.length === 0) return;
+    const away = members.filter(([, { ready }]) => !ready);
+    assert.ok(away.length <= 1, `${away.map(([name]) => name).join(", ")} are away at once`);
+    const minors = members.map(([, { version }]) => semver.minor(version));
+    const oldest = Math.min(...minors);
+    assert.ok(Math.max(...minors) - oldest <= 1, "API servers more than one minor apart");
+    for (const [name, { version }] of this.nodes) {
+      if (members.some(([member]) => member === name)) continue;
+      assert.ok(semver.minor(version) <= oldest, `${name} is newer than an API server`);
+      assert.ok(semver.minor(version) >= Math.max(...minors) - 3, `${name} is too old for an API server`);
+    }
   }
 
   get pending(): readonly string[] {
@@ -186,13 +235,14 @@ export class CaasWorld {
     };
     return {
       now: this.now,
-      kubernetesVersion: this.apiVersion,
+      kubernetesVersion:
+        this.members.map(([, { version }]) => version).sort(semver.compare)[0] ?? this.apiVersion,
       nodes: [...this.nodes].map(([name, node]): NodeState => {
         const behind = machine(name);
         return {
           name,
           labels: node.labels,
-          taints: [],
+          taints: node.labels[MEMBER] === undefined ? [] : [{ key: MEMBER, effect: "NoSchedule" }],
           version: node.version,
           ready: node.ready,
           cordoned: node.cordoned,
@@ -237,8 +287,32 @@ export class CaasWorld {
             ],
       ),
       cnfs: this.cnfs,
-      removedApis: [],
-      members: [],
+      removedApis: this.removedApis,
+      members: this.members.map(([name, { version, ready }], i): ControlPlaneMember => {
+        const id = (one: string) => one.replace("cp-", "10");
+        return {
+          name,
+          address: `10.0.0.${i + 1}`,
+          ...(ready ? { version } : {}),
+          ready,
+          ...(ready
+            ? {
+                etcd: {
+                  id: id(name),
+                  version: "3.6.8",
+                  ...(this.leader === "" ? {} : { follows: id(this.leader) }),
+                  healthy: true,
+                  learner: false,
+                  raftIndex: 1_000,
+                  appliedIndex: 1_000,
+                  errors: [],
+                },
+              }
+            : {}),
+          trouble: ready ? [] : ["it is away"],
+        };
+      }),
+      strangers: [],
       missingRights: [],
       epoch: 1,
     };
@@ -289,20 +363,12 @@ export class CaasWorld {
         this.drain(args.nodes, part);
         return;
       case "boot":
-        for (const name of share(args.nodes)) {
-          const node = this.get(name);
-          const machine = this.machines.get(name) as Machine;
-          assert.equal(this.used(name), 0, `${name} is booted with pods on it`);
-          assert.ok(node.cordoned, `${name} is booted though it takes pods`);
-          if (part < 0.5) {
-            node.ready = false;
-            continue;
-          }
-          if (!machine.releases.includes(args.version)) machine.releases = [machine.boots, args.version];
-          machine.boots = args.version;
-          node.version = args.version;
-          node.ready = true;
-        }
+        for (const name of share(args.nodes)) this.boot(name, args.version, part);
+        return;
+      case "step-down":
+      case "boot-member":
+      case "verify-member":
+        this.playMember(step.action, args.nodes, args.version, part);
         return;
       case "verify":
         for (const name of args.nodes) {
@@ -352,6 +418,45 @@ export class CaasWorld {
       default:
         assert.fail(`unknown action ${step.action}`);
     }
+  }
+
+  private boot(name: string, version: string, part: number): void {
+    const node = this.get(name);
+    const machine = this.machines.get(name) as Machine;
+    assert.equal(this.used(name), 0, `${name} is booted with pods on it`);
+    assert.ok(node.cordoned, `${name} is booted though it takes pods`);
+    if (part < 0.5) {
+      node.ready = false;
+      return;
+    }
+    if (!machine.releases.includes(version)) machine.releases = [machine.boots, version];
+    machine.boots = version;
+    node.version = version;
+    node.ready = true;
+  }
+
+  private playMember(action: string, names: readonly string[], version: string, part: number): void {
+    assert.equal(names.length, 1, "members go one at a time");
+    const [name = ""] = names;
+    const others = this.members.filter(([one]) => one !== name);
+    if (action === "verify-member") {
+      assert.equal(this.get(name).version, version);
+      // An election may take place whenever nobody looks.
+      this.elect();
+      return;
+    }
+    assert.ok(
+      others.every(([, { ready }]) => ready),
+      `${name} is taken away beside another`,
+    );
+    if (action === "step-down") {
+      const first = others.filter((one) => one[1].version === version);
+      const [heir = ""] = (first.length > 0 ? first : others)[0] ?? [];
+      if (this.leader === name && part >= 0.5) this.leader = heir;
+      return;
+    }
+    assert.notEqual(this.leader, name, `${name} is booted though it leads`);
+    this.boot(name, version, part);
   }
 
   /** One eviction after the other, in any order, as budgets allow; the scheduler places what was evicted. */

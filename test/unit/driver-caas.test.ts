@@ -53,6 +53,7 @@ describe("a CaaS cluster by its drivers", function () {
     redfish = new RedfishMachines({ url: `http://127.0.0.1:${machines.port}`, username: "u", password: "p" });
     target = new CaasTarget(connect({ kubeconfig: cluster.kubeconfig }), {
       name: "edge",
+      namespace: "core",
       machines: redfish,
       forces: false,
     });

@@ -5,6 +5,7 @@ import type { MachineWait } from "#sdk/contract/machines.js";
 import { RedfishMachines } from "#sdk/drivers/redfish/index.js";
 import { Machines } from "../../lab/machines/daemon.ts";
 import type { NodeHost } from "../../lab/machines/machine.ts";
+import { until } from "../support/until.ts";
 
 const OLD = "1.33.6";
 const NEW = "1.34.2";
@@ -13,8 +14,8 @@ const image = (version: string) => `https://images.example/caas-${version}.img`;
 class FakeNodes implements NodeHost {
   readonly versions = new Map<string, string>();
   readonly events: string[] = [];
-  async down(name: string): Promise<void> {
-    this.events.push(`down ${name}`);
+  async down(name: string, abrupt: boolean): Promise<void> {
+    this.events.push(`down ${name}${abrupt ? " abruptly" : ""}`);
   }
   async up(name: string, version: string): Promise<void> {
     this.versions.set(name, version);
@@ -85,6 +86,23 @@ describe("machines by Redfish", () => {
     assert.equal(nodes.versions.get("node-1"), OLD);
     assert.ok(performance.now() - startedAt < 5_000);
     assert.deepEqual(nodes.events, ["down node-1", `up node-1 ${NEW}`, "down node-1", `up node-1 ${OLD}`]);
+  });
+
+  it("is off at once where the power is lost, and boots when it is back", async () => {
+    const state = async () => (await driver.list()).find(({ id }) => id === "node-1")?.power;
+    machines.fault("power-lost", { machine: "node-1" });
+    assert.equal(await state(), "off");
+    await assert.rejects(
+      driver.boot("node-1", { version: OLD, image: null, former: true }, wait()),
+      /no power/,
+    );
+    machines.clearFaults();
+    await until("it to run again", async () => (await state()) === "on" && nodes.events.length > 1);
+    assert.deepEqual(nodes.events, ["down node-1 abruptly", `up node-1 ${OLD}`]);
+  });
+
+  it("keeps faults of members from other machines", () => {
+    assert.throws(() => machines.fault("etcd-disk-full", { machine: "node-1" }), /no members on machines/);
   });
 
   it("switches a spare machine on, and off again", async () => {

@@ -6,7 +6,7 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import { ApiError, byPolicy, isForbidden, UnreachableError, unreachable } from "./errors";
-import type { Endpoint } from "./kubeconfig";
+import { type Endpoint, isLoopback } from "./kubeconfig";
 import { describeRight, missingRights, NEEDED } from "./rights";
 
 /** Name under which our writes are recorded in `managedFields`; Pulumi's own server-side apply has another. */
@@ -64,6 +64,19 @@ export class Api {
   /** The time by the server's clock, ms since 1970, right to about a second: for what several machines must agree on. */
   now(): number {
     return Date.now() + (this.aheadMs ?? 0);
+  }
+
+  /** Another API server of the same cluster, asked with the same credentials. @param host without a port */
+  at(host: string, port: number): Api {
+    const { server } = this.endpoint;
+    const plain = server.protocol === "http:" && isLoopback(host);
+    const origin = `${plain ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    return new Api({ ...this.endpoint, server: new URL(origin) });
+  }
+
+  /** What is no JSON, e.g. `/metrics`. @throws as `get` */
+  async plain(path: string, signal?: AbortSignal): Promise<string> {
+    return this.text(await this.send({ method: "GET", path, signal, timeoutMs: REQUEST_TIMEOUT_MS }), signal);
   }
 
   /** @throws ApiError, UnreachableError; so do all below. */
@@ -184,7 +197,7 @@ export class Api {
         method: sent.method,
         headers: {
           ...options.headers,
-          Accept: "application/json",
+          Accept: "application/json, */*;q=0.1",
           "User-Agent": FIELD_MANAGER,
           ...(payload ? { "Content-Type": sent.contentType, "Content-Length": payload.length } : {}),
         },

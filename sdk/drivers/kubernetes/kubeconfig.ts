@@ -221,7 +221,7 @@ function authorization(user: User, tokenFile?: string): { Authorization?: string
   };
 }
 
-const isLoopback = (host: string): boolean =>
+export const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "[::1]" || host.startsWith("127.");
 
 type Library = typeof import("@kubernetes/client-node");

@@ -12,6 +12,7 @@ import { inParallel } from "./parallel";
 export interface Right {
   /** Empty for the core group. */
   readonly group: string;
+  /** A path, e.g. `/metrics`, where it is no resource. */
   readonly resource: string;
   readonly verb: string;
 }
@@ -135,15 +136,17 @@ export async function may(api: Api, namespace: string | undefined, right: Right)
   const { status } = await api.create<AccessReview>(`${REVIEWS}/selfsubjectaccessreviews`, {
     apiVersion: "authorization.k8s.io/v1",
     kind: "SelfSubjectAccessReview",
-    spec: {
-      resourceAttributes: {
-        group,
-        resource,
-        verb,
-        ...(subresource === undefined ? {} : { subresource }),
-        ...(namespace === undefined ? {} : { namespace }),
-      },
-    },
+    spec: right.resource.startsWith("/")
+      ? { nonResourceAttributes: { path: right.resource, verb } }
+      : {
+          resourceAttributes: {
+            group,
+            resource,
+            verb,
+            ...(subresource === undefined ? {} : { subresource }),
+            ...(namespace === undefined ? {} : { namespace }),
+          },
+        },
   });
   return status?.allowed === true;
 }

@@ -25,8 +25,16 @@ interface Wanted {
   readonly machine: string;
 }
 
-/** @throws TargetError `MACHINE_FAILED`, `WRONG_VERSION`, `NO_MACHINE`, `NODE_MISSING`, `STALE_EPOCH`, `TIMEOUT`, `ABORTED` */
-export async function boot(caas: Caas, action: Action, context: ActionContext): Promise<string> {
+/**
+ * @param before done right before a machine is told to, and not for one that runs what it should.
+ * @throws TargetError `MACHINE_FAILED`, `WRONG_VERSION`, `NO_MACHINE`, `NODE_MISSING`, `STALE_EPOCH`, `TIMEOUT`, `ABORTED`
+ */
+export async function boot(
+  caas: Caas,
+  action: Action,
+  context: ActionContext,
+  before?: () => Promise<void>,
+): Promise<string> {
   const names = textsArg(action, "nodes");
   const machines = await caas.machines.list(context.signal);
   const nodes = await readNodes(caas, names, context);
@@ -40,7 +48,7 @@ export async function boot(caas: Caas, action: Action, context: ActionContext): 
       );
     return { name, machine: machine.id };
   });
-  return bootAll(caas, wanted, action, action.args.former === true, context);
+  return bootAll(caas, wanted, action, action.args.former === true, context, before);
 }
 
 /** Machines become nodes: spare ones, or those that were nodes before. @throws as `boot` */
@@ -76,6 +84,7 @@ async function bootAll(
   action: Action,
   former: boolean,
   context: ActionContext,
+  first?: () => Promise<void>,
 ): Promise<string> {
   const version = textArg(action, "version");
   const image = typeof action.args.image === "string" ? action.args.image : null;
@@ -91,6 +100,7 @@ async function bootAll(
     async ({ name, machine }) => {
       const node = before.get(name);
       if (!node || plainVersion(node.status?.nodeInfo?.kubeletVersion) !== version || !nodeIsReady(node)) {
+        await first?.();
         await caas.machines.boot(machine, { version, image, former }, { ...context, progress: say });
       }
       there += 1;

@@ -23,32 +23,53 @@ import { type KubeList, marks } from "../objects";
 import { inParallel } from "../parallel";
 import { retrying } from "../retry";
 import { boot, join, leave, verify } from "./boot";
-import type { Caas } from "./context";
+import type { Caas, ControlPlaneAccess } from "./context";
+import { bootMember, stepDown, verifyMember } from "./control-plane";
 import { cordon, settle, uncordon } from "./cordon";
 import { drain } from "./drain";
+import { etcdPart } from "./etcd-part";
 import { everywhere, type NodeObject, nodeMarks, plainVersion } from "./objects";
 import { highestNodeEpoch, observeCaas } from "./observe";
 
 export interface CaasTargetOptions {
   readonly name: string;
+  /** Keeps clusters of one name apart. */
+  readonly namespace: string;
   readonly machines: Machines;
   /** Whether the policy has late pods deleted. */
   readonly forces: boolean;
+  /** Absent where the control plane is not upgraded. */
+  readonly controlPlane?: ControlPlaneAccess;
 }
 
-const ACTIONS: Actions<Caas> = { cordon, uncordon, drain, boot, join, leave, verify, settle };
+const ACTIONS: Actions<Caas> = {
+  cordon,
+  uncordon,
+  drain,
+  boot,
+  join,
+  leave,
+  verify,
+  settle,
+  "step-down": stepDown,
+  "boot-member": bootMember,
+  "verify-member": verifyMember,
+};
 
 const PATIENCE_MS = 5_000;
 
-/** The target `cluster/<name>`; its `carries` takes a version. */
+/** The target `caas/<namespace>/<name>`; its `carries` takes a version. */
 export class CaasTarget implements Target<CaasInventory> {
   readonly id: string;
   private readonly caas: Caas;
   private observed: Promise<CaasInventory> | undefined;
 
-  constructor({ api }: Pick<KubernetesConnection, "api">, { name, machines, forces }: CaasTargetOptions) {
-    this.id = `cluster/${name}`;
-    this.caas = { api, name, machines, forces };
+  constructor(
+    { api }: Pick<KubernetesConnection, "api">,
+    { name, namespace, ...reached }: CaasTargetOptions,
+  ) {
+    this.id = `caas/${namespace}/${name}`;
+    this.caas = { api, name, ...reached };
   }
 
   observe(signal?: AbortSignal): Promise<CaasInventory> {
@@ -112,8 +133,8 @@ export class CaasTarget implements Target<CaasInventory> {
     });
   }
 
-  /** Which node runs what, and what its owners wrote on it (ESC-14). */
-  async *capture(_action: Action, context: ActionContext): AsyncGenerator<CapturedPart> {
+  /** Which node runs what, and what its owners wrote on it; all of etcd, where the control plane is upgraded (ESC-14). */
+  async *capture(action: Action, context: ActionContext): AsyncGenerator<CapturedPart> {
     const nodes = await this.nodes(context.signal);
     const machines = await this.caas.machines.list(context.signal);
     const cluster = {
@@ -138,6 +159,7 @@ export class CaasTarget implements Target<CaasInventory> {
         yield bytes;
       },
     };
+    if (action.args.etcd === true) yield await etcdPart(this.caas, nodes, context);
   }
 
   private async nodes(signal?: AbortSignal): Promise<readonly NodeObject[]> {

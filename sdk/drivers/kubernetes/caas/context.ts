@@ -3,8 +3,18 @@
  *
  * @module
  */
+import type { Etcd } from "../../../contract/etcd";
 import type { Machine, Machines } from "../../../contract/machines";
 import type { Api } from "../api";
+
+/** How the members of the control plane are told and reached. */
+export interface ControlPlaneAccess {
+  readonly selector: { readonly [label: string]: string };
+  readonly apiPort: number;
+  /** By node, in place of its `InternalIP`. */
+  readonly addresses: { readonly [node: string]: string };
+  readonly etcd: Etcd;
+}
 
 export interface Caas {
   readonly api: Api;
@@ -12,6 +22,8 @@ export interface Caas {
   readonly machines: Machines;
   /** Whether the policy has late pods deleted. */
   readonly forces: boolean;
+  /** Absent where the control plane is not upgraded. */
+  readonly controlPlane?: ControlPlaneAccess;
 }
 
 /** The machine of a node, by the UUID that the node reports. */

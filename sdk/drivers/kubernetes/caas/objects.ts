@@ -9,6 +9,7 @@ import type { KubeObject, Node, Pod, PodSpec, Selector, Toleration } from "../ob
 
 export interface NodeObject extends Node {
   readonly status?: NonNullable<Node["status"]> & {
+    readonly addresses?: readonly { readonly type: string; readonly address: string }[];
     readonly nodeInfo?: {
       readonly kubeletVersion: string;
       readonly systemUUID?: string;

@@ -37,6 +37,7 @@ import { quantity } from "../quantity";
 import { retrying } from "../retry";
 import { describeRight, missingRights } from "../rights";
 import { type Caas, machineOf } from "./context";
+import { lookTwice, placesOf, removedApisOf, strangersOf } from "./members";
 import {
   type AffinityTerm,
   type Budget,
@@ -51,19 +52,21 @@ import {
   type Volume,
   type WholePod,
 } from "./objects";
-import { NEEDED_FOR_NODES, TO_FORCE } from "./rights";
+import { NEEDED_FOR_MEMBERS, NEEDED_FOR_NODES, TO_FORCE } from "./rights";
 
 /** How long a reading goes on trying an API server that fails for a moment. */
 const PATIENCE_MS = 5_000;
+/** The same while members of the control plane may be rebooting: what is left of it takes longer to answer. */
+const PATIENCE_WITH_MEMBERS_MS = 30_000;
 /** Objects asked for at a time: a large cluster's pods in one answer would keep the server busy. */
 const PAGE = 2_000;
 
 /** @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `ABORTED`; as the machines' service */
 export async function observeCaas(caas: Caas, signal?: AbortSignal): Promise<CaasInventory> {
   const { api } = caas;
-  const limits = { signal, deadline: Date.now() + PATIENCE_MS };
+  const patience = caas.controlPlane ? PATIENCE_WITH_MEMBERS_MS : PATIENCE_MS;
   const read = <T>(path: string, query?: Query): Promise<T> =>
-    retrying({ ...limits, deadline: Date.now() + PATIENCE_MS }, "reading the cluster", () =>
+    retrying({ signal, deadline: Date.now() + patience }, "reading the cluster", () =>
       api.get<T>(path, query, signal),
     );
   const list = async <T>(path: string, query: Query = {}): Promise<readonly T[]> => {
@@ -86,7 +89,11 @@ export async function observeCaas(caas: Caas, signal?: AbortSignal): Promise<Caa
       if (isNotFound(error)) return [];
       throw error;
     });
-  const wanted = [...NEEDED_FOR_NODES, ...(caas.forces ? TO_FORCE : [])];
+  const wanted = [
+    ...NEEDED_FOR_NODES,
+    ...(caas.forces ? TO_FORCE : []),
+    ...(caas.controlPlane ? NEEDED_FOR_MEMBERS : []),
+  ];
   const [version, nodes, pods, budgets, deployments, splits, groups, autoscalers, machines, missing] =
     await Promise.all([
       read<{ gitVersion: string }>("/version"),
@@ -101,24 +108,37 @@ export async function observeCaas(caas: Caas, signal?: AbortSignal): Promise<Caa
       missingRights(api, undefined, wanted),
     ]);
   const ending = pods.filter((pod) => !staysOnNode(pod) && !isOver(pod));
-  const volumes = await volumeTerms(ending, list);
+  const places = caas.controlPlane ? placesOf(caas.controlPlane, nodes) : [];
+  const [volumes, members, removedApis] = await Promise.all([
+    volumeTerms(ending, list),
+    lookTwice(caas, places, signal),
+    removedApisOf(caas, places, signal),
+  ]);
   const placed = new Set(nodes.map((node) => machineOf(machines, node)?.id));
   const namespaces = [...new Set(pods.map(({ metadata }) => metadata.namespace ?? ""))].sort();
   const placements = new Placements(namespaces, volumes);
   return {
     now: api.now(),
-    kubernetesVersion: plainVersion(version.gitVersion),
+    kubernetesVersion: oldest([
+      plainVersion(version.gitVersion),
+      ...members.flatMap((one) => one.version ?? []),
+    ]),
     nodes: nodes.map((node) => nodeState(node, machineOf(machines, node))),
     spares: machines.filter(({ id }) => !placed.has(id)).map(({ uuid: _, ...machine }) => machine),
     pods: ending.map((pod) => podState(pod, placements)),
     budgets: budgets.flatMap(budgetState),
     cnfs: hostedCnfs(deployments, splits, groups, autoscalers),
-    removedApis: [],
-    members: [],
+    removedApis,
+    members,
+    strangers: await strangersOf(caas, members, signal),
     missingRights: missing.map(describeRight),
     epoch: highestNodeEpoch(nodes),
   };
 }
+
+/** Whoever answered for all need not be the oldest. */
+const oldest = (versions: readonly string[]): string =>
+  versions.reduce((a, b) => (a.localeCompare(b, "en", { numeric: true }) <= 0 ? a : b));
 
 const isOver = ({ status }: WholePod): boolean => status?.phase === "Succeeded" || status?.phase === "Failed";
 

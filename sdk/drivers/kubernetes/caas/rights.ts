@@ -25,3 +25,9 @@ export const NEEDED_FOR_NODES: readonly Right[] = [
 
 /** In addition, where the policy has pods deleted past their budget. */
 export const TO_FORCE: readonly Right[] = rights("", "pods", "delete");
+
+/** In addition, where the control plane is upgraded too: of each member, whether it is ready, and who uses which API. */
+export const NEEDED_FOR_MEMBERS: readonly Right[] = [
+  ...rights("", "/readyz", "get"),
+  ...rights("", "/metrics", "get"),
+];
