@@ -120,6 +120,8 @@ export interface PodState {
   readonly leaving: boolean;
   /** e.g. `ReplicaSet/amf-gsu-1-1-0-9f3c21ab-5d9`; absent if nothing would start it anew. */
   readonly owner?: string;
+  /** Its Deployment could run one replica more. */
+  readonly scalable?: boolean;
   readonly priority: number;
   /** Seconds that it is given to end. */
   readonly graceSeconds: number;

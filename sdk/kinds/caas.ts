@@ -104,6 +104,7 @@ export const caas: Kind = {
         namespace,
         machines: machines ? new redfish.RedfishMachines(machines) : unreached,
         forces: declared?.drain.force.late === "delete",
+        scales: declared?.drain.extraReplica === "run",
         ...(controlPlane && etcd && (declared === undefined || declared.controlPlane)
           ? {
               controlPlane: {
@@ -147,6 +148,7 @@ function shownByCaas({ nodes }: CaasInventory, name: string, namespace: string):
         withinMs: 0,
         handOverMs: 0,
         parallel: 1,
+        extraReplica: "refuse",
         force: { unmanaged: "refuse", emptyDir: "refuse", late: "refuse" },
       },
       limits: { bootExpectedMs: 0, bootMs: 0 },

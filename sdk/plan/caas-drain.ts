@@ -80,7 +80,7 @@ const nameOf = ({ state }: RoomPod): string => `${state.namespace}/${state.name}
 function keptHere(
   room: Room,
   pod: RoomPod,
-  { force }: DrainSpec,
+  { force, extraReplica }: DrainSpec,
 ): Pick<Blocker, "budget" | "why" | "help"> | undefined {
   const { state, budgets, up } = pod;
   if (state.owner === undefined && force.unmanaged === "refuse") {
@@ -116,11 +116,15 @@ function keptHere(
   }
   // Others of it went before and found no place.
   if (budget.up < budget.healthy) return nowhere(room, pod);
+  // A share of them, or none unavailable, would ask the same of one more.
+  const helps = state.scalable === true && /^minAvailable \d+$/.test(rule);
+  // One more comes up elsewhere first; whether there is room for it is seen when it is placed.
+  if (desired >= expected && budget.up >= desired && extraReplica === "run" && helps) return undefined;
   if (desired >= expected) {
     return {
       ...of,
       why: `its budget (${rule}) never lets one of its ${expected === 1 ? "single pod" : `${expected} pods`} go`,
-      help: `run ${desired + 1} replicas, or let the budget allow one disruption (maxUnavailable: 1)`,
+      help: `run ${desired + 1} replicas, or let the budget allow one disruption (maxUnavailable: 1)${helps ? `, or set drain.extraReplica to "run"` : ""}`,
     };
   }
   return {

@@ -69,6 +69,13 @@ export interface DrainPolicy {
   readonly handOver?: Duration;
   /** Evictions at once, of all budgets together. @default 50 */
   readonly parallel?: number;
+  /**
+   * Deployments whose budget never lets a pod go, e.g. a single replica that must be available: `run` has them run one replica more
+   * until the drain is over, and then as many as before. Network functions are left alone.
+   *
+   * @default "refuse"
+   */
+  readonly extraReplica?: "refuse" | "run";
   readonly force?: ForcePolicy;
 }
 
@@ -113,6 +120,7 @@ export interface DrainSpec {
   readonly withinMs: number;
   readonly handOverMs: number;
   readonly parallel: number;
+  readonly extraReplica: "refuse" | "run";
   readonly force: Required<ForcePolicy>;
 }
 

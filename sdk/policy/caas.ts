@@ -326,12 +326,13 @@ function readBatch(reader: Reader, raw: unknown, path: string, most: number): Po
 
 function readDrain(reader: Reader, raw: unknown, path: string): DrainSpec {
   const at = (name: string) => join(path, name);
-  const given: Fields = reader.fields(raw, path, ["within", "handOver", "parallel", "force"]);
+  const given: Fields = reader.fields(raw, path, ["within", "handOver", "parallel", "extraReplica", "force"]);
   const force = reader.fields(given.force, at("force"), ["unmanaged", "emptyDir", "late"]);
   return {
     withinMs: reader.duration(given.within, at("within"), caasDefaults.drainWithin),
     handOverMs: reader.duration(given.handOver, at("handOver"), caasDefaults.handOver),
     parallel: reader.whole(given.parallel, at("parallel"), 1, caasDefaults.parallel),
+    extraReplica: reader.oneOf(given.extraReplica, at("extraReplica"), ["refuse", "run"], "refuse"),
     force: {
       unmanaged: reader.oneOf(force.unmanaged, at("force.unmanaged"), ["refuse", "delete"], "refuse"),
       emptyDir: reader.oneOf(force.emptyDir, at("force.emptyDir"), ["refuse", "lose"], "refuse"),

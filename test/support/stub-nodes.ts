@@ -31,6 +31,8 @@ export class StubNodes implements NodeHost {
   readonly nodes = new Map<string, Any>();
   readonly pods = new Map<string, Any>();
   readonly budgets = new Map<string, Any>();
+  /** By name of the workload. */
+  readonly deployments = new Map<string, Any>();
   /** e.g. `POST /api/v1/namespaces/core/pods/web-1/eviction 429` */
   readonly answered: string[] = [];
   /** Fewest pods of a workload that were ready at once. */
@@ -66,6 +68,10 @@ export class StubNodes implements NodeHost {
     }
     for (const workload of workloads) {
       this.fewest.set(workload.name, workload.replicas);
+      this.deployments.set(workload.name, {
+        metadata: { name: workload.name, namespace: "core", resourceVersion: "1" },
+        spec: { replicas: workload.replicas, selector: { matchLabels: { app: workload.name } } },
+      });
       if (workload.minAvailable !== undefined) {
         this.budgets.set(workload.name, {
           metadata: { name: workload.name, namespace: "core", generation: 1 },
@@ -165,8 +171,8 @@ export class StubNodes implements NodeHost {
         name,
         namespace: "core",
         uid: `uid-${name}`,
-        labels: { app },
-        ownerReferences: [{ kind: "ReplicaSet", name: app, controller: true }],
+        labels: { app, "pod-template-hash": "5d9" },
+        ownerReferences: [{ kind: "ReplicaSet", name: `${app}-5d9`, controller: true }],
       },
       spec: {
         ...(node ? { nodeName: node.metadata.name } : {}),
@@ -193,13 +199,26 @@ export class StubNodes implements NodeHost {
   private gone(pod: Any): void {
     if (!this.pods.delete(pod.metadata.name)) return;
     this.tell("/api/v1/pods", pod, "DELETED");
-    this.spawn(pod.metadata.labels.app);
+    this.scale(pod.metadata.labels.app);
     this.review();
+  }
+
+  /** As many pods as the workload is to have; those that are not ready go first, then the latest. */
+  private scale(app: string): void {
+    const { replicas } = this.deployments.get(app).spec;
+    const all = [...this.pods.values()].filter(
+      ({ metadata }) => metadata.labels.app === app && metadata.deletionTimestamp === undefined,
+    );
+    for (let i = all.length; i < replicas; i++) this.spawn(app);
+    const ready = ({ status }: Any) => Number(status.conditions[0].status === "True");
+    const last = all.reverse().sort((a, b) => ready(a) - ready(b));
+    for (const pod of last.slice(0, Math.max(0, all.length - replicas))) this.end(pod);
   }
 
   /** As the disruption controller does it, at once. */
   private review(): void {
-    for (const { name, replicas } of this.workloads) {
+    for (const { name } of this.workloads) {
+      const { replicas } = this.deployments.get(name).spec;
       const healthy = this.healthy(name);
       this.fewest.set(name, Math.min(this.fewest.get(name) ?? 0, healthy));
       const budget = this.budgets.get(name);
@@ -258,6 +277,7 @@ export class StubNodes implements NodeHost {
     if (path === "/api/v1/nodes") return this.nodes;
     if (path === "/api/v1/pods") return this.pods;
     if (path === "/apis/policy/v1/poddisruptionbudgets") return this.budgets;
+    if (path === "/apis/apps/v1/deployments") return this.deployments;
     return undefined;
   }
 
@@ -309,10 +329,22 @@ export class StubNodes implements NodeHost {
       }
       return answer(200, object);
     }
+    const deployed = /^\/apis\/apps\/v1\/namespaces\/core\/deployments\/([^/]+)$/.exec(url.pathname)?.[1];
+    const deployment = this.deployments.get(deployed ?? "");
+    if (deployed !== undefined) {
+      if (!deployment) return refuse(404);
+      if (method !== "PATCH") return answer(200, deployment);
+      this.patch(deployment, JSON.parse(body), answer, refuse);
+      this.scale(deployed);
+      return this.review();
+    }
     const all = this.collection(url.pathname);
+    const label = url.searchParams.get("labelSelector");
     const node = /^spec\.nodeName=(.+)$/.exec(url.searchParams.get("fieldSelector") ?? "")?.[1];
     const items = [...(all?.values() ?? [])].filter(
-      (one) => node === undefined || one.spec.nodeName === node,
+      (one) =>
+        (node === undefined || one.spec.nodeName === node) &&
+        (label === null || one.metadata.labels?.[label] !== undefined),
     );
     if (url.searchParams.get("watch") !== "true")
       return answer(200, { metadata: { resourceVersion: String(this.version) }, items });
@@ -336,7 +368,7 @@ export class StubNodes implements NodeHost {
       return;
     }
     merge(object, { ...change, metadata: { ...change.metadata, resourceVersion: undefined } });
-    this.tell(object.status.nodeInfo ? "/api/v1/nodes" : "/api/v1/pods", object);
+    this.tell(object.status?.nodeInfo ? "/api/v1/nodes" : "/api/v1/pods", object);
     answer(200, object);
   }
 }

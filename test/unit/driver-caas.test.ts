@@ -56,6 +56,7 @@ describe("a CaaS cluster by its drivers", function () {
       namespace: "core",
       machines: redfish,
       forces: false,
+      scales: true,
     });
   }
 
@@ -181,6 +182,25 @@ describe("a CaaS cluster by its drivers", function () {
     });
     const evictions = cluster.answered.filter((one) => /eviction 429/.test(one));
     assert.equal(evictions.length, 0, "an eviction that a budget forbids is not even asked for");
+  });
+
+  it("runs one replica more where a budget never lets one go, and as many as before afterwards", async () => {
+    await site(
+      ["node-1", "node-2"],
+      [
+        { name: "lone", replicas: 1, minAvailable: 1 },
+        { name: "web", replicas: 2, minAvailable: 1 },
+      ],
+    );
+    const refused = caasRule.plan(specOf(), await target.observe());
+    assert.match(refused.problems[0]?.message ?? "", /never lets .*set drain\.extraReplica to "run"/);
+    await perform(await stepsOf(specOf({}, { drain: { extraReplica: "run" } })));
+    assert.equal(cluster.fewest.get("lone"), 1);
+    assert.equal(cluster.deployments.get("lone").spec.replicas, 1);
+    assert.deepEqual(cluster.deployments.get("lone").metadata.labels, {});
+    assert.equal(cluster.deployments.get("web").metadata.annotations, undefined);
+    assert.equal(cluster.kubelet("node-1"), `v${NEW}`);
+    assert.equal(cluster.kubelet("node-2"), `v${NEW}`);
   });
 
   it("comes to a drain again as soon as the budget allows it", async () => {

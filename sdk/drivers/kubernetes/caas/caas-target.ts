@@ -38,6 +38,8 @@ export interface CaasTargetOptions {
   readonly machines: Machines;
   /** Whether the policy has late pods deleted. */
   readonly forces: boolean;
+  /** Whether it has Deployments run one replica more while nodes are drained. */
+  readonly scales?: boolean;
   /** Absent where the control plane is not upgraded. */
   readonly controlPlane?: ControlPlaneAccess;
 }

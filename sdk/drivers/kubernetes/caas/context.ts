@@ -22,6 +22,8 @@ export interface Caas {
   readonly machines: Machines;
   /** Whether the policy has late pods deleted. */
   readonly forces: boolean;
+  /** Whether it has Deployments run one replica more. */
+  readonly scales?: boolean;
   /** Absent where the control plane is not upgraded. */
   readonly controlPlane?: ControlPlaneAccess;
 }

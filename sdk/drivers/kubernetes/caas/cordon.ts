@@ -13,6 +13,7 @@ import { marks } from "../objects";
 import { inParallel } from "../parallel";
 import { type Limits, retrying } from "../retry";
 import type { Caas } from "./context";
+import { runAsBefore } from "./extra-replica";
 import { everywhere, type NodeObject, nodeMarks, plainVersion } from "./objects";
 
 /** @throws TargetError `RESTS` outside the maintenance window; `NOT_FOUND`, `STALE_EPOCH`, `TIMEOUT`, `ABORTED` */
@@ -87,6 +88,8 @@ export async function settle(caas: Caas, _action: Action, context: ActionContext
         : { spec: { unschedulable: null } }),
     })),
   );
+  // A drain that was cut off may have left some.
+  if (caas.scales) await runAsBefore(caas, context);
   return `${marked.length} nodes bear no marks any more`;
 }
 

@@ -13,6 +13,7 @@ import { retrying } from "../retry";
 import { onceEach, waitUntil } from "../wait";
 import { Watched } from "../watched";
 import type { Caas } from "./context";
+import { runAsBefore, runOneMore, scalable } from "./extra-replica";
 import { HandOvers } from "./hand-over";
 import { type Budget, everywhere, keyOf, staysOnNode, type WholePod } from "./objects";
 
@@ -50,6 +51,8 @@ class Drain {
   private forced = 0;
   /** Those that did not hand over in time. */
   private readonly unheard: string[] = [];
+  /** Budgets for which one replica more was asked. */
+  private readonly standIns = new Set<string>();
 
   constructor(caas: Caas, nodes: readonly string[], spec: DrainSpec, context: ActionContext) {
     this.caas = caas;
@@ -97,7 +100,33 @@ class Drain {
       for (const one of off) one();
       for (const one of all) one.stop();
       this.handOvers.stop();
+      await this.asBefore();
     }
+  }
+
+  /** Also where the drain failed; a run that is cut off leaves it to the end of the campaign. */
+  private async asBefore(): Promise<void> {
+    if (this.standIns.size === 0 || this.context.signal.aborted) return;
+    const limits = { signal: this.context.signal, deadline: Date.now() + STUCK_MS };
+    await runAsBefore(this.caas, limits).catch((error: Error) =>
+      this.context.progress(`replicas that were added are still there: ${error.message}`),
+    );
+  }
+
+  /** One replica more, where the budget never lets one of those that there are go; asked for once. */
+  private standIn(pod: WholePod, budget: Budget): void {
+    const { desiredHealthy = 0, expectedPods = 0 } = budget.status ?? {};
+    const key = keyOf(budget);
+    if (this.spec.extraReplica !== "run" || desiredHealthy < expectedPods || this.standIns.has(key)) return;
+    // A share of them, or none unavailable, would ask the same of one more.
+    if (scalable(pod) === undefined || typeof budget.spec.minAvailable !== "number") return;
+    this.standIns.add(key);
+    runOneMore(this.caas, pod, this.context).then(
+      (more) => {
+        if (more) this.context.progress(`one replica more of ${keyOf(pod)}, since ${key} never lets one go`);
+      },
+      (error) => this.fail(error),
+    );
   }
 
   /** What there is to do, if there is anything: something changed, or time passed that somebody waits for. */
@@ -159,7 +188,10 @@ class Drain {
       if (busy >= this.spec.parallel) break;
       if (budget) {
         const spare = room.get(keyOf(budget)) ?? 0;
-        if (spare <= 0) continue;
+        if (spare <= 0) {
+          this.standIn(pod, budget);
+          continue;
+        }
         room.set(keyOf(budget), spare - 1);
       }
       busy += 1;

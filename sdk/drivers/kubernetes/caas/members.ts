@@ -87,7 +87,7 @@ async function lookAtOne(caas: Caas, place: Place, outer?: AbortSignal): Promise
     } catch (error) {
       outer?.throwIfAborted();
       const late = limit.aborted ? `did not answer within ${LOOK_MS / 1000} s` : undefined;
-      trouble.push(late === undefined ? (error as Error).message : `its ${what} ${late}`);
+      trouble.push(late === undefined ? briefly((error as Error).message) : `its ${what} ${late}`);
       return undefined;
     }
   };
@@ -103,6 +103,12 @@ async function lookAtOne(caas: Caas, place: Place, outer?: AbortSignal): Promise
     ...(state === undefined ? {} : { etcd: state }),
     trouble: [...new Set(trouble)],
   };
+}
+
+/** Of an API server's long answer only the checks that failed. */
+function briefly(message: string): string {
+  const failed = [...message.matchAll(/^\[-\](\S+)/gm)].map(([, check]) => check);
+  return failed.length > 0 ? `not yet: ${failed.join(", ")}` : (message.split("\n")[0] ?? "");
 }
 
 /** Members of etcd that are none of these; nobody if none of them answers, which is told as their trouble. */

@@ -117,6 +117,8 @@ export const everywhere = {
     `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/eviction`,
   budgets: "/apis/policy/v1/poddisruptionbudgets",
   deployments: "/apis/apps/v1/deployments",
+  deployment: (namespace: string, name: string) =>
+    `/apis/apps/v1/namespaces/${encodeURIComponent(namespace)}/deployments/${encodeURIComponent(name)}`,
   autoscalers: "/apis/autoscaling/v2/horizontalpodautoscalers",
   claims: "/api/v1/persistentvolumeclaims",
   volumes: "/api/v1/persistentvolumes",
@@ -145,6 +147,16 @@ export function staysOnNode({ metadata }: WholePod): boolean {
       ({ kind, controller }) => kind === "DaemonSet" && controller === true,
     )
   );
+}
+
+/** By the way Kubernetes names a Deployment's ReplicaSets; undefined for what is none's. */
+export function deploymentOf({ metadata }: WholePod): string | undefined {
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
+  const hash = metadata.labels?.["pod-template-hash"];
+  const ending = `-${hash}`;
+  return owner?.kind === "ReplicaSet" && hash !== undefined && owner.name.endsWith(ending)
+    ? owner.name.slice(0, -ending.length)
+    : undefined;
 }
 
 /** MAJOR.MINOR.PATCH of what a component reports. */

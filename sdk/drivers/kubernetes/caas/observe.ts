@@ -37,6 +37,7 @@ import { quantity } from "../quantity";
 import { retrying } from "../retry";
 import { describeRight, missingRights } from "../rights";
 import { type Caas, machineOf } from "./context";
+import { scalable } from "./extra-replica";
 import { lookTwice, placesOf, removedApisOf, strangersOf } from "./members";
 import {
   type AffinityTerm,
@@ -52,7 +53,7 @@ import {
   type Volume,
   type WholePod,
 } from "./objects";
-import { NEEDED_FOR_MEMBERS, NEEDED_FOR_NODES, TO_FORCE } from "./rights";
+import { NEEDED_FOR_MEMBERS, NEEDED_FOR_NODES, TO_FORCE, TO_SCALE } from "./rights";
 
 /** How long a reading goes on trying an API server that fails for a moment. */
 const PATIENCE_MS = 5_000;
@@ -92,6 +93,7 @@ export async function observeCaas(caas: Caas, signal?: AbortSignal): Promise<Caa
   const wanted = [
     ...NEEDED_FOR_NODES,
     ...(caas.forces ? TO_FORCE : []),
+    ...(caas.scales ? TO_SCALE : []),
     ...(caas.controlPlane ? NEEDED_FOR_MEMBERS : []),
   ];
   const [version, nodes, pods, budgets, deployments, splits, groups, autoscalers, machines, missing] =
@@ -200,6 +202,7 @@ function podState(pod: WholePod, placements: Placements): PodState {
     priority: spec.priority ?? 0,
     graceSeconds: spec.terminationGracePeriodSeconds ?? 30,
     placement: placements.of(pod),
+    ...(scalable(pod) === undefined ? {} : { scalable: true }),
     emptyDir: (spec.volumes ?? []).some(({ emptyDir }) => emptyDir !== undefined),
     finalizers: metadata.finalizers ?? [],
     ...(cnf === undefined ? {} : { cnf: `${namespace}/${cnf}` }),

@@ -31,3 +31,6 @@ export const NEEDED_FOR_MEMBERS: readonly Right[] = [
   ...rights("", "/readyz", "get"),
   ...rights("", "/metrics", "get"),
 ];
+
+/** In addition, where the policy has Deployments run one replica more. */
+export const TO_SCALE: readonly Right[] = rights("apps", "deployments", "get", "patch");
