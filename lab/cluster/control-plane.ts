@@ -135,6 +135,8 @@ export function kubeApiserver(plane: ControlPlane): ProcessSpec {
       // With others beside it, it says first that it is about to end, and they take over.
       `--shutdown-delay-duration=${plane.group ? "1s" : "0s"}`,
       "--shutdown-send-retry-after=false",
+      // It would know itself by the name of this machine, which all members share.
+      ...(plane.group ? ["--feature-gates=APIServerIdentity=false"] : []),
     ],
     nice: NICE,
     readyWithinMs: 60_000,

@@ -102,7 +102,8 @@ export async function startCluster(
   }
   signal?.throwIfAborted();
   onProgress(members ? "nodes" : "controllers, scheduler and nodes");
-  const api = new Api(paths.kubeconfig);
+  // With several members there is more to come to rest on a busy machine.
+  const api = new Api(paths.kubeconfig, members ? 60_000 : undefined);
   const starting = [
     ...(members ? [] : [table.start(kubeControllerManager(plane)), table.start(kubeScheduler(plane))]),
     prepare(api, record.namespace, options.definitions, options.release !== undefined, signal).then(

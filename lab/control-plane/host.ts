@@ -74,11 +74,14 @@ export class MembersHost implements NodeHost {
     this.#saying.set(name, saying);
     const { signal } = saying;
     void (async () => {
+      let said = "";
       while (!signal.aborted) {
         try {
           return await work();
         } catch (error) {
-          this.#log(`node ${name}: ${(error as Error).message}; again in ${AGAIN_MS} ms`);
+          const { message } = error as Error;
+          if (message !== said) this.#log(`node ${name}: ${message}; again every ${AGAIN_MS} ms`);
+          said = message;
           await delay(AGAIN_MS, undefined, { signal, ref: false }).catch(() => undefined);
         }
       }

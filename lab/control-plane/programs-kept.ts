@@ -123,14 +123,15 @@ export class KeptPrograms {
     }
   }
 
-  /** As it is started here: nobody waits for it to serve, at a common priority, and with what faults do to it. */
+  /** As it is started here: nobody waits for it to serve, and faults do to it what they do. */
   #changed(spec: ProcessSpec): ProcessSpec {
-    const full = spec.name === ETCD && this.#fault("etcd-disk-full");
-    const [command, args] = commonly(
-      ...(full
-        ? (["prlimit", ["--fsize=0:", spec.command, ...spec.args]] as const)
-        : ([spec.command, spec.args] as const)),
-    );
+    if (spec.name === ETCD) {
+      // Ahead of others, as the lab's daemons are: elections hang on its timers, and on a busy machine they would be held for nothing.
+      const full = this.#fault("etcd-disk-full");
+      const limited = { command: "prlimit", args: ["--fsize=0:", spec.command, ...spec.args] };
+      return { ...spec, ...(full ? limited : {}), ready: async () => {} };
+    }
+    const [command, args] = commonly(spec.command, spec.args);
     const unready = spec.name === APISERVER ? this.#fault("apiserver-unready") : undefined;
     const how = unready?.params.release === this.#release ? unready?.params.how : undefined;
     return { ...spec, command, args: args.flatMap((arg) => unreadied(arg, how)), ready: async () => {} };
