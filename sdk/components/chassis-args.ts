@@ -68,8 +68,8 @@ export interface ChassisHooks {
 export interface ChassisClusterArgs {
   /** Release wanted, e.g. `21.4R3-S5`; the one line that changes for an upgrade, with the image. */
   readonly version: string;
-  /** Node 0 and node 1. */
-  readonly nodes: readonly [ChassisNode, ChassisNode];
+  /** Node 0 and node 1 of a cluster, or both routing engines of a chassis, or the one of a device that has no other. */
+  readonly nodes: readonly [ChassisNode, ChassisNode?];
   readonly access: ChassisAccess;
   readonly image: ChassisImage;
   readonly upgrade?: ChassisUpgradePolicy;

@@ -89,8 +89,11 @@ export interface GroupsBefore {
   readonly online: { readonly [node: string]: readonly string[] };
 }
 
-/** Two boxes that form a cluster, or the two routing engines of one chassis; their mastership is then its group 0. */
-export type ChassisForm = "cluster" | "routing-engines";
+/**
+ * Two boxes that form a cluster; the two routing engines of one chassis, whose mastership is then its group 0; or a device with one
+ * routing engine, which then stands for both nodes.
+ */
+export type ChassisForm = "cluster" | "routing-engines" | "alone";
 
 /** The names that people know in a text about nodes and groups. */
 export const inWordsOf = (form: ChassisForm | undefined, text: string): string =>
@@ -100,7 +103,9 @@ export const inWordsOf = (form: ChassisForm | undefined, text: string): string =
         .replace(/, no manual flag, priorities as configured/g, "")
         .replace(/\bRG-0's primary\b/g, "master")
         .replace(/\bRG-0\b/g, "mastership")
-    : text;
+    : form === "alone"
+      ? text.replace(/\/node0\b/g, "/device").replace(/\bnode0(?: \([^)]*\))?/g, "the device")
+      : text;
 
 export interface ChassisInventory {
   /** @default "cluster" */

@@ -82,7 +82,7 @@ export const chassis: Kind = {
     const target = chassisTarget({
       id: `chassis/${namespace}/${name}`,
       name,
-      nodes: [node(0), node(1)],
+      nodes: nodes.length === 1 ? [node(0)] : [node(0), node(1)],
       ...(imagePath === undefined ? {} : { imagePath }),
       ...(imageUrl === undefined ? {} : { imageUrl }),
       patience: {

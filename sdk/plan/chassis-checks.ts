@@ -228,11 +228,15 @@ function groupProblems(group: RedundancyGroupState, inventory: ChassisInventory)
   return problems;
 }
 
-function roomProblems(image: ChassisPlanSpec["chassis"]["image"], inventory: ChassisInventory): Problem[] {
+export function roomProblems(
+  image: ChassisPlanSpec["chassis"]["image"],
+  inventory: ChassisInventory,
+  nodes: readonly NodeName[] = NODES,
+): Problem[] {
   const primary = primaryOf(inventory, 0) ?? "node0";
   const size = image.bytes ?? nodeOf(inventory, primary).imageBytes;
   if (size === undefined) return [];
-  return NODES.flatMap((node, i): Problem[] => {
+  return nodes.flatMap((node, i): Problem[] => {
     const { varFreeBytes, imageBytes } = nodeOf(inventory, node);
     if (varFreeBytes === undefined) return [];
     const needed = size * (imageBytes === undefined ? ROOM_FACTOR : ROOM_FACTOR - 1);
@@ -251,11 +255,15 @@ function roomProblems(image: ChassisPlanSpec["chassis"]["image"], inventory: Cha
 const mb = (bytes: number): string => `${Math.round(bytes / 1_000_000)} MB`;
 
 /** What stops nothing (CHA-6). */
-export function upgradeWarnings({ chassis, policy }: ChassisPlanSpec, inventory: ChassisInventory): string[] {
+export function upgradeWarnings(
+  { chassis, policy }: ChassisPlanSpec,
+  inventory: ChassisInventory,
+  nodes: readonly NodeName[] = NODES,
+): string[] {
   const { unsupported } = policy;
   const primary = primaryOf(inventory, 0) ?? "node0";
   const size = chassis.image.bytes ?? nodeOf(inventory, primary).imageBytes;
-  const pics = NODES.flatMap((node) =>
+  const pics = nodes.flatMap((node) =>
     nodeOf(inventory, node)
       .pics.filter(({ description }) => unsupported.pics.some((one) => includes(description, one)))
       .map(({ fpc, pic, description }) => `FPC ${fpc} PIC ${pic} (${description}) of ${node}`),
@@ -263,8 +271,8 @@ export function upgradeWarnings({ chassis, policy }: ChassisPlanSpec, inventory:
   const protocols = inventory.protocols.filter((one) =>
     unsupported.protocols.some((other) => other.toLowerCase() === one.toLowerCase()),
   );
-  const alarms = NODES.flatMap((node) => nodeOf(inventory, node).alarms.map((alarm) => `${node}: ${alarm}`));
-  const offline = NODES.flatMap((node) =>
+  const alarms = nodes.flatMap((node) => nodeOf(inventory, node).alarms.map((alarm) => `${node}: ${alarm}`));
+  const offline = nodes.flatMap((node) =>
     nodeOf(inventory, node)
       .fpcs.filter(({ state }) => state !== "Online")
       .map(({ fpc, state }) => `FPC ${fpc} of ${node} is ${state}`),

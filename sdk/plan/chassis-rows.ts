@@ -17,15 +17,21 @@ export function chassisRows(inventory: ChassisInventory): readonly StatusRow[] {
 }
 
 function rowsOf(inventory: ChassisInventory): readonly StatusRow[] {
-  const engines = inventory.form === "routing-engines";
+  const engines = inventory.form !== undefined && inventory.form !== "cluster";
   return [
-    ...NODES.map((name): StatusRow => {
+    ...(inventory.form === "alone" ? NODES.slice(0, 1) : NODES).map((name): StatusRow => {
       const { version, unreachable, previous, varFreeBytes, alarms } = nodeOf(inventory, name);
       const room = varFreeBytes === undefined ? [] : [`${Math.round(varFreeBytes / 1e6)} MB free in /var`];
       return {
         object: name,
         state:
-          unreachable === undefined ? (primaryOf(inventory, 0) === name ? "primary" : "secondary") : "away",
+          unreachable === undefined && inventory.form === "alone"
+            ? "alone"
+            : unreachable === undefined
+              ? primaryOf(inventory, 0) === name
+                ? "primary"
+                : "secondary"
+              : "away",
         ...(version === undefined ? {} : { version }),
         detail: [
           ...(unreachable === undefined ? [] : [unreachable]),

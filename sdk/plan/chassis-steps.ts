@@ -37,6 +37,9 @@ const FIGURES: { readonly [phase in Phase]: { readonly expectedMs: number } } = 
   "old-primary-upgraded": { expectedMs: 12 * 60_000 },
 };
 
+/** For how long a device with one routing engine is down: it boots, then its cards do. */
+export const OUTAGE_MS = 10 * 60_000;
+const INSTALL_MS = 7 * 60_000;
 const FAILOVER_MS = 5_000;
 const ROLLBACK_MS = 10 * 60_000;
 
@@ -282,6 +285,51 @@ export class ChassisSteps {
         expectedMs: ROLLBACK_MS,
         limitMs: this.limits.installMs + this.limits.syncMs,
         coordination: "there is no redundancy until the node is back",
+      },
+    );
+  }
+
+  /** Of a device with one routing engine. */
+  install(): Step {
+    const { version, image } = this.spec;
+    const options = this.policy.options.filter((one) => ["no-copy", "no-validate", "unlink"].includes(one));
+    return this.step(
+      "install",
+      "device",
+      { version, path: image.path, options },
+      {
+        summary: `request system software add: configuration checked against ${version}, installed for the next boot`,
+        expectedMs: INSTALL_MS,
+        limitMs: this.limits.validateMs + this.limits.installMs,
+      },
+    );
+  }
+
+  rebootInto(): Step {
+    const { version } = this.spec;
+    return this.step(
+      "reboot-into",
+      "device",
+      { version },
+      {
+        summary: `reboot into ${version}, until its cards are online`,
+        expectedMs: OUTAGE_MS,
+        limitMs: this.limits.installMs,
+        coordination: "the device is down: nothing goes through it",
+      },
+    );
+  }
+
+  rollBackAlone(version: string): Step {
+    return this.step(
+      "roll-back-alone",
+      "device",
+      { version },
+      {
+        summary: `it runs ${version}, and boots it; if not: rollback, reboot`,
+        expectedMs: OUTAGE_MS,
+        limitMs: this.limits.installMs + this.limits.syncMs,
+        coordination: "the device is down while it boots",
       },
     );
   }

@@ -1,5 +1,5 @@
 /**
- * A plan in the words of those who read it: two routing engines are no nodes, and have no groups. Pure.
+ * A plan in the words of those who read it: routing engines are no nodes, and have no groups. Pure.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { type ChassisForm, inWordsOf } from "../contract/chassis-inventory";
 import type { Plan, Step } from "./plan";
 
 export function planInWords(form: ChassisForm | undefined, plan: Plan): Plan {
-  if (form !== "routing-engines") return plan;
+  if (form === undefined || form === "cluster") return plan;
   const words = (text: string) => inWordsOf(form, text);
   return {
     ...plan,
@@ -23,7 +23,7 @@ export function planInWords(form: ChassisForm | undefined, plan: Plan): Plan {
 
 /** What the driver is told stays as it is. */
 export function stepInWords(form: ChassisForm | undefined, step: Step): Step {
-  if (form !== "routing-engines") return step;
+  if (form === undefined || form === "cluster") return step;
   const { object, summary, coordination } = step;
   return {
     ...step,

@@ -17,6 +17,7 @@ import {
 } from "../contract/chassis-inventory";
 import { compareJunosReleases, isJunosRelease, withoutSpin } from "../policy/junos-release";
 import { chainOf, type Filled, nothing, stepsOr } from "./chain";
+import { alonePlan, aloneWayBack } from "./chassis-alone";
 import { beforeOf, readBefore } from "./chassis-before";
 import {
   downgradeProblems,
@@ -59,6 +60,8 @@ export const chassisRule: PlanRule<ChassisPlanSpec, ChassisInventory> = {
 
   recover(spec, inventory, from, _surge, journalled) {
     if (!from) return [];
+    if (inventory.form === "alone")
+      return aloneWayBack(new ChassisSteps(spec), from.version, readBefore(journalled));
     const steps = wayBackOf(new ChassisSteps(spec), {
       inventory,
       version: from.version,
@@ -72,6 +75,10 @@ export const chassisRule: PlanRule<ChassisPlanSpec, ChassisInventory> = {
 function planOf(spec: ChassisPlanSpec, inventory: ChassisInventory, inCampaign?: InCampaign): Plan {
   const { chassis } = spec;
   const to: ReleaseRef = { version: chassis.version, release: chassis.release };
+  if (inventory.form === "alone") {
+    const { fill, ...plan } = alonePlan(spec, inventory, inCampaign);
+    return { to, warnings: [], problems: [], ...plan, stages: chain(spec, fill) };
+  }
   const from = inCampaign ? inCampaign.from : fromOf(spec, inventory);
   const base = { ...(from ? { from } : {}), to };
   const say = (intent: Intent, stages: readonly StagePlan[], more: Partial<Plan> = {}): Plan => ({

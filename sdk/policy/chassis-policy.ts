@@ -81,6 +81,11 @@ export interface ChassisUpgradePolicy {
   readonly restore?: "as-before" | "flags";
   /** Stages that wait for somebody's approval (ESC-12, ESC-21); only before the device's own procedure or after it. */
   readonly approvals?: readonly Approval[];
+  /**
+   * Longest time for which a device with one routing engine may be down while it boots; without this consent its upgrade is refused
+   * (ESC-16). A cluster, and two routing engines, do without.
+   */
+  readonly outage?: Duration;
   readonly rollback?: ChassisRollbackPolicy;
   readonly limits?: ChassisTimeLimits;
   readonly alarms?: AlarmPolicy;
@@ -100,6 +105,7 @@ export interface ResolvedChassisPolicy
   readonly unsupported: { readonly pics: readonly string[]; readonly protocols: readonly string[] };
   readonly save: { readonly rescue: boolean; readonly system: boolean };
   readonly restore: "as-before" | "flags";
+  readonly outageMs?: number;
   readonly limits: {
     readonly holdMs: number;
     readonly imageMs: number;

@@ -165,8 +165,13 @@ function withoutValues(access: unknown): unknown {
 
 function readNodes(reader: Reader, raw: unknown, pinned: boolean): void {
   const nodes = reader.list(raw, "nodes", "the two nodes, node 0 first");
-  if (Array.isArray(raw) && nodes.length !== 2)
-    reader.wrong("nodes", nodes.length, "two nodes, node 0 first", "Name the management address of each");
+  if (Array.isArray(raw) && nodes.length !== 2 && nodes.length !== 1)
+    reader.wrong(
+      "nodes",
+      nodes.length,
+      "two nodes, node 0 first, or the one of a device with one routing engine",
+      "Name the management address of each",
+    );
   const seen = new Set<string>();
   for (const [i, one] of nodes.entries()) {
     const path = `nodes[${i}]`;

@@ -33,6 +33,7 @@ const KNOWN = [
   "snapshot",
   "restore",
   "approvals",
+  "outage",
   "rollback",
   "limits",
   "alarms",
@@ -96,6 +97,7 @@ export function resolveChassisPolicy(
       ? {}
       : { snapshot: readSnapshots(reader, given.snapshot, at("snapshot")) }),
     restore: reader.oneOf(given.restore, at("restore"), ["as-before", "flags"], "as-before"),
+    ...(given.outage === undefined ? {} : { outageMs: reader.duration(given.outage, at("outage"), "10m") }),
     approvals: readApprovals(reader, given.approvals, at("approvals"), RESTS),
     rollback: {
       onFailure: reader.boolean(rollback.onFailure, at("rollback.onFailure"), true),

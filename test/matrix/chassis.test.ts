@@ -57,8 +57,8 @@ async function meet(bench: ChassisBench, one: ChassisCase): Promise<ChassisOutco
     model.nodes.every(({ sessions }) => sessions.size >= TRAFFIC.flows),
   );
   traffic.openWindow("all");
-  const { first, struckAt } = await firstUp(bench, one);
-  assert.ok((one.trouble.first ?? ["completed"]).includes(first), `the first up: ${first}`);
+  const { first, why, struckAt } = await firstUp(bench, one);
+  assert.ok((one.trouble.first ?? ["completed"]).includes(first), `the first up: ${first}: ${why}`);
   if ((first === "stopped" || first === "killed") && one.stage !== "preflight")
     assert.equal((await bench.journal()).campaign?.state, "open", "what is half-done is on record");
   await converge(bench, one, first);
@@ -87,7 +87,7 @@ async function meet(bench: ChassisBench, one: ChassisCase): Promise<ChassisOutco
 async function firstUp(
   bench: ChassisBench,
   { trouble, stage, event }: ChassisCase,
-): Promise<{ readonly first: First; readonly struckAt: number }> {
+): Promise<{ readonly first: First; readonly why: string; readonly struckAt: number }> {
   let struckAt = Date.now();
   const begin = async () => {
     struckAt = Date.now();
@@ -96,7 +96,7 @@ async function firstUp(
   if (trouble.clearedAt) void bench.happens(trouble.clearedAt).then(() => bench.cluster.clearFaults());
   if (trouble.name === "SIGKILL") {
     await bench.killed(RELEASES.new, (begins) => begins(stage ?? ""), OPTIONS);
-    return { first: "killed", struckAt: Date.now() };
+    return { first: "killed", why: "", struckAt: Date.now() };
   }
   const happens = event === undefined ? undefined : bench.happens(event).then(begin);
   if (stage === undefined && event === undefined) await begin();
@@ -105,8 +105,9 @@ async function firstUp(
     ...(trouble.name === "interrupted" && happens ? { interrupt: happens } : {}),
     onStage: (begins) => (begins === stage ? begin() : undefined),
   });
-  if (run.outcome === "completed") return { first: "completed", struckAt };
-  return { first: run.code === "ROLLED_BACK" ? "rolled back" : "stopped", struckAt };
+  const why = `${run.code} ${run.error}`;
+  if (run.outcome === "completed") return { first: "completed", why, struckAt };
+  return { first: run.code === "ROLLED_BACK" ? "rolled back" : "stopped", why, struckAt };
 }
 
 async function converge(bench: ChassisBench, { wanted }: ChassisCase, first: First): Promise<void> {

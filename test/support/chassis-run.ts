@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs/promises";
+import * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -236,6 +237,9 @@ export class ChassisBench {
         model.groups.every(({ hold }) => hold === undefined),
       30_000,
     );
+    await until("both nodes to take connections", async () =>
+      (await Promise.all(this.cluster.nodes.map(({ host, port }) => answers(host, port)))).every(Boolean),
+    );
   }
 
   /** Resolves when the simulation records an event of a type. */
@@ -249,3 +253,14 @@ export class ChassisBench {
     });
   }
 }
+
+const answers = (host: string, port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = net.connect({ host, port });
+    const end = (is: boolean) => () => {
+      socket.destroy();
+      resolve(is);
+    };
+    socket.once("connect", end(true));
+    socket.once("error", end(false));
+  });

@@ -24,19 +24,23 @@ describe("an image that the device fetches", function () {
 
   const there = () => cluster.model.node(0).files.read(PATH);
   /** @returns what the step says; neither that nor an error shows the server's password. */
-  async function stage(next: readonly Served[], url?: (server: ImageServer) => string): Promise<string> {
+  async function stage(
+    next: readonly Served[],
+    url: (server: ImageServer) => string | undefined = ({ url }) => url,
+  ): Promise<string> {
     server = await ImageServer.start(IMAGE, next);
     const { user, password } = cluster.credentials;
     const node = (id: 0 | 1) => {
       const { host, port, hostPublicKey } = cluster.nodes[id] as (typeof cluster.nodes)[number];
       return { name: `node${id}`, host, port, user, password, hostKeys: { pinned: [hostPublicKey] } };
     };
+    const imageUrl = url(server);
     const target = chassisTarget({
       id: "chassis/test/edge",
       name: "edge",
       nodes: [node(0), node(1)],
       imagePath: PATH,
-      imageUrl: url?.(server) ?? server.url,
+      ...(imageUrl === undefined ? {} : { imageUrl }),
     });
     const said: string[] = [];
     const context = {
@@ -93,8 +97,20 @@ describe("an image that the device fetches", function () {
   it("is refused with another checksum than was declared", () =>
     assert.rejects(stage(["other"]), { code: "IMAGE_CORRUPT", message: /got SHA-256 \w+, expected/ }));
 
+  it("is missed where the device is given no address", () =>
+    assert.rejects(
+      stage([], () => undefined),
+      {
+        code: "IMAGE_MISSING",
+        message: /is not on node0\. Copy it there \(hooks\.beforeImage/,
+      },
+    ));
+
   it("is not tried again where the server has none", async () => {
-    await assert.rejects(stage(["missing"]), { code: "COPY_FAILED", message: /its URL Not Found|Not Found/ });
+    await assert.rejects(stage(["missing"]), {
+      code: "COPY_FAILED",
+      message: /Not Found; error: file-fetch failed/,
+    });
     assert.deepEqual(server?.served, ["missing"]);
   });
 

@@ -16,6 +16,8 @@ import type { JunosNode } from "./node";
 export interface Chassis {
   readonly name: string;
   readonly nodes: readonly [JunosNode, JunosNode];
+  /** One routing engine is declared; it stands in `nodes` twice. */
+  readonly alone: boolean;
   /** Absolute path of the image on the device, if one is declared. */
   readonly imagePath?: string;
   /** From where the device fetches it. Secret. */

@@ -16,6 +16,7 @@ import {
 } from "../../contract/target";
 import { isJunosRelease, withoutSpin } from "../../policy/junos-release";
 import { type Actions, performBy } from "../actions";
+import { install, rebootInto, rollBackAlone } from "./actions/alone";
 import { gather, placeGroup, resetGroup, takeOver, waitHold } from "./actions/groups";
 import { rollBackNode } from "./actions/roll-back-node";
 import { saveRescue, saveSystem } from "./actions/save";
@@ -32,7 +33,8 @@ import { whileAway } from "./while-away";
 export interface ChassisTargetOptions {
   readonly id: string;
   readonly name: string;
-  readonly nodes: readonly [NodeAddress, NodeAddress];
+  /** One for a device with one routing engine. */
+  readonly nodes: readonly [NodeAddress, NodeAddress?];
   readonly imagePath?: string;
   /** Secret. */
   readonly imageUrl?: string;
@@ -55,6 +57,9 @@ const ACTIONS: Actions<Chassis> = {
   abort,
   "take-over": takeOver,
   "roll-back-node": rollBackNode,
+  install,
+  "reboot-into": rebootInto,
+  "roll-back-alone": rollBackAlone,
 };
 
 const POLL_MS = 1_000;
@@ -72,9 +77,11 @@ class ChassisTarget implements Target<ChassisInventory> {
   constructor({ id, name, nodes, imagePath, imageUrl, patience, pollMs }: ChassisTargetOptions) {
     this.id = id;
     const node = (at: NodeAddress) => new JunosNode(at, { ...PATIENCE, ...patience });
+    const first = node(nodes[0]);
     this.chassis = {
       name,
-      nodes: [node(nodes[0]), node(nodes[1])],
+      nodes: [first, nodes[1] ? node(nodes[1]) : first],
+      alone: nodes[1] === undefined,
       ...(imagePath === undefined ? {} : { imagePath }),
       ...(imageUrl === undefined ? {} : { imageUrl }),
       pollMs: pollMs ?? POLL_MS,
@@ -148,12 +155,14 @@ class ChassisTarget implements Target<ChassisInventory> {
   async fence(epoch: number, signal?: AbortSignal): Promise<void> {
     // A node that is away can't be written by an earlier campaign either; it is marked by whoever reaches it.
     const marked = await Promise.allSettled(
-      NODES.map((node) => markEpoch(sessionOf(this.chassis, node), this.chassis.name, epoch, signal)),
+      (this.chassis.alone ? NODES.slice(0, 1) : NODES).map((node) =>
+        markEpoch(sessionOf(this.chassis, node), this.chassis.name, epoch, signal),
+      ),
     );
     const failed = marked.flatMap((one) => (one.status === "rejected" ? [one.reason as Error] : []));
     const stale = failed.find((error) => error instanceof TargetError && error.code !== "UNREACHABLE");
     if (stale) throw stale;
-    if (failed.length === NODES.length) throw failed[0];
+    if (failed.length === marked.length) throw failed[0];
   }
 
   capture(_action: Action, context: ActionContext): AsyncIterable<CapturedPart> {

@@ -44,4 +44,4 @@ const engines: Commands = {
 };
 
 export const commandsOf = (form: ChassisForm | undefined): Commands =>
-  form === "routing-engines" ? engines : cluster;
+  form === undefined || form === "cluster" ? cluster : engines;

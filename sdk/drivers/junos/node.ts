@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Client, SFTPWrapper } from "ssh2";
 import { TargetError } from "../../contract/target";
 import { connectSsh, type SshAddress } from "../ssh/connect";
@@ -109,19 +110,34 @@ export class JunosNode {
   files<T>(work: (sftp: SFTPWrapper) => Promise<T>, signal?: AbortSignal): Promise<T> {
     return this.used(async () => {
       const client = await this.connection(signal);
-      const sftp = await new Promise<SFTPWrapper>((resolve, reject) =>
-        client.sftp((error, got) =>
-          error
-            ? reject(new TargetError("NO_SFTP", `${this.where} serves no files over SSH: ${error.message}`))
-            : resolve(got),
-        ),
-      );
+      let closed = false;
+      client.once("close", () => {
+        closed = true;
+      });
       try {
-        return await work(sftp);
-      } finally {
-        sftp.end();
+        return await this.withFiles(client, work);
+      } catch (error) {
+        // A connection that breaks shows as files that can't be had, and is known to be closed a moment later.
+        await nextTurn();
+        if (!closed || !(error instanceof TargetError) || error.code !== "NO_SFTP") throw error;
+        throw new TargetError("SESSION_LOST", `${this.where}: the connection was lost`, { cause: error });
       }
     });
+  }
+
+  private async withFiles<T>(client: Client, work: (sftp: SFTPWrapper) => Promise<T>): Promise<T> {
+    const sftp = await new Promise<SFTPWrapper>((resolve, reject) =>
+      client.sftp((error, got) =>
+        error
+          ? reject(new TargetError("NO_SFTP", `${this.where} serves no files over SSH: ${error.message}`))
+          : resolve(got),
+      ),
+    );
+    try {
+      return await work(sftp);
+    } finally {
+      sftp.end();
+    }
   }
 
   close(): void {

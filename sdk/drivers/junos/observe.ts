@@ -71,15 +71,14 @@ const MENDED_BY_PEOPLE = ["UNAUTHORIZED", "HOST_KEY"];
 
 /** @throws TargetError `UNREACHABLE` if neither node answers; `UNAUTHORIZED`, `HOST_KEY`, `ABORTED` */
 export async function glance(chassis: Chassis, signal?: AbortSignal): Promise<Glance> {
-  const looks = (await Promise.all(NODES.map((node) => lookAt(chassis, node, signal)))) as [
-    NodeLook,
-    NodeLook,
-  ];
+  const first = lookAt(chassis, "node0", signal);
+  const looks = await Promise.all([first, chassis.alone ? first : lookAt(chassis, "node1", signal)]);
   if (looks.every(({ unreachable }) => unreachable !== undefined))
     throw new TargetError(
       "UNREACHABLE",
       `neither node of ${chassis.name} answers: ${looks.map((one) => one.unreachable).join("; ")}`,
     );
+  if (chassis.alone) return aloneGlance(chassis, looks[0]);
   const engines =
     looks.find((one) => one.engines && one.banner === "master") ?? looks.find((one) => one.engines);
   if (engines?.engines) return engineGlance(chassis, engines.engines, looks);
@@ -95,6 +94,23 @@ export async function glance(chassis: Chassis, signal?: AbortSignal): Promise<Gl
     ...(status && !status.clustered ? { unclustered: status.why } : {}),
     ...(items.length > 0 ? { cards: items.flat() } : {}),
     upgrading: items.some(showsUpgrade),
+  };
+}
+
+/** Who has a peer is not alone. */
+function aloneGlance(chassis: Chassis, look: NodeLook): Glance {
+  chassis.form = "alone";
+  const peer = look.status?.clustered
+    ? "a node of a chassis cluster"
+    : look.engines
+      ? "one of two routing engines"
+      : undefined;
+  return {
+    form: "alone",
+    nodes: { node0: look, node1: look },
+    groups: [],
+    ...(peer === undefined ? {} : { unclustered: peer }),
+    upgrading: showsUpgrade(look.items ?? []),
   };
 }
 
@@ -178,7 +194,11 @@ function groupOf({ id, failovers, rows }: GroupStatus): RedundancyGroupState {
 /** All that a plan is made from. @throws as `glance`; `NO_SFTP` */
 export async function observe(chassis: Chassis, signal?: AbortSignal): Promise<ChassisInventory> {
   const seen = await glance(chassis, signal);
-  const nodes = await Promise.all(NODES.map((node) => stateOf(chassis, node, seen.nodes[node], signal)));
+  const own = stateOf(chassis, "node0", seen.nodes.node0, signal);
+  const nodes = await Promise.all([
+    own,
+    chassis.alone ? own : stateOf(chassis, "node1", seen.nodes.node1, signal),
+  ]);
   const first = NODES.find((node) => nodes[NODES.indexOf(node)]?.state.unreachable === undefined) ?? "node0";
   const configuration = await sessionOf(chassis, first)
     .look("show configuration protocols", { signal })
@@ -203,7 +223,7 @@ export async function observe(chassis: Chassis, signal?: AbortSignal): Promise<C
           },
         }),
     ...(seen.unclustered === undefined ? {} : { unclustered: seen.unclustered }),
-    nodes: [nodes[0]?.state as NodeState, nodes[1]?.state as NodeState],
+    nodes: [nodes[0].state, nodes[1].state],
     groups: seen.groups,
     upgrading: seen.upgrading,
     deviceWarnings: [],

@@ -69,7 +69,7 @@ export async function rollBackNode(
 }
 
 /** The session may end before the prompt comes back. */
-async function reboot(chassis: Chassis, node: NodeName, context: ActionContext): Promise<void> {
+export async function reboot(chassis: Chassis, node: NodeName, context: ActionContext): Promise<void> {
   try {
     await command(chassis, node, "request system reboot", context);
   } catch (error) {
@@ -79,7 +79,7 @@ async function reboot(chassis: Chassis, node: NodeName, context: ActionContext):
 }
 
 /** An earlier run may have done it and not come to the reboot; a second rollback would take the first one back. */
-async function stageRollback(
+export async function stageRollback(
   chassis: Chassis,
   node: NodeName,
   version: string,

@@ -52,7 +52,7 @@ export function faultsOf(
 ): string[] {
   return [
     ...(inventory.upgrading ? ["an upgrade is still under way"] : []),
-    ...NODES.flatMap((name) => {
+    ...(inventory.form === "alone" ? NODES.slice(0, 1) : NODES).flatMap((name) => {
       const node = nodeOf(inventory, name);
       if (node.unreachable !== undefined) return [`${name} can't be asked: ${node.unreachable}`];
       const online = new Set(onlineOf(node));
@@ -62,7 +62,9 @@ export function faultsOf(
         ...(isJunosRelease(version, node.version ?? "")
           ? []
           : [`${name} runs ${node.version ?? "an unknown release"}`]),
-        ...(inStep(inventory, name) ? [] : [`${name} is not in step in every group`]),
+        ...(inventory.form === "alone" || inStep(inventory, name)
+          ? []
+          : [`${name} is not in step in every group`]),
         ...missing.map((one) => `${one} of ${name} is not online`),
         ...alarms.map((one) => `new alarm on ${name}: ${one}`),
       ];
