@@ -8,8 +8,9 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { type ElementInventory, type PartitionName, rootInService } from "../../contract/element-inventory";
-import { type Action, type ActionContext, TargetError } from "../../contract/target";
+import { type Action, type ActionContext, type Json, TargetError } from "../../contract/target";
 import { formatDuration } from "../../policy/duration";
+import { rootRelease } from "../../policy/element-spec";
 import { lookAt } from "./observe";
 import { type ElementSession, refusal } from "./session";
 
@@ -155,9 +156,13 @@ const changeRoot: Run = async (session, action, context) => {
   if (runs(end)) return `${version} on partition ${end.partition}: ${last?.state ?? "it serves"}`;
   throw new TargetError(
     last?.state === "returned" ? "RETURNED" : "RESTARTED",
-    `the element runs ${end.version}, expected ${version}. It says: ${last?.state ?? "nothing"}${last?.reason ? `, ${last.reason}` : ""}.`,
+    `the element runs ${released(end.version, rootInService(end)?.sha256, sha256)}, expected ${released(version, sha256, sha256)}. It says: ${last?.state ?? "nothing"}${last?.reason ? `, ${last.reason}` : ""}.`,
   );
 };
+
+/** A version, with its content where that is asked for. */
+const released = (version: string | undefined, content: Json | undefined, asked: Json | undefined): string =>
+  asked === undefined ? `${version}` : rootRelease(`${version}`, `${content ?? "of unknown content"}`);
 
 /** @returns the change's id; undefined if the session ended before it was told. */
 async function begin(
