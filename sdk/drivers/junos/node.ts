@@ -90,8 +90,12 @@ export class JunosNode {
   runBeside(command: string, until: RunOptions & { readonly onBegun?: () => void }): Promise<string> {
     return this.used(async () => {
       const client = await this.connection(until.signal);
-      const opening = { ...until, deadline: Math.min(until.deadline, Date.now() + this.patience.answerMs) };
-      const cli = await Cli.open(client, this.where, opening);
+      const deadline = Math.min(until.deadline, Date.now() + this.patience.answerMs);
+      // What the session says while it is set up is not the command's.
+      const cli = await Cli.open(client, this.where, {
+        deadline,
+        ...(until.signal ? { signal: until.signal } : {}),
+      });
       try {
         until.onBegun?.();
         return await cli.run(command, until);

@@ -4,11 +4,18 @@ import * as issu from "pulumi-issu";
 
 const config = new pulumi.Config();
 const password = config.requireSecret("password");
+/** Takes the place of an image's `url`, which holds a password of its own. */
+const imageUrl = config.getSecret("imageUrl");
 const chassis = config.requireObject<{ [name: string]: issu.ChassisClusterArgs }>("args");
 
 export const outcomes = Object.fromEntries(
   Object.entries(chassis).map(([name, args]) => {
-    const one = new issu.ChassisCluster(name, { ...args, access: { ...args.access, password } });
+    const { image } = args;
+    const one = new issu.ChassisCluster(name, {
+      ...args,
+      access: { ...args.access, password },
+      ...(image && "url" in image && imageUrl ? { image: { ...image, url: imageUrl } } : {}),
+    });
     return [name, { version: one.version, outcome: one.outcome, campaign: one.campaign }];
   }),
 );
