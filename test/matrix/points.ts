@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ELEMENT_STAGES } from "#sdk/plan/element.js";
 import type { CampaignSeen } from "../support/journal-watch.ts";
 
 /** Stages of the matrix's policy, in their order. */
@@ -30,16 +31,7 @@ export const WHOLE_STAGES = [
   "post-test",
   "finalize",
 ] as const;
-/** Those of a network element. */
-export const ELEMENT_STAGES = [
-  "preflight",
-  "snapshot",
-  "stage-root",
-  "move-traffic",
-  "change-root",
-  "verify",
-  "return-traffic",
-] as const;
+export { ELEMENT_STAGES };
 export type ElementStage = (typeof ELEMENT_STAGES)[number];
 export type StageName = (typeof WHOLE_STAGES)[number];
 

@@ -92,7 +92,9 @@ function memoryOf(tops: readonly number[]): readonly number[] {
     let bytes = 0;
     try {
       const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-      bytes = Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0) * 1024;
+      const kb = (of: string) => Number(new RegExp(`^${of}:\\s+(\\d+)`, "m").exec(rollup)?.[1] ?? 0);
+      // What is mapped of the roots is counted with them.
+      bytes = (kb("Pss") - kb("Pss_Shmem")) * 1024;
     } catch {} // likewise
     for (const child of children.get(pid) ?? []) bytes += below(child);
     return bytes;

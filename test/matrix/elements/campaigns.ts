@@ -86,7 +86,9 @@ export class ElementCampaigns {
   async run({ trouble, point, wanted, pair }: Case): Promise<Outcome> {
     const { element, stack } = this.#site;
     const version = `1.0.${++this.#count}`;
-    const image = await element.image({ version, ...trouble.image });
+    // For the modules that an earlier case left loaded.
+    const { modules } = await element.view(NAME);
+    const image = await element.image({ version, modules, ...trouble.image });
     if (trouble.ready) await element.place(image, other((await element.view(NAME)).partition), NAME);
     const source: RootImage = trouble.ready
       ? { sha256: image.sha256 }

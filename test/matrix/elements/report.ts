@@ -80,8 +80,8 @@ export function documentOf(outcomes: readonly Outcome[], of: number): string {
 Written by \`PULUMI_ISSU_FULL=1 npm run -s mocha -- test/matrix/elements/matrix.test.ts\`, seed ${seed} (\`ISSU_SEED\` sets it; where in a
 stage the trouble came is drawn by it), on elements ${platformHere.platform === "namespaces" ? "in namespaces" : "that are simulated"}. ${outcomes.length} of its ${of} cases${outcomes.length === of ? "." : " were run."}
 
-One element, with a partner beside it that takes its traffic where *where* says pair, is upgraded again and again by one long-lived
-stack. *First up* is the \`up\` that met the trouble; *asked for* is what the next one wanted where it was stopped; *converged* is the time
+One of two elements is upgraded again and again by one long-lived stack. Its traffic is asked to take the other's way where *where* says
+pair; else it stays, and the neighbour turns to the other one only when the adjacency has dropped. *First up* is the \`up\` that met the trouble; *asked for* is what the next one wanted where it was stopped; *converged* is the time
 from the trouble to the end, a killed run's lease (15 s) included. Lost are transit and punted packets, from the first \`up\` to rest;
 adjacency drops, hardware resets and boots are counted outside the element; *away* is the longest time without a control plane.
 
