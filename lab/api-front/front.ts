@@ -36,8 +36,11 @@ export interface FrontMemberState {
   readonly connections: number;
 }
 
-/** A member that doesn't answer so long counts as one that is not ready. */
+/** A member that doesn't answer so long, twice in a row, counts as one that is not ready; what it says counts at once. */
 const ANSWER_WITHIN_MS = 2_000;
+const SILENCE = `no answer within ${ANSWER_WITHIN_MS / 1000} s`;
+/** One that can't be connected to for so long is passed over. */
+const CONNECT_WITHIN_MS = 1_000;
 
 interface Backend extends FrontMember {
   readonly agent: Agent;
@@ -106,7 +109,8 @@ export class Front {
   }
 
   async #watch(backend: Backend): Promise<void> {
-    const reason = await unreadiness(backend);
+    let reason = await unreadiness(backend);
+    if (reason === SILENCE && backend.ready) reason = await unreadiness(backend);
     if (this.#closed) return;
     if ((reason === undefined) !== backend.ready) {
       backend.ready = reason === undefined;
@@ -128,9 +132,14 @@ export class Front {
       const backend = candidates.shift();
       if (!backend || client.destroyed) return void client.resetAndDestroy();
       const server = connect({ host: backend.address, port: backend.port, allowHalfOpen: true });
-      const failed = () => next();
+      const late = setTimeout(() => server.destroy(new Error("not connected in time")), CONNECT_WITHIN_MS);
+      const failed = () => {
+        clearTimeout(late);
+        next();
+      };
       server.once("error", failed);
       server.once("connect", () => {
+        clearTimeout(late);
         server.off("error", failed);
         join(client, server, backend);
       });
@@ -170,7 +179,7 @@ function unreadiness({ address, port, agent }: Backend): Promise<string | undefi
         answer.once("error", (error) => resolve(error.message));
       },
     );
-    asked.once("timeout", () => asked.destroy(new Error(`no answer within ${ANSWER_WITHIN_MS / 1000} s`)));
+    asked.once("timeout", () => asked.destroy(new Error(SILENCE)));
     asked.once("error", (error) => resolve(error.message));
     asked.end();
   });

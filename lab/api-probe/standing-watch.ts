@@ -21,6 +21,11 @@ interface WatchEvent {
 }
 
 const AGAIN_MS = 100;
+/**
+ * One that says nothing for so long, though there is a write four times a second, is as good as broken: other clients find that out by
+ * asking the other end whether it is there.
+ */
+const SILENT_MS = 15_000;
 
 /** Watches the number that is counted up in a ConfigMap; returns when the signal is aborted. */
 export async function keepWatching(
@@ -72,7 +77,7 @@ function watchOnce(
 ): Promise<"ended" | "expired"> {
   const agent = new Agent({ ...trust });
   return new Promise<"ended" | "expired">((resolve, reject) => {
-    const asked = request(url, { agent, signal }, (answer) => {
+    const asked = request(url, { agent, signal, timeout: SILENT_MS }, (answer) => {
       if (answer.statusCode === 410) return resolve("expired");
       if (answer.statusCode !== 200) return reject(new Error(`HTTP ${answer.statusCode}`));
       let expired = false;
@@ -86,6 +91,7 @@ function watchOnce(
       for (const stream of [lines, answer]) stream.on("error", () => resolve("ended"));
       answer.once("close", () => resolve(expired ? "expired" : "ended"));
     });
+    asked.once("timeout", () => asked.destroy(new Error("it says nothing")));
     asked.once("error", reject);
     asked.end();
   }).finally(() => agent.destroy());

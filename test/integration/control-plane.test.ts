@@ -29,7 +29,7 @@ interface Node {
 }
 
 describe("a control plane of three members", function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   let lab: Lab;
   let members: Members;
   let api: Api;
