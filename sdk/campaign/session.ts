@@ -105,11 +105,14 @@ export class Session<S, I> {
 
   private async look(): Promise<View> {
     const { target, store } = this.args;
-    const [inventory, journal, asked] = await Promise.all([
-      target.observe(),
+    const [seen, journal, asked] = await Promise.all([
+      target.glance ? target.glance() : target.observe(),
       Journal.read(store, target.id),
       this.asked(),
     ]);
+    const atFirstSight = viewOf(this.args, seen, journal, asked);
+    if (!atFirstSight.campaign) return atFirstSight;
+    const inventory = target.glance ? await target.observe() : seen;
     const view = await this.seenFrom(inventory, journal, asked);
     const { snapshots } = this.args;
     // Asked of the store only where something is to be put there.
@@ -134,11 +137,11 @@ export class Session<S, I> {
     return withAnswers(view, answers, unfinished !== undefined);
   }
 
-  private async asked(): Promise<Asked> {
+  private async asked(signal?: AbortSignal): Promise<Asked> {
     const { requests: book, approvals, target } = this.args;
     if (!book) return { requests: [] };
     const [requests, doubt] = await Promise.all([
-      book.asked(target.id),
+      book.asked(target.id, signal),
       approvals.length > 0 ? book.doubt(target.id) : undefined,
     ]);
     return { requests, ...(doubt === undefined ? {} : { doubt }) };
@@ -180,7 +183,7 @@ export class Session<S, I> {
       // What may end here gives the lease back: the alarms that are over must be written by then.
       await journal.settled();
     }
-    const asked = await this.asked();
+    const asked = await this.asked(this.stopping.signal);
     const { abort } = wishesFor(journal.unfinished?.id, asked.requests);
     // Who set the version back wants the same, and gets it by the plan.
     if (abort && journal.unfinished && journal.unfinished.from?.release !== goal.release)

@@ -16,7 +16,7 @@ import { resolvePolicy } from "../policy/resolve";
 import type { CnfArgs, CnfComponent } from "./cnf-args";
 import { hookBefore } from "./hooks";
 import { keepSecret } from "./keep-secret";
-import { Stage, type StageArgs, type TargetArgs, VersionGuard } from "./stage";
+import { type DeclaredArgs, Stage, type TargetArgs, VersionGuard } from "./stage";
 import { endOf, hookContext } from "./stage-chain";
 import { withoutTraces } from "./without-traces";
 import { compatibilityNote, contentOf, createWorkload, keepWorkload } from "./workload";
@@ -62,14 +62,14 @@ export class Cnf extends pulumi.ComponentResource {
       ...(args.context === undefined ? {} : { context: args.context }),
       ...(args.journal === undefined ? {} : { journal: args.journal }),
     };
-    const upgrade = keepSecret(args.upgrade ?? {});
+    const declared: DeclaredArgs = { target, spec: { ...spec }, upgrade: keepSecret(args.upgrade ?? {}) };
     const protect = args.deletionProtection ?? true;
     const onCluster = clusterOptions(this, name, args);
 
     let previous: pulumi.Resource[] = [];
     let last: Stage | undefined;
     const addStage = (stage: string): Stage => {
-      const args = { stage, target, spec: { ...spec }, upgrade };
+      const args = { stage, ...(last ? {} : declared) };
       const opts = { parent: this, dependsOn: previous };
       last = withoutTraces(() => new Stage(`${name}-${stage}`, args, opts));
       previous = [last];
@@ -125,7 +125,7 @@ export class Cnf extends pulumi.ComponentResource {
       withoutTraces(() => new PodDisruptionBudget(`${name}-${component.name}`, budget, opts));
     }
 
-    this.keepLiveVersions(name, { target, spec: { ...spec }, upgrade }, protect, onCluster);
+    this.keepLiveVersions(name, declared, protect, onCluster);
 
     const end = endOf(last as Stage, args.version);
     this.campaign = end.campaign;
@@ -138,7 +138,7 @@ export class Cnf extends pulumi.ComponentResource {
   /** While a campaign is or will be held, the other version serves on: it has to stay in the program. */
   private keepLiveVersions(
     name: string,
-    { target, spec, upgrade }: Pick<StageArgs, "target" | "spec" | "upgrade">,
+    { target, spec, upgrade }: DeclaredArgs,
     protect: pulumi.Input<boolean>,
     onCluster: pulumi.CustomResourceOptions,
   ): void {

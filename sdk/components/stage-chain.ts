@@ -5,7 +5,7 @@
  */
 import type * as pulumi from "@pulumi/pulumi";
 import type { Hook, HookContext } from "./hooks";
-import { callbackOf, Stage, type StageArgs } from "./stage";
+import { callbackOf, type DeclaredArgs, Stage } from "./stage";
 import { withoutTraces } from "./without-traces";
 
 /** What a hook between a stage and the next one is told. @param reportsIn whether the policy has a callback */
@@ -24,7 +24,7 @@ export function hookContext(
   };
 }
 
-export interface ChainArgs extends Omit<StageArgs, "stage"> {
+export interface ChainArgs extends DeclaredArgs {
   /** At least one. */
   readonly stages: readonly string[];
   readonly hookBefore?: (stage: string) => Hook | undefined;
@@ -36,7 +36,7 @@ export interface ChainArgs extends Omit<StageArgs, "stage"> {
 export function chainStages(
   parent: pulumi.ComponentResource,
   name: string,
-  { stages, hookBefore, reportsIn = false, ...args }: ChainArgs,
+  { stages, hookBefore, reportsIn = false, ...declared }: ChainArgs,
 ): Stage {
   let last: Stage | undefined;
   for (const stage of stages) {
@@ -44,7 +44,8 @@ export function chainStages(
     const hook = hookBefore?.(stage);
     if (hook && last)
       dependsOn.push(...hook(hookContext(name, last, reportsIn, { parent, dependsOn: [last] })));
-    last = withoutTraces(() => new Stage(`${name}-${stage}`, { stage, ...args }, { parent, dependsOn }));
+    const args = { stage, ...(last ? {} : declared) };
+    last = withoutTraces(() => new Stage(`${name}-${stage}`, args, { parent, dependsOn }));
   }
   return last as Stage;
 }

@@ -17,14 +17,22 @@ export interface TargetArgs {
   readonly at?: pulumi.Input<{ readonly [name: string]: unknown }>;
 }
 
-export interface StageArgs {
-  /** Name in the chain, e.g. `gray-50`. */
-  readonly stage: string;
+/** What a campaign is to reach, and how. */
+export interface DeclaredArgs {
   readonly target: TargetArgs;
   /** What is wanted. */
   readonly spec: { readonly [key: string]: unknown };
   /** The policy as written. */
   readonly upgrade: unknown;
+}
+
+/**
+ * What is declared is said once, by the first stage of a chain; the others have its name before theirs and are told by it.
+ * Preview then shows a changed version once, and state and engine don't carry it eight times.
+ */
+export interface StageArgs extends Partial<DeclaredArgs> {
+  /** Name in the chain, e.g. `gray-50`; the resource's own name ends with it. */
+  readonly stage: string;
 }
 
 /** One stage of a campaign. The engine runs it when its plan, its campaign or its attempt differs from the last run's. */

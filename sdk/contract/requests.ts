@@ -43,7 +43,11 @@ export interface RequestBook {
    * @throws TargetError `UNAUTHORIZED` if they may not.
    */
   ask(target: string, asking: Asking): Promise<OperatorRequest>;
-  /** All that were made of a target, oldest first. */
+  /**
+   * All that were made of a target, oldest first.
+   *
+   * @param signal without one, what was asked a moment ago for another target of the run will do.
+   */
   asked(target: string, signal?: AbortSignal): Promise<readonly OperatorRequest[]>;
   /**
    * Whether the book vouches for who asked, found out by trying to ask in somebody else's name.

@@ -77,6 +77,12 @@ export interface Target<Inventory = unknown> {
   observe(signal?: AbortSignal): Promise<Inventory>;
 
   /**
+   * As `observe`, as far as it takes to tell whether there is anything to do: what only plans are made from may be left out.
+   * A target that leaves this out is observed whole each time.
+   */
+  glance?(): Promise<Inventory>;
+
+  /**
    * Does one thing and returns once it was observed on the target. Looks first and does nothing if it is done already, so
    * that it can be killed anywhere and run again.
    *

@@ -25,10 +25,11 @@ import { kinds } from "../kinds";
 import { describePlan, describeStage } from "../plan/describe";
 import type { PlanRule } from "../plan/plan";
 import type { Problem } from "../policy/problem";
+import { Chains } from "./chains";
 import type { Engine } from "./engine";
 import { hasUnknown, reveal, secret, withoutUnknownPeers } from "./inputs";
 import { type CampaignSession, reach, Sessions } from "./sessions";
-import type { GuardInputs, PlannedInputs, StageInputs, StageOutputs } from "./stage-inputs";
+import type { DeclaredInputs, GuardInputs, PlannedInputs, StageInputs, StageOutputs } from "./stage-inputs";
 import { Turns } from "./turns";
 
 const STAGE = "issu:index:Stage";
@@ -48,8 +49,7 @@ export class IssuProvider implements Provider {
   private readonly running = new Set<Promise<unknown>>();
   private readonly stopping = new AbortController();
   private readonly looks = new Turns(LOOKS_AT_ONCE);
-  /** Targets of which it was said that nothing can be said of them yet. */
-  private readonly unknown = new Set<string>();
+  private readonly chains = new Chains();
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -58,37 +58,39 @@ export class IssuProvider implements Provider {
 
   async check(urn: string, olds: unknown, news: unknown): Promise<CheckResult> {
     if (typeOf(urn) !== STAGE) return { inputs: news };
-    const known = withoutUnknownPeers(news);
-    if (hasUnknown(known)) {
-      this.sayUnknown(urn, news as StageInputs);
-      return { inputs: news };
-    }
+    const inputs = news as StageInputs;
     try {
-      return await this.checkStage(urn, (olds ?? {}) as Partial<PlannedInputs>, news as object, known);
+      if (inputs.target !== undefined) this.tellChain(urn, inputs);
+      const declared = this.chains.of(urn, inputs);
+      if (!declared) return { inputs: news };
+      return await this.checkStage(urn, (olds ?? {}) as Partial<PlannedInputs>, inputs, declared);
     } catch (error) {
       return { inputs: news, failures: [{ property: "", reason: failureOf(error).message }] };
     }
   }
 
-  /** Once a target: preview can't plan for a cluster that is made in the same run. */
-  private sayUnknown(urn: string, { target }: StageInputs): void {
-    if (this.unknown.has(target.name)) return;
-    this.unknown.add(target.name);
+  /** As far as a plan needs it: preview can't plan for a cluster that is made in the same run. */
+  private tellChain(urn: string, news: StageInputs): void {
+    const known = withoutUnknownPeers(news);
+    if (!hasUnknown(known)) {
+      this.chains.tell(urn, news, reveal(known) as DeclaredInputs);
+      return;
+    }
+    this.chains.tell(urn, news, undefined);
+    const { target } = news as DeclaredInputs;
     this.engine.say(
       urn,
       `how to reach ${target.name}'s cluster is known only once another resource of the program is there: until then the plan can't be shown. The update makes it, and refuses in preflight what it finds wrong.`,
     );
   }
 
-  /** @param known the inputs as far as a plan needs them. */
   private async checkStage(
     urn: string,
     olds: Partial<PlannedInputs>,
-    news: object,
-    known: unknown,
+    news: StageInputs,
+    declared: DeclaredInputs,
   ): Promise<CheckResult> {
-    const inputs = reveal(known) as StageInputs;
-    const { session, problems } = await this.sessions.get(inputs);
+    const { session, problems } = await this.sessions.get(declared);
     if (!session) return { inputs: news, failures: problems.map(failure) };
     const view = await session.view();
     if (!view.campaign) {
@@ -98,7 +100,7 @@ export class IssuProvider implements Provider {
         campaign = last?.id ?? "",
         attempt = last?.attempt ?? 0,
         plan = ["nothing to do"],
-        occasion = occasions[inputs.stage] ?? NO_OCCASION,
+        occasion = occasions[news.stage] ?? NO_OCCASION,
       } = olds;
       return { inputs: { ...news, campaign, attempt, plan, occasion } };
     }
@@ -107,14 +109,14 @@ export class IssuProvider implements Provider {
       ...(view.quarantine ? [{ property: "version", reason: view.quarantine }] : []),
     ];
     if (failures.length > 0) return { inputs: news, failures };
-    const stage = view.plan.stages.find((one) => one.name === inputs.stage);
+    const stage = view.plan.stages.find((one) => one.name === news.stage);
     // The whole plan once, beside the first stage; each stage has its own part in its inputs.
     if (stage === view.plan.stages[0]) this.engine.say(urn, describePlan(view.plan).join("\n"));
     const planned: PlannedInputs = {
       campaign: view.campaign.id,
       attempt: view.campaign.attempt,
       plan: stage ? describeStage(stage) : [`not part of campaign ${view.campaign.id}`],
-      occasion: view.occasions[inputs.stage] ?? NO_OCCASION,
+      occasion: view.occasions[news.stage] ?? NO_OCCASION,
     };
     return { inputs: { ...news, ...planned } };
   }
@@ -131,8 +133,10 @@ export class IssuProvider implements Provider {
   }
 
   private async run(urn: string, news: unknown, olds: Partial<StageOutputs>): Promise<object> {
-    const inputs = reveal(news) as StageInputs & PlannedInputs;
-    const { session, problems } = await this.sessions.get(inputs);
+    const inputs = news as StageInputs & PlannedInputs;
+    // Known by now, since whatever it waited for is there; secrets of receivers perhaps only since then.
+    if (inputs.target !== undefined) this.chains.tell(urn, inputs, reveal(inputs) as DeclaredInputs);
+    const { session, problems } = await this.sessions.get(this.chains.of(urn, inputs) as DeclaredInputs);
     if (!session) throw new Error(maskIdentities(problems.map((p) => `${p.path}: ${p.message}`).join("\n")));
     // Hooks act once a campaign: what they were told stays as it is until they are to act again.
     const told = olds.occasion?.campaign === inputs.occasion?.campaign ? olds.callback : undefined;
@@ -146,7 +150,8 @@ export class IssuProvider implements Provider {
       const outcome = await run;
       const callback = told ?? (outcome.callback && secret(outcome.callback)) ?? olds.callback;
       return {
-        ...(news as object),
+        campaign: inputs.campaign,
+        occasion: inputs.occasion,
         outcome: outcome.state,
         detail: maskIdentities(outcome.detail),
         ...(callback ? { callback } : {}),
@@ -209,7 +214,7 @@ export class IssuProvider implements Provider {
 
   async invoke(token: string, args: unknown): Promise<InvokeResult> {
     if (token !== LIVE_VERSIONS) throw new Error(`unknown function ${token}`);
-    const inputs = reveal(args) as StageInputs;
+    const inputs = reveal(args) as DeclaredInputs;
     const { session } = await this.sessions.get(inputs);
     // What is wrong with the inputs is for preflight to say, in one place.
     const others = session ? await this.looks.take(() => session.otherVersions()) : [];

@@ -20,7 +20,7 @@ import { type Address, kinds } from "../kinds";
 import type { Problem } from "../policy/problem";
 import type { ResolvedSnapshots } from "../policy/snapshot-policy";
 import { monitoringOf } from "./monitoring";
-import type { StageInputs } from "./stage-inputs";
+import type { DeclaredInputs } from "./stage-inputs";
 
 export type CampaignSession = Session<never, never>;
 
@@ -33,11 +33,11 @@ export class Sessions {
   private readonly deliveries: AlarmDelivery[] = [];
 
   /** The session of a target for what is declared now; the same inputs give the same session. */
-  get(inputs: Pick<StageInputs, "target" | "spec" | "upgrade">): Promise<Opened> {
-    const key = JSON.stringify([inputs.target, inputs.spec, inputs.upgrade]);
+  get({ target, spec, upgrade }: DeclaredInputs): Promise<Opened> {
+    const key = JSON.stringify([target, spec, upgrade]);
     const known = this.open.get(key);
     if (known) return known;
-    const made = make(inputs, (delivery) => this.deliveries.push(delivery));
+    const made = make({ target, spec, upgrade }, (delivery) => this.deliveries.push(delivery));
     this.open.set(key, made);
     return made;
   }
@@ -88,7 +88,7 @@ export async function reach(
 }
 
 async function make(
-  { target: at, spec, upgrade }: Pick<StageInputs, "target" | "spec" | "upgrade">,
+  { target: at, spec, upgrade }: DeclaredInputs,
   delivers: (delivery: AlarmDelivery) => void,
 ): Promise<Opened> {
   const kind = kinds[at.kind];

@@ -6,13 +6,17 @@
 import type { Occasion } from "../campaign/journal";
 import type { Address } from "../kinds";
 
-export interface StageInputs {
-  readonly stage: string;
+/** What the first stage of a chain says for all of them. */
+export interface DeclaredInputs {
   readonly target: Address;
   /** What is wanted, as declared; checked against the kind's schema. */
   readonly spec: { readonly [key: string]: unknown };
   /** The policy as the user wrote it. */
   readonly upgrade: unknown;
+}
+
+export interface StageInputs extends Partial<DeclaredInputs> {
+  readonly stage: string;
 }
 
 /** Added by `check`. They differ from the last run's while a campaign is open or due, so the engine runs every stage. */

@@ -7,7 +7,7 @@ import { kinds } from "#sdk/kinds/index.js";
 import type { CaasSpec } from "#sdk/policy/caas-spec.js";
 import { caasStages } from "#sdk/policy/caas-stages.js";
 import { Sessions } from "#sdk/provider/sessions.js";
-import type { StageInputs } from "#sdk/provider/stage-inputs.js";
+import type { DeclaredInputs } from "#sdk/provider/stage-inputs.js";
 import { Machines } from "../../lab/machines/daemon.ts";
 import { StubNodes } from "../support/stub-nodes.ts";
 
@@ -71,7 +71,7 @@ describe("a campaign on a CaaS cluster", function () {
         ...more,
       },
       upgrade: { snapshot: { store: `file://${dir}/snapshots`, encrypt: "none" } },
-    }) as unknown as StageInputs;
+    }) as unknown as DeclaredInputs;
 
   async function up(version: string, more: object = {}): Promise<string[]> {
     const sessions = new Sessions();

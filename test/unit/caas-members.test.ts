@@ -9,7 +9,7 @@ import { EtcdMembers } from "#sdk/drivers/etcd/index.js";
 import type { CaasSpec } from "#sdk/policy/caas-spec.js";
 import { caasStages } from "#sdk/policy/caas-stages.js";
 import { Sessions } from "#sdk/provider/sessions.js";
-import type { StageInputs } from "#sdk/provider/stage-inputs.js";
+import type { DeclaredInputs } from "#sdk/provider/stage-inputs.js";
 import { Machines } from "../../lab/machines/daemon.ts";
 import { Authority, StubMembers } from "../support/stub-members.ts";
 import { StubNodes } from "../support/stub-nodes.ts";
@@ -94,7 +94,7 @@ describe("a campaign that takes the control plane along", function () {
         ...more,
       },
       upgrade: { snapshot: { store: `file://${dir}/snapshots`, encrypt: "none" } },
-    }) as unknown as StageInputs;
+    }) as unknown as DeclaredInputs;
 
   async function up(version: string, at: object = {}, more: object = {}): Promise<string[]> {
     const sessions = new Sessions();

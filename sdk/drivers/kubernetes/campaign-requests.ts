@@ -7,6 +7,7 @@
 import { CONTRACT_VERSION, GROUP } from "../../contract/names";
 import type { Asking, OperatorRequest, RequestBook } from "../../contract/requests";
 import { TargetError } from "../../contract/target";
+import { briefly } from "./briefly";
 import type { KubernetesConnection } from "./connection";
 import { ApiError, isForbidden, isNotFound } from "./errors";
 import { type KubeList, type KubeObject, paths } from "./objects";
@@ -47,8 +48,12 @@ export class KubernetesRequests implements RequestBook {
     const { api, namespace } = this.connection;
     try {
       const limits = { deadline: Date.now() + PATIENCE_MS, ...(signal ? { signal } : {}) };
-      const { items } = await retrying(limits, `reading what was asked of ${target}`, () =>
-        api.get<KubeList<CampaignRequest>>(paths.requests(namespace), {}, signal),
+      // At first sight one answer does for all targets of a run in a namespace; whoever acts on it asks with a signal.
+      const shared = signal || !api.identity ? undefined : `${api.identity}/requests/${namespace}`;
+      const { items } = await briefly(shared, () =>
+        retrying(limits, `reading what was asked of ${target}`, () =>
+          api.get<KubeList<CampaignRequest>>(paths.requests(namespace), {}, signal),
+        ),
       );
       return items
         .filter(({ spec }) => spec.target === target)

@@ -20,7 +20,7 @@ import { carries } from "./carries";
 import { type Cnf, PATIENCE, type Patience } from "./cnf-context";
 import type { KubernetesConnection } from "./connection";
 import { isAlive, isReady, type KubeObject, type Pod, paths } from "./objects";
-import { observe } from "./observe";
+import { glance, observe } from "./observe";
 import { countsOf, Scraper } from "./scrape";
 import { capture } from "./snapshots/capture";
 import { putBack } from "./snapshots/put-back";
@@ -83,6 +83,11 @@ class CnfTarget implements Target<CnfInventory> {
 
   observe(signal?: AbortSignal): Promise<CnfInventory> {
     this.observed = observe(this.cnf, this.scraper, signal);
+    return this.observed;
+  }
+
+  glance(): Promise<CnfInventory> {
+    this.observed = glance(this.cnf);
     return this.observed;
   }
 

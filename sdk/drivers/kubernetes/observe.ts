@@ -73,75 +73,34 @@ export async function observe(cnf: Cnf, scraper: Scraper, signal?: AbortSignal):
   };
 }
 
-async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<CnfInventory> {
-  const { api, namespace } = cnf;
-  const limits = { signal, deadline: Date.now() + PATIENCE_MS };
-  const read = <T>(path: string, query?: Query): Promise<T> =>
-    retrying(limits, "reading the cluster", () => api.get<T>(path, query, signal));
-  const list = async <T>(path: string, query?: Query): Promise<readonly T[]> =>
-    (await read<KubeList<T>>(path, query)).items;
-  const ours: Query = { labelSelector: `${labels.cnf}=${cnf.name}` };
+/** As `observe`, without what only plans are made from: rights, room, KPIs, and what other network functions need. */
+export function glance(cnf: Cnf): Promise<CnfInventory> {
+  return standing(cnf, ask(cnf, undefined));
+}
 
-  const deploymentsRead = list<Deployment>(paths.deployments(namespace), ours);
-  const pods = list<Pod>(paths.pods(namespace), ours);
-  const splitRead = splitOf(cnf, read);
-  const [
-    version,
-    deployments,
-    podList,
-    autoscalers,
-    split,
-    cluster,
-    scraped,
-    protection,
-    groups,
-    others,
-    requirers,
-    route,
-  ] = await Promise.all([
-    read<{ gitVersion: string }>("/version"),
-    deploymentsRead,
-    pods,
-    list<Autoscaler>(paths.autoscalers(namespace)),
-    splitRead,
+async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<CnfInventory> {
+  const asked = ask(cnf, signal);
+  const [now, deployments, cluster, scraped, others, requirers] = await Promise.all([
+    standing(cnf, asked),
+    asked.deployments,
     // Whoever may be stopped by a signal asks for himself.
-    briefly(signal ? undefined : api.identity && `${api.identity}/room`, () => readCluster(list)),
-    pods.then((all) =>
+    briefly(asked.shared("room"), () => readCluster(asked.list)),
+    asked.pods.then((all) =>
       scraper.scrape(
         all.filter((pod) => isAlive(pod) && isReady(pod)),
         SCRAPE_MS,
         signal,
       ),
     ),
-    splitRead.then((found) =>
-      retrying(limits, "asking whether what serves is protected", () => protectionOf(cnf, found)),
-    ),
-    deploymentsRead.then((found) => groupsOf(cnf, found, read)),
-    otherCnfs(cnf.others ?? [], read),
-    requiredBy(cnf, read, signal === undefined),
-    splitRead.then((found) => observeRoute(cnf, found?.spec, read)),
+    otherCnfs(cnf.others ?? [], asked.read),
+    requiredBy(cnf, asked.read, signal === undefined),
   ]);
-  const bootMs = bootTime(podList);
   return {
-    epoch: highestEpoch(
-      split,
-      groups,
-      deployments,
-      autoscalersOf(cnf.name, autoscalers, deployments),
-      podList,
-    ),
-    kubernetesVersion: /\d+\.\d+\.\d+/.exec(version.gitVersion)?.[0] ?? version.gitVersion,
-    workloads: deployments.map((of) => workloadState(of, podList)).sort(byName),
-    autoscalers: autoscalerStates(cnf.name, autoscalers, deployments),
-    ...(split ? { split: splitState(split, route) } : {}),
-    ...(route ? { route: route.state } : {}),
-    ...(groups.length > 0 ? { groups: groups.map(groupState) } : {}),
+    ...now,
     kpis: rates(scraped),
     load: loads(scraped),
-    protection,
     ...(others.length > 0 ? { others } : {}),
     ...(requirers.length > 0 ? { requiredBy: requirers } : {}),
-    ...(bootMs === undefined ? {} : { bootMs }),
     ...(cluster
       ? {
           spareInstances: spareInstances(
@@ -151,6 +110,63 @@ async function look(cnf: Cnf, scraper: Scraper, signal?: AbortSignal): Promise<C
           ),
         }
       : {}),
+  };
+}
+
+/** What several parts of an inventory are made from, asked for once, all at the same time. */
+function ask(cnf: Cnf, signal: AbortSignal | undefined) {
+  const { api, namespace } = cnf;
+  const limits = { signal, deadline: Date.now() + PATIENCE_MS };
+  const read = <T>(path: string, query?: Query): Promise<T> =>
+    retrying(limits, "reading the cluster", () => api.get<T>(path, query, signal));
+  const list = async <T>(path: string, query?: Query): Promise<readonly T[]> =>
+    (await read<KubeList<T>>(path, query)).items;
+  /** Key of an answer that is the same for every network function of a run. */
+  const shared = (what: string): string | undefined =>
+    signal || api.identity === undefined ? undefined : `${api.identity}/${what}`;
+  const ours: Query = { labelSelector: `${labels.cnf}=${cnf.name}` };
+  return {
+    limits,
+    read,
+    list,
+    shared,
+    deployments: list<Deployment>(paths.deployments(namespace), ours),
+    pods: list<Pod>(paths.pods(namespace), ours),
+    split: splitOf(cnf, read),
+  };
+}
+
+async function standing(
+  cnf: Cnf,
+  { limits, read, list, shared, ...asked }: ReturnType<typeof ask>,
+): Promise<CnfInventory> {
+  const { namespace } = cnf;
+  const [version, deployments, pods, autoscalers, split, protection, groups, route] = await Promise.all([
+    briefly(shared("version"), () => read<{ gitVersion: string }>("/version")),
+    asked.deployments,
+    asked.pods,
+    briefly(shared(`autoscalers/${namespace}`), () => list<Autoscaler>(paths.autoscalers(namespace))),
+    asked.split,
+    asked.split.then((found) =>
+      retrying(limits, "asking whether what serves is protected", () => protectionOf(cnf, found)),
+    ),
+    asked.deployments.then((found) => groupsOf(cnf, found, read)),
+    asked.split.then((found) => observeRoute(cnf, found?.spec, read)),
+  ]);
+  const bootMs = bootTime(pods);
+  const scaling = autoscalersOf(cnf.name, autoscalers, deployments);
+  return {
+    epoch: highestEpoch(split, groups, deployments, scaling, pods),
+    kubernetesVersion: /\d+\.\d+\.\d+/.exec(version.gitVersion)?.[0] ?? version.gitVersion,
+    workloads: deployments.map((of) => workloadState(of, pods)).sort(byName),
+    autoscalers: autoscalerStates(cnf.name, autoscalers, deployments),
+    ...(split ? { split: splitState(split, route) } : {}),
+    ...(route ? { route: route.state } : {}),
+    ...(groups.length > 0 ? { groups: groups.map(groupState) } : {}),
+    kpis: {},
+    load: {},
+    protection,
+    ...(bootMs === undefined ? {} : { bootMs }),
   };
 }
 
