@@ -54,7 +54,7 @@ describe("what serves, against everybody (admission policy)", function () {
   const names = async (path: string) =>
     (await seen.api.list(path))
       .map(({ metadata }) => metadata.name)
-      .filter((name) => name.startsWith("issu."));
+      .filter((name) => /^issu(-rest)?\./.test(name));
 
   async function refusedFor(...versions: string[]): Promise<void> {
     for (const version of versions) {

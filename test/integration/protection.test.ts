@@ -156,6 +156,10 @@ describe("protection of what serves (admission policy)", () => {
       asked("/apis/pulumi-issu.dev/v1alpha1/namespaces/core/subscribersplits/amf", "DELETE"),
       /subscribersplit core\/amf/,
     );
+    await refused(
+      asked("/apis/pulumi-issu.dev/v1alpha1/namespaces/core/subscribersplits", "DELETE"),
+      /subscribersplit core\/amf/,
+    );
     await refused(asked("/api/v1/namespaces/core", "DELETE"), /in service in this namespace/);
     const [replicaSet] = await admin.list(
       `/apis/apps/v1/namespaces/core/replicasets?labelSelector=${labels.workload}%3D${OLD}`,
@@ -171,6 +175,17 @@ describe("protection of what serves (admission policy)", () => {
     await asked("/api/v1/namespaces/default", "DELETE").catch((error: Error) =>
       assert.doesNotMatch(error.message, /issu/),
     );
+  });
+
+  it("keeps the label by which it is protected", async () => {
+    for (const value of [null, "smf"])
+      await refused(
+        asked(at(OLD), "PATCH", { metadata: { labels: { [labels.cnf]: value } } }),
+        /its label pulumi-issu\.dev\/cnf stays as it is/,
+      );
+    // What doesn't serve is nobody's business.
+    await asked(at(NEW), "PATCH", { metadata: { labels: { [labels.cnf]: "smf" } } });
+    await asked(at(NEW), "PATCH", { metadata: { labels: { [labels.cnf]: "amf" } } });
   });
 
   it("is not scaled down by hand or by another tool; up it is, and an autoscaler works at rest", async () => {

@@ -11,7 +11,7 @@ import { isAlreadyThere, isForbidden, isNotFound } from "../errors";
 import { checkEpoch } from "../fence";
 import { type KubeObject, paths } from "../objects";
 import { type Held, whoProtects } from "../protection/holds";
-import { CONTENT, campaignPolicy, type PolicyObject, policyName } from "../protection/policy";
+import { CONTENT, campaignPolicy, type PolicyObject, policyName, restName } from "../protection/policy";
 import { splitOf } from "../read-split";
 import { checkAborted, retrying } from "../retry";
 
@@ -23,12 +23,10 @@ export async function protect(cnf: Cnf, _action: Action, context: ActionContext)
   const before = await held(cnf, context);
   if (before.by === "administrator")
     return `the administrator's policy ${before.policy} refuses to delete what serves`;
-  const { policy, binding, content } = campaignPolicy(cnf, context.epoch);
+  const { policy, bindings, content } = campaignPolicy(cnf, context.epoch);
   const name = policyName(cnf);
-  const wrote = [
-    await put(cnf, paths.policies(), policy, content, context),
-    await put(cnf, paths.bindings(), binding, content, context),
-  ].includes(true);
+  let wrote = await put(cnf, paths.policies(), policy, content, context);
+  for (const one of bindings) wrote = (await put(cnf, paths.bindings(), one, content, context)) || wrote;
   if (!wrote && before.by === "campaign") return `policy ${name} refuses to delete what serves`;
   for (;;) {
     checkAborted(context.signal, `waiting for policy ${name}`);
@@ -53,6 +51,7 @@ export async function unprotect(cnf: Cnf, _action: Action, context: ActionContex
   try {
     const gone = [
       await remove(cnf, paths.bindings(name), context),
+      await remove(cnf, paths.bindings(restName(cnf)), context),
       await remove(cnf, paths.policies(name), context),
     ].includes(true);
     return gone ? `policy ${name} is removed` : "no policy of a campaign is there";
