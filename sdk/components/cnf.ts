@@ -16,7 +16,7 @@ import { resolvePolicy } from "../policy/resolve";
 import type { CnfArgs, CnfComponent } from "./cnf-args";
 import { hookBefore } from "./hooks";
 import { keepSecret } from "./keep-secret";
-import { type DeclaredArgs, Stage, type TargetArgs, VersionGuard } from "./stage";
+import { type DeclaredArgs, Stage, type TargetArgs, ToldStage, VersionGuard } from "./stage";
 import { endOf, hookContext } from "./stage-chain";
 import { withoutTraces } from "./without-traces";
 import { compatibilityNote, contentOf, createWorkload, keepWorkload } from "./workload";
@@ -66,29 +66,29 @@ export class Cnf extends pulumi.ComponentResource {
     const protect = args.deletionProtection ?? true;
     const onCluster = clusterOptions(this, name, args);
 
-    let previous: pulumi.Resource[] = [];
-    let last: Stage | undefined;
-    const addStage = (stage: string): Stage => {
-      const args = { stage, ...(last ? {} : declared) };
-      const opts = { parent: this, dependsOn: previous };
-      last = withoutTraces(() => new Stage(`${name}-${stage}`, args, opts));
-      previous = [last];
-      return last;
-    };
-
-    const preflight = addStage("preflight");
     const { policy } = resolvePolicy(args.upgrade ?? {}, "upgrade");
     // Without a policy that makes sense there is no chain to declare: preflight refuses, with every mistake.
     const { traffic: _, ...cnf } = spec;
     const chain = policy ? cnfRule.stages({ cnf: { ...cnf, namespace: "" }, policy }) : ["preflight"];
     const firstTraffic = chain[chain.indexOf("dial-test") + 1];
-    for (const stage of chain.slice(1)) {
-      const hook = args.hooks && hookBefore(stage, args.hooks, firstTraffic);
-      if (hook && last) {
+    const hookOf = (stage: string) => args.hooks && hookBefore(stage, args.hooks, firstTraffic);
+
+    let previous: pulumi.Resource[] = [];
+    let preflight: Stage | undefined;
+    let last: Stage | undefined;
+    for (const [i, stage] of chain.entries()) {
+      const hook = hookOf(stage);
+      if (hook && last instanceof ToldStage) {
         const around = { parent: this, dependsOn: previous };
         previous = [last, ...hook(hookContext(name, last, Boolean(args.upgrade?.callback), around))];
       }
-      addStage(stage);
+      const next = chain[i + 1];
+      const Kind = next === undefined || hookOf(next) ? ToldStage : Stage;
+      const stageArgs = { stage, ...(last ? {} : declared) };
+      const opts = { parent: this, dependsOn: previous };
+      last = withoutTraces(() => new Kind(`${name}-${stage}`, stageArgs, opts));
+      previous = [last];
+      preflight ??= last;
       if (stage !== "snapshot") continue;
       const workloads = args.components.map((component, index) =>
         withoutTraces(() =>
@@ -111,7 +111,7 @@ export class Cnf extends pulumi.ComponentResource {
       };
       const behind = { parent: this, dependsOn: workloads };
       const guard = withoutTraces(() => new VersionGuard(`${name}-guard-${spec.release}`, guarded, behind));
-      previous = [last as Stage, guard];
+      previous = [last, guard];
     }
     for (const component of args.components) {
       const budget = {
@@ -121,13 +121,13 @@ export class Cnf extends pulumi.ComponentResource {
           selector: { matchLabels: { [labels.cnf]: name, [labels.component]: component.name } },
         },
       };
-      const opts = { ...onCluster, dependsOn: [preflight] };
+      const opts = { ...onCluster, dependsOn: preflight ? [preflight] : [] };
       withoutTraces(() => new PodDisruptionBudget(`${name}-${component.name}`, budget, opts));
     }
 
     this.keepLiveVersions(name, declared, protect, onCluster);
 
-    const end = endOf(last as Stage, args.version);
+    const end = endOf(last as ToldStage, args.version);
     this.campaign = end.campaign;
     this.version = end.version;
     this.outcome = end.outcome;

@@ -5,13 +5,13 @@
  */
 import type * as pulumi from "@pulumi/pulumi";
 import type { Hook, HookContext } from "./hooks";
-import { callbackOf, type DeclaredArgs, Stage } from "./stage";
+import { callbackOf, type DeclaredArgs, Stage, ToldStage } from "./stage";
 import { withoutTraces } from "./without-traces";
 
 /** What a hook between a stage and the next one is told. @param reportsIn whether the policy has a callback */
 export function hookContext(
   name: string,
-  last: Stage,
+  last: ToldStage,
   reportsIn: boolean,
   around: Pick<HookContext, "parent" | "dependsOn">,
 ): HookContext {
@@ -37,21 +37,23 @@ export function chainStages(
   parent: pulumi.ComponentResource,
   name: string,
   { stages, hookBefore, reportsIn = false, ...declared }: ChainArgs,
-): Stage {
+): ToldStage {
   let last: Stage | undefined;
-  for (const stage of stages) {
+  for (const [i, stage] of stages.entries()) {
     const dependsOn: pulumi.Resource[] = last ? [last] : [];
     const hook = hookBefore?.(stage);
-    if (hook && last)
+    if (hook && last instanceof ToldStage)
       dependsOn.push(...hook(hookContext(name, last, reportsIn, { parent, dependsOn: [last] })));
+    const next = stages[i + 1];
+    const Kind = next === undefined || hookBefore?.(next) ? ToldStage : Stage;
     const args = { stage, ...(last ? {} : declared) };
-    last = withoutTraces(() => new Stage(`${name}-${stage}`, args, { parent, dependsOn }));
+    last = withoutTraces(() => new Kind(`${name}-${stage}`, args, { parent, dependsOn }));
   }
-  return last as Stage;
+  return last as ToldStage;
 }
 
 /** Outputs that every component with a campaign has. @param version the declared one */
-export function endOf({ campaign, outcome }: Stage, version: string) {
+export function endOf({ campaign, outcome }: ToldStage, version: string) {
   return {
     campaign,
     version: outcome.apply(() => version),

@@ -37,6 +37,14 @@ export interface StageArgs extends Partial<DeclaredArgs> {
 
 /** One stage of a campaign. The engine runs it when its plan, its campaign or its attempt differs from the last run's. */
 export class Stage extends pulumi.CustomResource {
+  /** @param outputs those that somebody asks for: each costs a program with many stages time, so there are none by default. */
+  constructor(name: string, args: StageArgs, opts?: pulumi.CustomResourceOptions, outputs: object = {}) {
+    super("issu:index:Stage", name, { ...args, ...outputs }, opts);
+  }
+}
+
+/** A stage whose end is told, to hooks behind it or as the end of all. */
+export class ToldStage extends Stage {
   /** Id of the campaign that last ran it. */
   declare readonly campaign: pulumi.Output<string>;
   /** The campaign for which things between it and the next stage are to be done; a trigger for hooks. */
@@ -47,23 +55,13 @@ export class Stage extends pulumi.CustomResource {
   declare readonly callback: pulumi.Output<{ readonly url: string; readonly token: string } | undefined>;
 
   constructor(name: string, args: StageArgs, opts?: pulumi.CustomResourceOptions) {
-    super(
-      "issu:index:Stage",
-      name,
-      {
-        ...args,
-        campaign: undefined,
-        occasion: undefined,
-        outcome: undefined,
-        callback: undefined,
-      },
-      { ...opts, additionalSecretOutputs: ["callback"] },
-    );
+    const outputs = { campaign: undefined, occasion: undefined, outcome: undefined, callback: undefined };
+    super(name, args, { ...opts, additionalSecretOutputs: ["callback"] }, outputs);
   }
 }
 
 /** Where hooks behind a stage report in. Absent in a preview, and after a campaign that had none. */
-export function callbackOf({ callback }: Stage): {
+export function callbackOf({ callback }: ToldStage): {
   readonly url: pulumi.Output<string>;
   readonly token: pulumi.Output<string>;
 } {

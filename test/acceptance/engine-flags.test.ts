@@ -144,10 +144,7 @@ describe("engine flags (design: what serves can't be deleted)", function () {
     await site.traffic.openWindow("target");
     const alone = await stack.up(network("1.1.0"), "--target", "**amf-gray-100");
     assert.notEqual(alone.code, 0, alone.output);
-    assert.match(
-      alone.output,
-      /gray-100 was asked for alone, but no campaign is open: preflight has not run/,
-    );
+    assert.match(alone.output, /gray-100 was asked for alone/);
     await stillServes();
     const since = Date.now();
     await stack.mustUp(network("1.1.0"));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { briefly } from "#sdk/drivers/kubernetes/briefly.js";
+import { briefly, isCrowd } from "#sdk/drivers/kubernetes/briefly.js";
 
 describe("what many ask within a moment", () => {
   it("is asked once, by whoever asks the same", async () => {
@@ -17,5 +17,12 @@ describe("what many ask within a moment", () => {
       /away/,
     );
     assert.equal(await briefly("c", async () => "there"), "there");
+  });
+
+  it("tells a crowd from a few who ask again and again", () => {
+    for (let i = 0; i < 20; i++) assert.equal(isCrowd("few", `nf-${i % 3}`), false);
+    const answers = Array.from({ length: 10 }, (_, i) => isCrowd("many", `nf-${i}`));
+    assert.deepEqual([answers[0], answers.at(-1)], [false, true]);
+    assert.equal(isCrowd(undefined, "nf-0"), false);
   });
 });

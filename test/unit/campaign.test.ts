@@ -71,6 +71,23 @@ describe("a campaign on any target", () => {
     assert.equal(target.performed.length, performed);
   });
 
+  it("is content with a glance where there is nothing to do, and looks properly where there is", async () => {
+    let glances = 0;
+    const glancing = Object.assign(target, {
+      glance: async () => {
+        glances += 1;
+        // What plans are made from may be missing.
+        return { ...target.dial };
+      },
+    });
+    await session().view();
+    assert.deepEqual([glances, glancing.observed], [1, 1]);
+    await runAll(session());
+    const { observed } = target;
+    assert.equal((await session().view()).campaign, undefined);
+    assert.equal(target.observed, observed);
+  });
+
   it("takes the campaign back when a stage fails, and quarantines the version until asked again", async () => {
     target.strikes = [{ action: "turn", when: "after", error: failing("BROKEN") }];
     await assert.rejects(runAll(session()), (error: CampaignError) => {

@@ -70,6 +70,13 @@ describe("Cnf", () => {
     assert.ok(order.findIndex((name) => name.startsWith("amf-guard-")) < order.indexOf("amf-minimal"));
   });
 
+  it("says what is wanted once, with the first stage", async () => {
+    await create("amf");
+    const [first, ...others] = made.filter((one) => one.type === "issu:index:Stage");
+    assert.deepEqual(Object.keys(first?.inputs ?? {}).sort(), ["spec", "stage", "target", "upgrade"]);
+    for (const { inputs } of others) assert.deepEqual(Object.keys(inputs), ["stage"]);
+  });
+
   it("leaves the number of instances to the campaign", async () => {
     await create("smf");
     const spec = deployment()?.inputs.spec as Record<string, unknown>;

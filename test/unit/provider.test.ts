@@ -71,6 +71,21 @@ describe("the provider over its protocol", function () {
     assert.deepEqual((inputs as typeof given).target.kubeconfig, { ...SECRET, value: away });
   });
 
+  it("is told by a chain's first stage what the others are of, and refuses one that stands alone", async () => {
+    const second = STAGE.replace("preflight", "snapshot");
+    const alone = await provider.check(second.replace("amf", "smf"), { stage: "snapshot" });
+    assert.match(alone.failures.join(), /snapshot was asked for alone.*--target/);
+    const given = stage();
+    await provider.check(STAGE, { ...given, target: { ...given.target, kubeconfig: UNKNOWN } });
+    assert.deepEqual(await provider.check(second, { stage: "snapshot" }), {
+      inputs: { stage: "snapshot" },
+      failures: [],
+    });
+    await provider.check(STAGE, given);
+    const { failures } = await provider.check(second, { stage: "snapshot" });
+    assert.match(failures.join(), /can't be reached/);
+  });
+
   it("plans while how monitoring is reached is not known yet, and keeps its token secret", async () => {
     const gates = [{ kpi: "registration-success", source: "prometheus", atLeast: 99 }];
     const check = (monitoring: object) => provider.check(STAGE, stage({ upgrade: { monitoring, gates } }));

@@ -24,3 +24,16 @@ export function briefly<T>(key: string | undefined, ask: () => Promise<T>): Prom
   });
   return answer;
 }
+
+/** From so many askers on, one list of everybody's is cheaper than a list for each. */
+const CROWD = 8;
+
+const askers = new Map<string, Set<string>>();
+
+/** Whether a run has many who ask the same of the same place, this one among them. @param key as for `briefly` */
+export function isCrowd(key: string | undefined, who: string): boolean {
+  if (key === undefined) return false;
+  const all = askers.get(key) ?? new Set();
+  askers.set(key, all.add(who));
+  return all.size > CROWD;
+}

@@ -16,7 +16,7 @@ import { metricLabels, metrics } from "../../contract/kpis";
 import { annotations, labels } from "../../contract/names";
 import type { SubscriberSplit } from "../../contract/subscriber-split";
 import type { Query } from "./api";
-import { briefly } from "./briefly";
+import { briefly, isCrowd } from "./briefly";
 import { spareInstances } from "./capacity";
 import type { Cnf } from "./cnf-context";
 import { noteOf, otherCnfs, requiredBy } from "./compatibility";
@@ -29,6 +29,7 @@ import {
   isAlive,
   isReady,
   type KubeList,
+  type KubeObject,
   marks,
   type Node,
   type Pod,
@@ -124,14 +125,21 @@ function ask(cnf: Cnf, signal: AbortSignal | undefined) {
   /** Key of an answer that is the same for every network function of a run. */
   const shared = (what: string): string | undefined =>
     signal || api.identity === undefined ? undefined : `${api.identity}/${what}`;
-  const ours: Query = { labelSelector: `${labels.cnf}=${cnf.name}` };
+  const crowd = isCrowd(shared(namespace), cnf.name);
+  const ours = async <T extends KubeObject>(what: string, path: string): Promise<readonly T[]> => {
+    if (!crowd) return list<T>(path, { labelSelector: `${labels.cnf}=${cnf.name}` });
+    const all = await briefly(shared(`${what}/${namespace}`), () =>
+      list<T>(path, { labelSelector: labels.cnf }),
+    );
+    return all.filter(({ metadata }) => metadata.labels?.[labels.cnf] === cnf.name);
+  };
   return {
     limits,
     read,
     list,
     shared,
-    deployments: list<Deployment>(paths.deployments(namespace), ours),
-    pods: list<Pod>(paths.pods(namespace), ours),
+    deployments: ours<Deployment>("deployments", paths.deployments(namespace)),
+    pods: ours<Pod>("pods", paths.pods(namespace)),
     split: splitOf(cnf, read),
   };
 }

@@ -5,9 +5,13 @@ import * as pulumi from "@pulumi/pulumi";
 const config = new pulumi.Config();
 const count = config.requireNumber("count");
 const namespace = config.require("namespace");
+const components = config.requireNumber("components");
 
 for (let i = 0; i < count; i++) {
-  const name = `plain-${String(i).padStart(3, "0")}`;
+  for (let k = 0; k < components; k++) workload(`plain-${String(i).padStart(3, "0")}-part-${k}`, i);
+}
+
+function workload(name: string, i: number): void {
   const labels = { app: name, version: "1.0.0" };
   const files = new k8s.core.v1.ConfigMap(`${name}-config`, {
     metadata: { name: `${name}-config`, namespace, labels },
@@ -25,8 +29,8 @@ for (let i = 0; i < count; i++) {
           terminationGracePeriodSeconds: 30,
           containers: [
             {
-              name: "lb",
-              image: `${name}/lb:1.0.0`,
+              name: "part",
+              image: `${name}:1.0.0`,
               ports: [{ name: "metrics", containerPort: 9090 }],
               volumeMounts: [{ name: "config", mountPath: "/etc/nf", readOnly: true }],
             },
