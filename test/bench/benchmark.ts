@@ -35,10 +35,17 @@ export function openStack(bench: Bench, name: string, program: string): Promise<
   });
 }
 
-/** @throws Error with all that `pulumi` said if it failed. */
-export async function measure(stack: Stack, verb: "preview" | "up"): Promise<Measured> {
+/**
+ * @param env more of it, for `pulumi` alone.
+ * @throws Error with all that `pulumi` said if it failed.
+ */
+export async function measure(
+  stack: Stack,
+  verb: "preview" | "up",
+  env: Readonly<Record<string, string>> = {},
+): Promise<Measured> {
   const { command, args, options } = verb === "up" ? stack.upCommand() : stack.previewCommand();
-  const running = new Running(command, args, options);
+  const running = new Running(command, args, { ...options, env: { ...options.env, ...env } });
   const watch = new UseWatch(running.pid);
   const { code, output, durationMs } = await running.ended;
   const uses = await watch.stop();

@@ -109,6 +109,9 @@ export interface Unchanged {
 
 export interface PreviewSize {
   readonly count: number;
+  /** Of each network function. */
+  readonly components: number;
+  /** Without the engine's record of each step, which takes longer the more there is. */
   readonly installSeconds: { readonly issu: number; readonly plain: number };
   readonly preview: { readonly issu: Unchanged; readonly plain: Unchanged };
   readonly up: { readonly issu: Unchanged; readonly plain: Unchanged };

@@ -126,7 +126,7 @@ function previewTable({ sizes }: PreviewReport): string[] {
 const range = ({ min, median, max, runs }: Spread): string =>
   runs === 1 ? median.toFixed(1) : [min, median, max].map((one) => one.toFixed(1)).join(" / ");
 
-function sizeTable({ count, preview, up, installSeconds }: PreviewSize): string[] {
+function sizeTable({ count, components, preview, up, installSeconds }: PreviewSize): string[] {
   const row = (name: string, { seconds, cpu, resources, providerMb }: Unchanged): string[] => [
     name,
     range(seconds),
@@ -138,7 +138,15 @@ function sizeTable({ count, preview, up, installSeconds }: PreviewSize): string[
   ];
   const ratio = (a: Unchanged, b: Unchanged): string => (a.seconds.median / b.seconds.median).toFixed(2);
   const rows = [
-    [`${count} functions`, "seconds", "cpu: program", "engine", "providers", "resources", "memory"],
+    [
+      `${count} functions of ${components} component${components === 1 ? "" : "s"}`,
+      "seconds",
+      "cpu: program",
+      "engine",
+      "providers",
+      "resources",
+      "memory",
+    ],
     row("preview, issu.Cnf", preview.issu),
     row("preview, plain", preview.plain),
     row("up, issu.Cnf", up.issu),

@@ -107,7 +107,9 @@ describe("the benchmark's figures", () => {
         ways: ["gray", "rolling", "plain", "hand-over"].map(way),
       },
       preview: {
-        sizes: [{ count: 100, installSeconds: { issu: 100, plain: 50 }, preview: both, up: both }],
+        sizes: [
+          { count: 100, components: 3, installSeconds: { issu: 100, plain: 50 }, preview: both, up: both },
+        ],
       },
     };
     const lines = table(report).split("\n");
