@@ -72,7 +72,8 @@ async function benchOnLab(): Promise<Pick<BenchReport, "preview" | "upgrade">> {
   shown.end();
   const lab = await startLab({
     name: LAB,
-    nodes: 6,
+    // Room for the pods of a hundred network functions of several components, declared twice; upgrades need six.
+    nodes: wanted("preview") && !options.quick ? 20 : 6,
     subscribers: options.quick ? 2_000 : 10_000,
     calls: options.quick ? 10 : 50,
     onProgress: (line) => progress.line(line),
