@@ -113,6 +113,15 @@ function machineProblems({ inventory, pools }: CaasCheck): Problem[] {
         message: `The machine of ${name} (${machine.id}) is not healthy${machine.trouble ? `: ${machine.trouble}` : ""}. Expected it to be, since it has to boot again (ESC-03). Mend it first.`,
       });
     }
+    const alone = nodes.filter(({ name }) => !replaced.has(name)).length;
+    if (pool.strategy === "blue-green") {
+      if (spares.length < alone)
+        problems.push({
+          path: `${path}.strategy`,
+          message: `Got "blue-green", and ${spares.length} spare machines are there with the asset tag ${JSON.stringify(pool.spares)}, switched off and healthy, for ${alone} nodes. Expected one for each (TEF-6). Add machines, or set strategy to "surge-and-replace".`,
+        });
+      return problems;
+    }
     // Pools that share an asset tag use the same machines one after the other.
     const there = surged.length + spares.length + replaced.size;
     if (there < pool.surge) {

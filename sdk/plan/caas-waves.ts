@@ -28,7 +28,7 @@ export interface Wave {
 }
 
 export interface PoolWaves {
-  /** Spare machines that join at the beginning and leave at the end. */
+  /** Spare machines that join at the beginning, and leave at the end; to stay, with blue-green. */
   readonly surge: readonly Joining[];
   readonly waves: readonly Wave[];
   /** The surge nodes, which leave at the end. */
@@ -53,11 +53,18 @@ export interface PoolState {
 /** A node that was blocked is tried again so often, as others may have made room for it. */
 const PASSES = 3;
 
-export function wavesOf(room: Room, state: PoolState, drain: DrainSpec): PoolWaves {
-  const { pool, surged } = state;
+export function wavesOf(room: Room, given: PoolState, drain: DrainSpec): PoolWaves {
+  const { pool, surged } = given;
+  const green = pool.strategy === "blue-green" ? joinsFor(given.nodes, given, given.spares) : [];
+  const state: PoolState = {
+    ...given,
+    spares: given.spares.slice(green.length),
+    replaced: new Map([...given.replaced, ...green.map(({ node, replaces = "" }) => [replaces, node] as const)]),
+  };
+  for (const { node, replaces } of green) join(room, node, state, replaces);
   const inPlace = pool.strategy === "in-place";
   const spares = [...state.spares];
-  const surge: Joining[] = [];
+  const surge: Joining[] = [...green];
   if (inPlace && state.nodes.length > 0) {
     for (const machine of spares.splice(0, Math.max(0, pool.surge - surged.length))) {
       surge.push({ machine: machine.id, node: machine.name });
@@ -95,7 +102,7 @@ export function wavesOf(room: Room, state: PoolState, drain: DrainSpec): PoolWav
     if (!waves.some(({ nodes }) => nodes.includes(name)))
       waves.push({ nodes: [name], joins: [], drained: { pods: 0, rounds: 1, cnfs: [] }, waiting: [] });
   }
-  const names = [...surged.map(({ name }) => name), ...surge.map(({ node }) => node)];
+  const names = inPlace ? [...surged.map(({ name }) => name), ...surge.map(({ node }) => node)] : [];
   const leaving = names.length > 0 ? leave(room, names, drain) : undefined;
   // One that had no node before the campaign is not its doing.
   const homeless = [...waiting].filter(({ state: { node } }) => node !== undefined);
@@ -113,7 +120,8 @@ export function wavesOf(room: Room, state: PoolState, drain: DrainSpec): PoolWav
 function waveSize({ pool, nodes, surged, spares }: PoolState, joined: number): number {
   const inPlace = pool.strategy === "in-place";
   const standIns = inPlace ? surged.length + joined : Math.min(pool.surge, spares.length);
-  const most = Math.max(1, standIns + pool.maxUnavailable);
+  const most =
+    pool.strategy === "blue-green" ? Math.max(1, nodes.length) : Math.max(1, standIns + pool.maxUnavailable);
   const { batch } = pool;
   if ("count" in batch) return Math.min(most, batch.count);
   if ("percent" in batch) return Math.min(most, Math.max(1, Math.ceil((batch.percent / 100) * nodes.length)));
@@ -179,7 +187,8 @@ function tryWave(
       spares.splice(0, joins.filter(({ replaces }) => replaces !== undefined).length);
       for (const { name, machine } of going) {
         room.remove(name);
-        if (machine) spares.push(machine);
+        // With blue-green it stays on until the soak has ended.
+        if (machine && state.pool.strategy !== "blue-green") spares.push(machine);
       }
     }
     const { pods, rounds, cnfs, waiting } = result;

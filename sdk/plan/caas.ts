@@ -180,6 +180,7 @@ function wayThere(
     // With surge-and-replace a pool keeps the machines that joined; the next pool can't have them.
     const spares = situation.spares.filter(({ id }) => !used.has(id));
     const waves = wavesOf(room, { ...situation, spares }, caas.drain);
+    if (situation.pool.strategy === "blue-green") for (const { machine } of waves.surge) used.add(machine);
     for (const { joins } of waves.waves) for (const { machine } of joins) used.add(machine);
     return { situation, waves };
   });
@@ -240,7 +241,7 @@ function stageOf(name: string, { caas, policy, inventory, way, closed }: StageAr
   const before =
     way.pools.slice(0, index).reduce((sum, { waves }) => sum + waves.waves.length, 0) +
     (way.down ? 0 : waveCount(way.members));
-  poolSteps(steps, own, lastWave(inventory) + before, closed !== undefined);
+  poolSteps(steps, own, lastWave(inventory) + before, closed !== undefined, caas.version);
   const drafted = steps.take();
   return drafted.length > 0
     ? { steps: drafted, gates: policy.gates }
@@ -253,8 +254,9 @@ function poolSteps(
   { situation, waves: { surge, waves, leaving } }: PoolWay,
   firstWave: number,
   onlyInHand: boolean,
+  wanted: string,
 ): void {
-  const { pool, finishing, nodes } = situation;
+  const { pool, finishing, nodes, all } = situation;
   const inHand = new Set(nodes.filter(({ marks }) => marks.cordoned).map(({ name }) => name));
   const label = (number: number, text: string): WaveLabel => ({ number, text });
   if (finishing.length > 0) {
@@ -263,12 +265,23 @@ function poolSteps(
     steps.verify(names, wave, pool.soakMs);
     steps.uncordon(names, wave);
   }
-  if (!onlyInHand) steps.join(surge, "surge", label(firstWave, "surge"), pool.name);
+  const blueGreen = pool.strategy === "blue-green";
+  if (!onlyInHand && surge.length > 0) {
+    const at = label(firstWave, blueGreen ? "new pool" : "surge");
+    steps.join(surge, blueGreen ? "replacement" : "surge", at, pool.name);
+    const joined = surge.map(({ node }) => node);
+    if (blueGreen) steps.verify(joined, at, 0);
+  }
   for (const [i, wave] of waves.entries()) {
     const names = [...wave.nodes];
     if (onlyInHand && !names.some((name) => inHand.has(name))) continue;
     const number = firstWave + i + 1;
     const at = label(number, `wave ${i + 1}/${waves.length}`);
+    if (blueGreen) {
+      steps.cordon(names, at, !names.some((name) => inHand.has(name)));
+      steps.drain(wave, at);
+      continue;
+    }
     if (pool.strategy === "surge-and-replace") {
       steps.join(wave.joins, "replacement", at, pool.name);
       if (wave.joins.length > 0)
@@ -287,6 +300,15 @@ function poolSteps(
     steps.boot(names, at, false);
     steps.verify(names, at, pool.soakMs);
     steps.uncordon(names, at);
+  }
+  if (blueGreen && nodes.length > 0 && !onlyInHand) {
+    const at = label(firstWave + waves.length, "old pool");
+    const stay = all.filter(({ version, ready, marks }) => ready && version === wanted && !marks.cordoned);
+    steps.verify([...stay.map(({ name }) => name), ...surge.map(({ node }) => node)], at, pool.soakMs);
+    steps.leave(
+      nodes.map(({ name }) => name),
+      at,
+    );
   }
   if (leaving && !onlyInHand) {
     const at = label(firstWave + waves.length, "surge");

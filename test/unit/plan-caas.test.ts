@@ -79,6 +79,34 @@ describe("plan of a CaaS cluster", () => {
     assert.equal(caasRule.plan(spec, world.inventory()).intent, "none");
   });
 
+  it("keeps the old pool, cordoned, until the soak of the new one has ended, where the strategy says so", () => {
+    const world = small([web], { spares: 4 });
+    const spec = specOf({ strategy: "blue-green", batch: { count: 2 } });
+    const plan = caasRule.plan(spec, world.inventory());
+    assert.deepEqual(plan.problems, []);
+    assert.deepEqual(verbs(plan), [
+      "snapshot",
+      "join",
+      "verify",
+      ...["cordon", "drain", "cordon", "drain"],
+      ...["verify", "leave", "settle"],
+    ]);
+    // Up to the last soak: nothing of the old pool is gone, and the way back is to open it.
+    playCaas(world, plan.stages, { after: 6, part: 1 });
+    assert.equal(world.nodes.size, 8);
+    const back = caasRule.recover(spec, world.inventory(), plan.from, "all");
+    assert.deepEqual(
+      back.map(({ action }) => action),
+      ["uncordon", "cordon", "drain", "leave", "settle"],
+    );
+    playCaas(world, caasRule.plan(spec, world.inventory(), inCampaign(plan)).stages, undefined);
+    assert.equal(world.nodes.size, 4);
+    assert.ok([...world.nodes.values()].every(({ version }) => version === NEW));
+    assert.equal(caasRule.plan(spec, world.inventory()).intent, "none");
+    const few = caasRule.plan(spec, small([web], { spares: 3 }).inventory());
+    assert.match(messages(few), /pools\.workers\.strategy: Got "blue-green", and 3 spare machines .* for 4 nodes/);
+  });
+
   it("takes one failure domain after the other", () => {
     const world = new CaasWorld({ nodes: 12, spares: 2, cpu: 8, version: OLD, workloads: [web], racks: 3 });
     const plan = caasRule.plan(
@@ -225,7 +253,7 @@ describe("plan of a CaaS cluster", () => {
           nodes: fc.integer({ min: 2, max: 9 }),
           surge: fc.integer({ min: 0, max: 3 }),
           maxUnavailable: fc.integer({ min: 0, max: 2 }),
-          replace: fc.boolean(),
+          replace: fc.constantFrom("", "surge-and-replace", "blue-green"),
           domain: fc.boolean(),
           workloads: fc.array(
             fc.record({
@@ -243,7 +271,8 @@ describe("plan of a CaaS cluster", () => {
           back: fc.boolean(),
         }),
         (one) => {
-          const replace = one.replace && one.surge > 0;
+          const replace = one.replace === "surge-and-replace" && one.surge === 0 ? "" : one.replace;
+          const blueGreen = replace === "blue-green";
           const maxUnavailable = replace
             ? 0
             : one.surge === 0
@@ -262,7 +291,7 @@ describe("plan of a CaaS cluster", () => {
           );
           const world = new CaasWorld({
             nodes: one.nodes,
-            spares: one.surge,
+            spares: blueGreen ? one.nodes : one.surge,
             cpu: 6,
             version: OLD,
             workloads,
@@ -271,9 +300,9 @@ describe("plan of a CaaS cluster", () => {
           });
           if (world.pending.length > 0) return;
           const spec = specOf({
-            surge: one.surge,
+            ...(blueGreen ? {} : { surge: one.surge }),
             maxUnavailable,
-            ...(replace ? { strategy: "surge-and-replace" } : {}),
+            ...(replace === "" ? {} : { strategy: replace as "surge-and-replace" | "blue-green" }),
             ...(one.domain ? { batch: { domain: RACK } } : {}),
           });
           const first = caasRule.plan(spec, world.inventory());
