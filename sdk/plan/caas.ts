@@ -5,7 +5,7 @@
  * @module
  */
 import * as semver from "semver";
-import type { CaasInventory } from "../contract/caas-inventory";
+import type { CaasInventory, MachineState } from "../contract/caas-inventory";
 import { caasRelease } from "../policy/caas";
 import type { CaasSpec } from "../policy/caas-spec";
 import { caasStages, MEMBERS, MEMBERS_LAST, poolStage } from "../policy/caas-stages";
@@ -93,6 +93,7 @@ export const caasRule: PlanRule<CaasPlanSpec, CaasInventory> = {
       inventory,
       pools: all,
       blockers: [...(members ? [way.members.flatMap(({ waves }) => waves.blockers)] : []), ...way.blockers],
+      unreplaced: [...(members ? [[]] : []), ...way.pools.map(({ waves }) => waves.unreplaced)],
       from: from.version,
       down,
     };
@@ -174,14 +175,14 @@ function wayThere(
       return [{ version, situation, waves: wavesOf(room, situation, caas.drain) }];
     });
   const first = down ? [] : membersWay();
-  const used = new Set<string>();
+  // A pool after another has the machines that this one leaves.
+  let free: readonly MachineState[] = situations.flatMap(({ spares }) => spares);
   const pools = situations.map((situation): PoolWay => {
     opened(situation);
-    // With surge-and-replace a pool keeps the machines that joined; the next pool can't have them.
-    const spares = situation.spares.filter(({ id }) => !used.has(id));
+    const own = free.filter(({ assetTag }) => assetTag === situation.pool.spares);
+    const spares = [...new Map(own.map((machine) => [machine.id, machine])).values()];
     const waves = wavesOf(room, { ...situation, spares }, caas.drain);
-    if (situation.pool.strategy === "blue-green") for (const { machine } of waves.surge) used.add(machine);
-    for (const { joins } of waves.waves) for (const { machine } of joins) used.add(machine);
+    free = [...free.filter((one) => !own.includes(one)), ...waves.free];
     return { situation, waves };
   });
   const members = down ? membersWay() : first;
@@ -267,7 +268,8 @@ function poolSteps(
   }
   const blueGreen = pool.strategy === "blue-green";
   if (!onlyInHand && surge.length > 0) {
-    const at = label(firstWave, blueGreen ? "new pool" : "surge");
+    // With a number of its own for each pool: the way back takes together what has the same.
+    const at = blueGreen ? label(firstWave + 1, "new pool") : label(firstWave, "surge");
     steps.join(surge, blueGreen ? "replacement" : "surge", at, pool.name);
     const joined = surge.map(({ node }) => node);
     if (blueGreen) steps.verify(joined, at, 0);
@@ -278,6 +280,7 @@ function poolSteps(
     const number = firstWave + i + 1;
     const at = label(number, `wave ${i + 1}/${waves.length}`);
     if (blueGreen) {
+      steps.join(wave.joins, "replacement", at, pool.name);
       steps.cordon(names, at, !names.some((name) => inHand.has(name)));
       steps.drain(wave, at);
       continue;

@@ -40,7 +40,7 @@ export interface NodePool {
   readonly spares?: string;
   /** Nodes of the pool that may be away at once beyond those that spare machines stand in for. @default 0 */
   readonly maxUnavailable?: number;
-  /** @default surge and maxUnavailable together */
+  /** @default surge and maxUnavailable together; one node with `blue-green` */
   readonly batch?: BatchPolicy;
   /** Pools with a lower number go first; those with the same in the order in which they are declared. @default 0 */
   readonly order?: number;

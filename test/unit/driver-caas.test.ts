@@ -35,13 +35,21 @@ describe("a CaaS cluster by its drivers", function () {
   let redfish: RedfishMachines;
   let target: CaasTarget;
 
-  async function site(names: readonly string[], workloads: readonly StubWorkload[]): Promise<void> {
+  async function site(
+    names: readonly string[],
+    workloads: readonly StubWorkload[],
+    spares = 1,
+  ): Promise<void> {
     cluster = await new StubNodes(names, OLD, workloads).start();
     machines = await Machines.start(
       {
         machines: [
           ...names.map((id) => ({ id, assetTag: "workers", labels: {}, release: OLD })),
-          { id: "spare-1", assetTag: "workers", labels: {} },
+          ...Array.from({ length: spares }, (_, i) => ({
+            id: `spare-${i + 1}`,
+            assetTag: "workers",
+            labels: {},
+          })),
         ],
         port: 0,
         credentials: { userName: "u", password: "p" },
@@ -126,6 +134,45 @@ describe("a CaaS cluster by its drivers", function () {
     assert.equal(cluster.kubelet("node-1"), `v${OLD}`);
     assert.equal(cluster.fewest.get("web"), 2);
     assert.deepEqual(caasRule.recover(spec, await target.observe(), first.from, "all"), []);
+  });
+
+  it("keeps the old pool, cordoned, until the new one has soaked, and goes back by opening it", async () => {
+    await site(["node-1", "node-2"], [{ name: "web", replicas: 4, minAvailable: 3 }], 2);
+    const spec = specOf({ strategy: "blue-green", soak: "300ms" });
+    const first = caasRule.plan(spec, await target.observe());
+    assert.deepEqual(first.problems, []);
+    const steps = first.stages.flatMap((stage) => stage.steps);
+    const lastDrain = steps.findLast(({ action }) => action === "drain");
+    await perform(steps, 1, (step) => step === lastDrain);
+    const bootOf = (name: string) => cluster.nodes.get(name)?.status.nodeInfo.bootID;
+    const boots = ["node-1", "node-2"].map(bootOf);
+    for (const name of ["node-1", "node-2"]) {
+      assert.equal(cluster.nodes.get(name).spec.unschedulable, true);
+      assert.equal(machines.machines.get(name)?.power, "On");
+    }
+    assert.ok([...cluster.pods.values()].every(({ spec: { nodeName } }) => /^spare/.test(nodeName)));
+    await perform(caasRule.recover(spec, await target.observe(), first.from, "all"), 2);
+    assert.deepEqual([...cluster.nodes.keys()].sort(), ["node-1", "node-2"]);
+    // No machine of the old pool was booted for it.
+    assert.deepEqual(["node-1", "node-2"].map(bootOf), boots);
+    assert.ok([...cluster.nodes.values()].every((node) => node.spec.unschedulable === undefined));
+    assert.deepEqual(caasRule.recover(spec, await target.observe(), first.from, "all"), []);
+    await perform(await stepsOf(spec), 3);
+    assert.deepEqual([...cluster.nodes.keys()].sort(), ["spare-1", "spare-2"]);
+    assert.equal(machines.machines.get("node-1")?.power, "Off");
+    assert.equal(cluster.fewest.get("web"), 3);
+    assert.equal(caasRule.plan(spec, await target.observe()).intent, "none");
+  });
+
+  it("says when no machine is left to take a node's place, and takes nothing away", async () => {
+    await site(["node-1", "node-2"], [], 0);
+    const spec = specOf({ strategy: "surge-and-replace" });
+    const { stages } = caasRule.plan(spec, await target.observe());
+    await assert.rejects(
+      perform(stages.flatMap(({ steps }) => steps)),
+      /no spare machine is left to take the place of node-1/,
+    );
+    assert.equal(cluster.nodes.size, 2);
   });
 
   it("takes a half-done wave back: former release, same nodes, nothing left cordoned", async () => {

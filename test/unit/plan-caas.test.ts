@@ -104,7 +104,55 @@ describe("plan of a CaaS cluster", () => {
     assert.ok([...world.nodes.values()].every(({ version }) => version === NEW));
     assert.equal(caasRule.plan(spec, world.inventory()).intent, "none");
     const few = caasRule.plan(spec, small([web], { spares: 3 }).inventory());
-    assert.match(messages(few), /pools\.workers\.strategy: Got "blue-green", and 3 spare machines .* for 4 nodes/);
+    assert.match(
+      messages(few),
+      /pools\.workers\.strategy: Got "blue-green", and no spare machine .* is left for node-4\. .* 4 in all/,
+    );
+  });
+
+  it("hands machines on from pool to pool, and takes them back from wherever it was cut", () => {
+    const pools = [
+      { name: "a", selector: { role: "worker" }, strategy: "surge-and-replace", spares: "workers" },
+      { name: "b", selector: { role: "b" }, strategy: "blue-green", spares: "workers" },
+    ] as const;
+    const two = (spares: number) => {
+      const world = small([web], { spares });
+      for (const name of ["node-3", "node-4"]) (world.nodes.get(name)?.labels as { role: string }).role = "b";
+      return world;
+    };
+    const spec = specOf({}, { pools });
+    assert.match(
+      messages(caasRule.plan(spec, two(1).inventory())),
+      /pools\.b\.strategy: .* is left for node-4\./,
+    );
+    const rolesOf = (world: CaasWorld) => [...world.nodes.values()].map(({ labels }) => labels.role).sort();
+    const steps = caasRule.plan(spec, two(2).inventory()).stages.flatMap((stage) => stage.steps).length;
+    for (let after = 1; after <= steps; after++) {
+      const world = two(2);
+      const plan = caasRule.plan(spec, world.inventory());
+      assert.deepEqual(plan.problems, []);
+      playCaas(world, plan.stages, { after, part: 0.5 });
+      const over = after === steps;
+      const back = over ? [] : caasRule.recover(spec, world.inventory(), plan.from, "all");
+      for (const step of back) {
+        world.play(step);
+        world.check();
+      }
+      assert.deepEqual(rolesOf(world), ["b", "b", "worker", "worker"]);
+      assert.ok([...world.nodes.values()].every(({ version }) => version === (over ? NEW : OLD)));
+    }
+  });
+
+  it("takes nothing away where the machine that was to take its place is gone", () => {
+    const world = small([web]);
+    const spec = specOf({ strategy: "surge-and-replace" });
+    const plan = caasRule.plan(spec, world.inventory());
+    world.machines.delete("spare-1");
+    const on = caasRule.plan(spec, world.inventory(), inCampaign(plan));
+    assert.deepEqual(verbs(on).slice(0, 4), ["snapshot", "join", "verify", "cordon"]);
+    const [, join] = on.stages.flatMap(({ steps }) => steps);
+    assert.equal((join?.args.machines as { machine: string }[] | undefined)?.[0]?.machine, "");
+    assert.match(on.warnings.join(), /no spare machine is there/);
   });
 
   it("takes one failure domain after the other", () => {
@@ -228,6 +276,24 @@ describe("plan of a CaaS cluster", () => {
     world.now = Date.UTC(2026, 10, 22, 1, 0);
     const on = caasRule.plan(spec, world.inventory(), inCampaign(plan));
     playCaas(world, on.stages, undefined);
+    assert.equal(caasRule.plan(spec, world.inventory()).intent, "none");
+  });
+
+  it("with blue-green, rests with the old pool kept, drains what is in hand and takes nothing out", () => {
+    const window = { from: "01:00", to: "05:00", timeZone: "Europe/Berlin" };
+    const spec = specOf({ strategy: "blue-green" }, { window });
+    const world = small([web], { spares: 4 });
+    const plan = caasRule.plan(spec, world.inventory());
+    // Cut off in the first wave's drain; then the window closes.
+    playCaas(world, plan.stages, { after: 4, part: 0 });
+    world.now = Date.UTC(2026, 10, 21, 12, 0);
+    const rest = caasRule.plan(spec, world.inventory(), inCampaign(plan));
+    assert.deepEqual(verbs(rest), ["cordon", "drain"]);
+    playCaas(world, rest.stages, undefined);
+    assert.equal(world.nodes.size, 8);
+    world.now = Date.UTC(2026, 10, 22, 1, 0);
+    playCaas(world, caasRule.plan(spec, world.inventory(), inCampaign(plan)).stages, undefined);
+    assert.equal(world.nodes.size, 4);
     assert.equal(caasRule.plan(spec, world.inventory()).intent, "none");
   });
 

@@ -61,6 +61,11 @@ export async function join(caas: Caas, action: Action, context: ActionContext): 
   const as = textArg(action, "as");
   const wave = countArg(action, "wave");
   const labels = (action.args.labels ?? {}) as { readonly [label: string]: Json };
+  const without = given.filter(({ machine }) => machine === "");
+  if (without.length > 0) {
+    const names = without.map(({ replaces, node }) => replaces ?? node).join(", ");
+    throw new TargetError("NO_MACHINE", `no spare machine is left to take the place of ${names}`);
+  }
   const wanted = given.map(({ machine, node }): Wanted => ({ name: node, machine }));
   const done = await bootAll(caas, wanted, action, true, context);
   await inParallel(given, ({ node, replaces }) =>
