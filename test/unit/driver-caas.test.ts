@@ -272,6 +272,7 @@ describe("a CaaS cluster by its drivers", function () {
   it("says when a node comes back with another version", async () => {
     await site(["node-1"], []);
     machines.fault("wrong-version", { machine: "node-1" });
+    cluster.nodes.get("node-1").spec.unschedulable = true;
     const step = {
       action: "boot",
       object: "node/node-1",
@@ -286,6 +287,50 @@ describe("a CaaS cluster by its drivers", function () {
       limitMs: 4_000,
     } as Step;
     await assert.rejects(perform([step]), /node-1 came back with 1\.33\.6, not 1\.34\.2/);
+  });
+
+  it("boots no node that somebody opened, or that pods came to, since it was drained", async () => {
+    await site(["node-1", "node-2"], [{ name: "web", replicas: 2, minAvailable: 1 }]);
+    const steps = await stepsOf(specOf());
+    const boot = steps.find(({ action }) => action === "boot") as Step;
+    await perform(steps, 1, ({ action }) => action === "drain");
+    const node = cluster.nodes.get("node-1");
+    delete node.spec.unschedulable;
+    await assert.rejects(perform([boot]), (error: Error & { code?: string }) => error.code === "NODE_OPENED");
+    node.spec.unschedulable = true;
+    const [pod] = cluster.pods.values();
+    pod.spec.nodeName = "node-1";
+    await assert.rejects(perform([boot]), /core\/web-\d+ came to node-1 after it was drained/);
+    assert.equal(cluster.kubelet("node-1"), `v${OLD}`);
+  });
+
+  it("leaves a pod alone that nothing would start anew, also where it came after preview", async () => {
+    await site(["node-1", "node-2"], [{ name: "web", replicas: 1 }]);
+    const [pod] = cluster.pods.values();
+    pod.metadata.ownerReferences = [];
+    const name = pod.spec.nodeName;
+    cluster.nodes.get(name).spec.unschedulable = true;
+    const step = (force: object) =>
+      ({
+        action: "drain",
+        object: `node/${name}`,
+        args: {
+          nodes: [name],
+          drain: { ...specOf().caas.drain, withinMs: 300, force: { ...specOf().caas.drain.force, ...force } },
+        },
+        summary: "",
+        expectedMs: 0,
+        limitMs: 3_000,
+      }) as Step;
+    const blocked = /no controller owns it.*drain\.force\.unmanaged is "refuse"/;
+    await assert.rejects(perform([step({})]), blocked);
+    await assert.rejects(perform([step({ late: "delete" })]), blocked);
+    pod.metadata.ownerReferences = [{ kind: "ReplicaSet", name: "web-5d9", controller: true }];
+    pod.spec.volumes = [{ name: "scratch", emptyDir: {} }];
+    await assert.rejects(perform([step({})]), /it has an emptyDir/);
+    assert.ok(cluster.pods.has(pod.metadata.name));
+    await perform([step({ emptyDir: "lose" })]);
+    assert.ok(!cluster.pods.has(pod.metadata.name));
   });
 
   it("rests outside the window, and lets no earlier epoch write", async () => {

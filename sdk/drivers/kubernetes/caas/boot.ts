@@ -8,13 +8,22 @@ import type { Machine } from "../../../contract/machines";
 import { type Action, type ActionContext, type Json, TargetError } from "../../../contract/target";
 import { countArg, textArg, textsArg } from "../arguments";
 import { ApiError, isNotFound } from "../errors";
+import type { KubeList } from "../objects";
 import { inParallel } from "../parallel";
 import { retrying } from "../retry";
 import { onceEach, waitUntil } from "../wait";
 import { Watched } from "../watched";
 import { type Caas, machineOf } from "./context";
 import { changeNode } from "./cordon";
-import { everywhere, type NodeObject, nodeMarks, plainVersion } from "./objects";
+import {
+  everywhere,
+  keyOf,
+  type NodeObject,
+  nodeMarks,
+  plainVersion,
+  staysOnNode,
+  type WholePod,
+} from "./objects";
 import { nodeIsReady } from "./observe";
 
 /** A machine says that it runs a little before its node does. */
@@ -27,7 +36,8 @@ interface Wanted {
 
 /**
  * @param before done right before a machine is told to, and not for one that runs what it should.
- * @throws TargetError `MACHINE_FAILED`, `WRONG_VERSION`, `NO_MACHINE`, `NODE_MISSING`, `STALE_EPOCH`, `TIMEOUT`, `ABORTED`
+ * @throws TargetError `MACHINE_FAILED`, `WRONG_VERSION`, `NO_MACHINE`, `NODE_MISSING`, `NODE_OPENED`, `NODE_NOT_EMPTY`, `STALE_EPOCH`,
+ *   `TIMEOUT`, `ABORTED`
  */
 export async function boot(
   caas: Caas,
@@ -48,7 +58,35 @@ export async function boot(
       );
     return { name, machine: machine.id };
   });
-  return bootAll(caas, wanted, action, action.args.former === true, context, before);
+  return bootAll(caas, wanted, action, action.args.former === true, context, async (name) => {
+    await mustBeEmpty(caas, name, context);
+    await before?.();
+  });
+}
+
+/** Right before its machine is reset: somebody may have opened it since it was drained, and pods have come (ESC-22). */
+async function mustBeEmpty({ api }: Caas, name: string, context: ActionContext): Promise<void> {
+  const [node, { items }] = await retrying(context, `reading node/${name}`, () =>
+    Promise.all([
+      api.get<NodeObject>(everywhere.node(name), undefined, context.signal),
+      api.get<KubeList<WholePod>>(
+        everywhere.pods,
+        { fieldSelector: `spec.nodeName=${name}` },
+        context.signal,
+      ),
+    ]),
+  );
+  if (node.spec.unschedulable !== true)
+    throw new TargetError(
+      "NODE_OPENED",
+      `${name} takes pods though it is about to boot: somebody uncordoned it since it was drained. Let it be until the campaign is over.`,
+    );
+  const pods = items.filter((pod) => !staysOnNode(pod)).map(keyOf);
+  if (pods.length > 0)
+    throw new TargetError(
+      "NODE_NOT_EMPTY",
+      `${pods.slice(0, 5).join(", ")}${pods.length > 5 ? ` and ${pods.length - 5} more` : ""} came to ${name} after it was drained, and would end with it.`,
+    );
 }
 
 /** Machines become nodes: spare ones, or those that were nodes before. @throws as `boot` */
@@ -89,7 +127,7 @@ async function bootAll(
   action: Action,
   former: boolean,
   context: ActionContext,
-  first?: () => Promise<void>,
+  first?: (name: string) => Promise<void>,
 ): Promise<string> {
   const version = textArg(action, "version");
   const image = typeof action.args.image === "string" ? action.args.image : null;
@@ -105,7 +143,7 @@ async function bootAll(
     async ({ name, machine }) => {
       const node = before.get(name);
       if (!node || plainVersion(node.status?.nodeInfo?.kubeletVersion) !== version || !nodeIsReady(node)) {
-        await first?.();
+        await first?.(name);
         await caas.machines.boot(machine, { version, image, former }, { ...context, progress: say });
       }
       there += 1;

@@ -171,7 +171,7 @@ class Drain {
     for (const pod of waiting) {
       const uid = uidOf(pod);
       const phase = this.phases.get(uid);
-      if (phase?.at === "evicting") continue;
+      if (phase?.at === "evicting" || this.kept(pod) !== undefined) continue;
       if (phase?.at === "handing-over") {
         const carried = this.handOvers.left(pod);
         const over = now - phase.since >= this.spec.handOverMs;
@@ -273,7 +273,8 @@ class Drain {
 
   /** The time is over: the policy says whether what is left is deleted. */
   private async late(left: readonly WholePod[]): Promise<void> {
-    if (this.spec.force.late !== "delete") throw this.blocked(left);
+    if (this.spec.force.late !== "delete" || left.some((pod) => this.kept(pod) !== undefined))
+      throw this.blocked(left);
     for (const pod of left) {
       const { name, namespace = "", deletionTimestamp } = pod.metadata;
       if (deletionTimestamp !== undefined) continue;
@@ -288,6 +289,19 @@ class Drain {
         });
       this.phases.set(uidOf(pod), { at: "evicting" });
     }
+  }
+
+  /** Why the policy does not let it go; preview refused those that were there, others may have come since. */
+  private kept({ metadata, spec, status }: WholePod): string | undefined {
+    const { unmanaged, emptyDir } = this.spec.force;
+    const over = status?.phase === "Succeeded" || status?.phase === "Failed";
+    const owned = (metadata.ownerReferences ?? []).some(({ controller }) => controller === true);
+    if (metadata.deletionTimestamp !== undefined || over) return undefined;
+    if (unmanaged === "refuse" && !owned)
+      return `no controller owns it, so nothing would start it anew (drain.force.unmanaged is "refuse")`;
+    if (emptyDir === "refuse" && (spec.volumes ?? []).some((volume) => volume.emptyDir !== undefined))
+      return `it has an emptyDir, whose content is lost with it (drain.force.emptyDir is "refuse")`;
+    return undefined;
   }
 
   /** Which pods are left, why, and whether waiting longer would help. */
@@ -320,6 +334,8 @@ class Drain {
             text: "its node does not confirm its end; is the node reachable, and its volumes detached?",
           };
     }
+    const kept = this.kept(pod);
+    if (kept !== undefined) return { ends: false, text: kept };
     const phase = this.phases.get(uidOf(pod));
     if (phase?.at === "handing-over")
       return { ends: true, text: `it ${this.handOvers.left(pod) ?? "has just handed over"}` };
