@@ -333,6 +333,29 @@ describe("a CaaS cluster by its drivers", function () {
     assert.ok(!cluster.pods.has(pod.metadata.name));
   });
 
+  it("lets everything else have its turn while late pods end", async () => {
+    await site(["node-1", "node-2"], [{ name: "web", replicas: 2, minAvailable: 2 }]);
+    const [pod] = cluster.pods.values();
+    const { name } = pod.metadata;
+    cluster.stuck.add(name);
+    cluster.nodes.get(pod.spec.nodeName).spec.unschedulable = true;
+    const { drain } = specOf().caas;
+    const step = {
+      action: "drain",
+      object: `node/${pod.spec.nodeName}`,
+      args: {
+        nodes: [pod.spec.nodeName],
+        drain: { ...drain, withinMs: 200, force: { ...drain.force, late: "delete" } },
+      },
+      summary: "",
+      expectedMs: 0,
+      limitMs: 10_000,
+    } as Step;
+    // A drain that never pauses would leave this no turn.
+    setTimeout(() => cluster.release(name), 600);
+    assert.match((await perform([step])).join(), /1 deleted past their budget/);
+  });
+
   it("rests outside the window, and lets no earlier epoch write", async () => {
     await site(["node-1"], []);
     const now = new Date(Date.now() + 3 * 3_600_000);

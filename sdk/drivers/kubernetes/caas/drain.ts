@@ -21,6 +21,8 @@ import { type Budget, everywhere, keyOf, staysOnNode, type WholePod } from "./ob
 const STUCK_MS = 15_000;
 /** A refused eviction is tried again when its budget changed, or after this long should that have gone unseen. */
 const UNSEEN_MS = 5_000;
+/** Between two looks for which only time has passed: without a pause nothing else would ever get its turn, the lease included. */
+const LOOK_AGAIN_MS = 250;
 
 type Phase =
   | { readonly at: "handing-over"; readonly since: number }
@@ -47,6 +49,7 @@ class Drain {
   private readonly startedAt = Date.now();
   private readonly seenAt = new Set<string>();
   private dirty = true;
+  private lookedAt = 0;
   private failure: unknown;
   private forced = 0;
   /** Those that did not hand over in time. */
@@ -139,7 +142,10 @@ class Drain {
         (phase.at === "refused" && now - phase.since >= UNSEEN_MS),
     );
     const left = this.left;
-    return this.dirty || due || left.length === 0 || now >= end ? left : undefined;
+    const again = (due || now >= end) && now - this.lookedAt >= LOOK_AGAIN_MS;
+    if (!this.dirty && !again && left.length > 0) return undefined;
+    this.lookedAt = now;
+    return left;
   }
 
   private wake(): void {
