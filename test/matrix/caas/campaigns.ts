@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import type { MaintenanceWindow, NodePool } from "pulumi-issu";
+import { campaignWrites, wasTaken } from "../../support/audit.ts";
 import { type Running, run } from "../../support/command.ts";
 import { FileJournalWatch } from "../../support/file-journal-watch.ts";
 import type { CampaignSeen } from "../../support/journal-watch.ts";
@@ -105,7 +106,8 @@ export class CaasCampaigns {
     const up = await this.#stack.startUp(this.#args(goal, trouble.declared?.()));
     if (point && trouble.strike)
       struckAt = await this.#strike({ ...this.#aside, up }, trouble, point, before);
-    const { code, output } = await up.ended;
+    const { code, output } = trouble.lingers ? { code: 1, output: up.output } : await up.ended;
+    const ended = Date.now();
     const first = await this.#cameTo(code, output, before);
     const left = await this.#cluster.leftBehind(NODES);
     note(`${trouble.name}, ${point?.name ?? "at once"}`, { code, first, left });
@@ -118,8 +120,16 @@ export class CaasCampaigns {
       await this.#cluster.cordon(trouble.theirs, false);
     }
     await this.#mend();
+    const { auditLogPath } = this.#site.lab;
+    assert.deepEqual(await campaignWrites(auditLogPath, ended), [], "written by an engine that had ended");
     this.#serving = await this.#converge(first, first === "stopped" && wanted === "back" ? old : goal, old);
     const convergedMs = Date.now() - struckAt;
+    if (trouble.later) {
+      const woken = Date.now();
+      await trouble.later({ ...this.#aside, up });
+      const writes = (await campaignWrites(auditLogPath, woken)).filter(wasTaken);
+      assert.deepEqual(writes, [], "an engine whose lease was over wrote when it woke up");
+    }
     const figures = await traffic.closeWindow(window);
     await this.#atRest();
     const broken = [...this.#cluster.broken];

@@ -7,6 +7,7 @@ import { after, atStep, during, type Point } from "../points.ts";
 import {
   apiTroubles,
   ends,
+  frozen,
   machines,
   others,
   pods,
@@ -69,4 +70,6 @@ export const caasCases: readonly CaasCase[] = [
   { trouble: others.window, wanted: "goal" },
   ...Object.values<Trouble>(apiTroubles).map((trouble) => at(trouble, atStep("drain", SECOND), "goal")),
   ...engineEnds,
+  at(frozen, firstWave, "goal"),
+  at(frozen, atStep("boot", SECOND)),
 ];

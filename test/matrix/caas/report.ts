@@ -55,7 +55,7 @@ export function caasDocument(outcomes: readonly CaasOutcome[]): string {
   const troubles = [...new Map(caasCases.map(({ trouble }) => [trouble.name, trouble])).values()];
   return `# What becomes of a cluster whose upgrade meets trouble
 
-Written by \`PULUMI_ISSU_FULL=1 npm run -s mocha -- test/matrix/caas/matrix.test.ts\`, seed ${seed}; \`ISSU_CASE\` picks cases by a
+Written by \`PULUMI_ISSU_FULL=1 mocha --config test/.mocharc.json test/matrix/caas/matrix.test.ts\`, seed ${seed}; \`ISSU_CASE\` picks cases by a
 pattern, and what was run apart is put together. One cluster of three nodes and a spare machine, with an AMF and its subscribers on
 it, is taken from one release to the other again and again by one long-lived stack: in place, one node at a time. A machine boots in
 a few seconds, a drain may take 30 s, a boot 25 s. The API server is the lab's single one; a control plane of several members has its
@@ -78,6 +78,6 @@ ${rows.map((row) => `| ${row.join(" | ")} |`).join("\n")}
 ${troubles.map(({ name, meaning }) => `- **${name}**: ${meaning}`).join("\n")}
 
 Not among them: pods that change their node's volumes (the lab's volumes are no devices; *volume that does not detach* keeps the pods
-from ending, which is what a drain sees of it), and an engine that is suspended and wakes up later.
+from ending, which is what a drain sees of it), and the troubles of a control plane's members.
 `;
 }

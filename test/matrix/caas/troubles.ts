@@ -34,6 +34,10 @@ export interface Trouble {
   readonly prepare?: (aside: Aside) => Promise<void>;
   /** At the point. */
   readonly strike?: (context: Context) => Promise<void>;
+  /** Once the next `up` is through: an engine that was left for dead wakes up. */
+  readonly later?: (context: Context) => Promise<void>;
+  /** The engine does not end, nor does it go on. */
+  readonly lingers?: true;
   readonly first: readonly First[];
   /** Part of what the first `up` has to say. */
   readonly says?: RegExp;
@@ -238,6 +242,13 @@ export const ends = {
   interrupt: only(engineEnds.interrupt),
   interruptTwice: only(engineEnds.interruptTwice),
 } satisfies Record<string, Trouble>;
+
+export const frozen: Trouble = {
+  ...only(engineEnds.freeze),
+  later: ({ up }) => engineEnds.freeze.later({ up }),
+  lingers: true,
+  first: ["stopped"],
+};
 
 /** Between the campaign and the API server, by the lab's proxy. */
 export const apiTroubles = {
