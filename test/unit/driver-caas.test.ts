@@ -164,6 +164,17 @@ describe("a CaaS cluster by its drivers", function () {
     assert.equal(caasRule.plan(spec, await target.observe()).intent, "none");
   });
 
+  it("takes back what joined beside a machine that did not, and switches that one off", async () => {
+    await site(["node-1", "node-2", "node-3"], [{ name: "web", replicas: 3, minAvailable: 2 }], 3);
+    const spec = specOf({ strategy: "blue-green" });
+    const first = caasRule.plan(spec, await target.observe());
+    machines.fault("boot-fails", { machine: "spare-2" });
+    await assert.rejects(perform(first.stages.flatMap(({ steps }) => steps)), /spare-2 did not boot/);
+    await perform(caasRule.recover(spec, await target.observe(), first.from, "all"), 2);
+    assert.deepEqual([...cluster.nodes.keys()].sort(), ["node-1", "node-2", "node-3"]);
+    for (const id of ["spare-1", "spare-2", "spare-3"]) assert.equal(machines.machines.get(id)?.power, "Off");
+  });
+
   it("says when no machine is left to take a node's place, and takes nothing away", async () => {
     await site(["node-1", "node-2"], [], 0);
     const spec = specOf({ strategy: "surge-and-replace" });

@@ -28,6 +28,8 @@ import { nodeIsReady } from "./observe";
 
 /** A machine says that it runs a little before its node does. */
 const NODE_LATER_MS = 60_000;
+/** To switch off machines that did not become nodes. */
+const GIVE_UP_MS = 60_000;
 
 interface Wanted {
   readonly name: string;
@@ -105,9 +107,13 @@ export async function join(caas: Caas, action: Action, context: ActionContext): 
     throw new TargetError("NO_MACHINE", `no spare machine is left to take the place of ${names}`);
   }
   const wanted = given.map(({ machine, node }): Wanted => ({ name: node, machine }));
-  const done = await bootAll(caas, wanted, action, true, context);
-  await inParallel(given, ({ node, replaces }) =>
-    changeNode(caas, node, context, () => ({
+  const names = given.map(({ node }) => node);
+  // As soon as a node is there: one without marks would be nobody's to take back.
+  const marked = new Map<string, Promise<void>>();
+  const mark = ({ node, replaces }: (typeof given)[number]): Promise<void> => {
+    const begun = marked.get(node);
+    if (begun) return begun;
+    const writing = changeNode(caas, node, context, () => ({
       metadata: {
         annotations: {
           [nodeMarks.joined]: as,
@@ -116,9 +122,38 @@ export async function join(caas: Caas, action: Action, context: ActionContext): 
         },
         labels,
       },
-    })),
-  );
-  return done;
+    }));
+    marked.set(node, writing);
+    writing.catch(() => marked.delete(node));
+    return writing;
+  };
+  const nodes = watchNodes(caas);
+  const off = nodes.onChange(() => {
+    for (const one of given) if (nodes.items.has(one.node)) void mark(one).catch(() => undefined);
+  });
+  try {
+    const done = await bootAll(caas, wanted, action, true, context);
+    await inParallel(given, mark);
+    return done;
+  } catch (error) {
+    if (!context.signal.aborted) await giveUp(caas, wanted, context);
+    const there = await readNodes(caas, names, context).catch(() => new Map());
+    await Promise.allSettled(given.filter(({ node }) => there.has(node)).map(mark));
+    throw error;
+  } finally {
+    off();
+    nodes.stop();
+  }
+}
+
+/** Where one machine does not join, those without a node are switched off again: nobody would look for them. */
+async function giveUp(caas: Caas, wanted: readonly Wanted[], context: ActionContext): Promise<void> {
+  const limits = { ...context, deadline: Date.now() + GIVE_UP_MS };
+  const names = wanted.map(({ name }) => name);
+  const there = await readNodes(caas, names, limits).catch(() => undefined);
+  if (!there) return;
+  const without = wanted.filter(({ name }) => !there.has(name));
+  await Promise.allSettled(without.map(({ machine }) => caas.machines.powerOff(machine, limits)));
 }
 
 async function bootAll(
