@@ -8,7 +8,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { labels } from "pulumi-issu/contract";
 import { proxyFaults } from "./api-proxy/injected.ts";
-import { type Api, type KubeObject, until } from "./cluster/api.ts";
+import { type Api, ApiError, type KubeObject, until } from "./cluster/api.ts";
 import { restartApiserver } from "./cluster/index.ts";
 import { type BootFaults, NODE_DOWN_LABEL, stages } from "./cluster/stages.ts";
 import type { ProcessTable } from "./processes.ts";
@@ -101,6 +101,22 @@ const list: readonly Fault[] = [
     end: nodeUp,
   },
   {
+    name: "node-unreachable",
+    effect:
+      "a node's kubelet is heard of no more, though all that runs there runs on; pods that are deleted do not end until it is cleared",
+    params: { node: { meaning: "its name, e.g. node-1" } },
+    begin: nodeUnreachable,
+    end: nodeReached,
+  },
+  {
+    name: "volume-stuck",
+    effect:
+      "pods of a node do not end when they are deleted, as where a volume can't be unmounted; they do when it is cleared",
+    params: { node: { meaning: "its name, e.g. node-1" } },
+    begin: applyBootFaults,
+    end: endStuckPods,
+  },
+  {
     name: "kill-pod",
     effect: "pods are gone at once, without their grace period, and so are their instances",
     params: {
@@ -163,6 +179,7 @@ async function applyBootFaults({ api, active }: FaultContext): Promise<void> {
   const faults: BootFaults = {
     neverReady: of("pods-never-ready").map(label),
     slow: Object.fromEntries(of("slow-boot").map((fault) => [label(fault), Number(fault.params.ms)])),
+    neverGone: [...of("volume-stuck"), ...of("node-unreachable")].map(({ params }) => String(params.node)),
   };
   const wanted = stages(faults);
   const path = "/apis/kwok.x-k8s.io/v1alpha1/stages";
@@ -203,23 +220,42 @@ function labelled(value: string): string {
   return value.replaceAll("+", "_");
 }
 
+/** A node's pods that were to end and could not: told anew, since they are not looked at again until they change. */
+async function endStuckPods(context: FaultContext, { node }: FaultParams): Promise<void> {
+  await applyBootFaults(context);
+  const { api } = context;
+  const ending = async () =>
+    (await podsOn(api, String(node))).filter(
+      ({ metadata }) =>
+        metadata.deletionTimestamp && Date.parse(String(metadata.deletionTimestamp)) <= Date.now(),
+    );
+  await until(`pods of ${node} to end`, 30_000, async () => {
+    const change = { metadata: { annotations: { [WOKEN]: new Date().toISOString() } } };
+    // Others may hold it: a finalizer is not the lab's to take off.
+    const ours = (await ending()).filter(({ metadata }) => !metadata.finalizers);
+    await Promise.all(ours.map((pod) => api.patch(podPath(pod), change).catch(goneBy)));
+    return ours.length === 0 ? true : undefined;
+  });
+}
+
+/** It ended while it was told to. */
+function goneBy(error: unknown): void {
+  if (!(error instanceof ApiError) || error.code !== 404) throw error;
+}
+
+async function nodeUnreachable(context: FaultContext, { node }: FaultParams): Promise<void> {
+  await applyBootFaults(context);
+  await sayReady(context.api, String(node), "Unknown", "Kubelet stopped posting node status.");
+}
+
+async function nodeReached(context: FaultContext, params: FaultParams): Promise<void> {
+  await nodeUp(context, params);
+  await endStuckPods(context, params);
+}
+
 async function nodeDown({ api }: FaultContext, { node }: FaultParams): Promise<void> {
   const path = `/api/v1/nodes/${node}`;
-  const { status } = await api.get<{ status?: { conditions?: { type: string }[] } }>(path);
-  await api.patch(path, { metadata: { labels: { [NODE_DOWN_LABEL]: "true" } } });
-  const now = new Date().toISOString();
-  const conditions = (status?.conditions ?? []).map((condition) =>
-    condition.type === "Ready"
-      ? {
-          ...condition,
-          status: "False",
-          reason: "LabFault",
-          message: "switched off by a fault of the lab",
-          lastTransitionTime: now,
-        }
-      : condition,
-  );
-  await api.patch(`${path}/status`, { status: { conditions } });
+  await sayReady(api, String(node), "False", "switched off by a fault of the lab");
   await until(`${node} to be closed for pods`, 30_000, async () => {
     const { spec } = await api.get<{ spec: { taints?: { key: string }[] } }>(path);
     return spec.taints?.some(({ key }) => key === "node.kubernetes.io/not-ready") ? true : undefined;
@@ -227,6 +263,20 @@ async function nodeDown({ api }: FaultContext, { node }: FaultParams): Promise<v
   // As Kubernetes does with a node that is known to be out of service, rather than after minutes of waiting for it.
   const lost = await podsOn(api, String(node));
   await Promise.all(lost.map((pod) => api.delete(podPath(pod), { gracePeriodSeconds: 0 })));
+}
+
+/** What a node's Ready condition says from now on: KWOK leaves one with the label alone. */
+async function sayReady(api: Api, node: string, status: "False" | "Unknown", message: string): Promise<void> {
+  const path = `/api/v1/nodes/${node}`;
+  const { status: was } = await api.get<{ status?: { conditions?: { type: string }[] } }>(path);
+  await api.patch(path, { metadata: { labels: { [NODE_DOWN_LABEL]: "true" } } });
+  const now = new Date().toISOString();
+  const conditions = (was?.conditions ?? []).map((condition) =>
+    condition.type === "Ready"
+      ? { ...condition, status, reason: "LabFault", message, lastTransitionTime: now }
+      : condition,
+  );
+  await api.patch(`${path}/status`, { status: { conditions } });
 }
 
 async function nodeUp({ api }: FaultContext, { node }: FaultParams): Promise<void> {

@@ -44,8 +44,9 @@ const cluster = new issu.CaasCluster(
       {
         name: "workers",
         selector: { "node-role.kubernetes.io/worker": "" },
-        strategy: site.get("strategy") === "surge-and-replace" ? "surge-and-replace" : "in-place",
-        surge: site.getNumber("surge") ?? 1,
+        strategy: (site.get("strategy") ?? "in-place") as issu.PoolStrategy,
+        // With blue-green as many machines join as there are nodes.
+        ...(site.get("strategy") === "blue-green" ? {} : { surge: site.getNumber("surge") ?? 1 }),
         soak: site.get("soak") ?? "1m",
       },
     ],

@@ -48,9 +48,11 @@ export interface BootFaults {
   readonly neverReady: readonly string[];
   /** Versions whose pods take longer, and the milliseconds that they take. */
   readonly slow: Readonly<Record<string, number>>;
+  /** Nodes whose pods do not end, whoever deletes them. */
+  readonly neverGone: readonly string[];
 }
 
-export const noBootFaults: BootFaults = { neverReady: [], slow: {} };
+export const noBootFaults: BootFaults = { neverReady: [], slow: {}, neverGone: [] };
 
 type Expression = { key: string; operator: "In" | "NotIn" | "Exists" | "DoesNotExist"; values?: string[] };
 
@@ -176,7 +178,12 @@ export function stages(faults: BootFaults = noBootFaults) {
     // The containers are gone when the grace period is over; until then the instance may go on or leave by itself.
     stage("pod-gone", {
       kind: "Pod",
-      when: [{ key: DELETED, operator: "Exists" }],
+      when: [
+        { key: DELETED, operator: "Exists" },
+        ...(faults.neverGone.length > 0
+          ? [{ key: ".spec.nodeName", operator: "NotIn" as const, values: [...faults.neverGone] }]
+          : []),
+      ],
       delay: { durationFrom: { expressionFrom: DELETED } },
       next: { delete: true },
     }),

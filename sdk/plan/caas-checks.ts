@@ -23,6 +23,8 @@ export interface CaasCheck {
   readonly pools: readonly PoolSituation[];
   /** Their blockers, in their order. */
   readonly blockers: readonly (readonly Blocker[])[];
+  /** Their nodes that no machine is left to take the place of. */
+  readonly unreplaced: readonly (readonly string[])[];
   /** Release that runs now, where one does that is not wanted. */
   readonly from: string | undefined;
   /** To an earlier release. */
@@ -95,8 +97,8 @@ function healthProblems({ pools }: CaasCheck): Problem[] {
   });
 }
 
-function machineProblems({ inventory, pools }: CaasCheck): Problem[] {
-  return pools.flatMap(({ pool, path, nodes, surged, spares, replaced }): Problem[] => {
+function machineProblems({ inventory, pools, unreplaced }: CaasCheck): Problem[] {
+  return pools.flatMap(({ pool, path, nodes, surged, spares, replaced }, i): Problem[] => {
     if (nodes.length === 0) return [];
     const problems: Problem[] = [];
     const unknown = nodes.filter(({ machine }) => machine === undefined).map(({ name }) => name);
@@ -113,6 +115,16 @@ function machineProblems({ inventory, pools }: CaasCheck): Problem[] {
         message: `The machine of ${name} (${machine.id}) is not healthy${machine.trouble ? `: ${machine.trouble}` : ""}. Expected it to be, since it has to boot again (ESC-03). Mend it first.`,
       });
     }
+    const alone = unreplaced[i] ?? [];
+    const tag = JSON.stringify(pool.spares);
+    if (pool.strategy === "blue-green") {
+      if (alone.length > 0)
+        problems.push({
+          path: `${path}.strategy`,
+          message: `Got "blue-green", and no spare machine with the asset tag ${tag}, switched off and healthy, is left for ${some(alone)}. Expected one for each of its nodes, ${nodes.length} in all (TEF-6). Add ${alone.length}, or set strategy to "surge-and-replace".`,
+        });
+      return problems;
+    }
     // Pools that share an asset tag use the same machines one after the other.
     const there = surged.length + spares.length + replaced.size;
     if (there < pool.surge) {
@@ -125,7 +137,12 @@ function machineProblems({ inventory, pools }: CaasCheck): Problem[] {
         );
       problems.push({
         path: `${path}.surge`,
-        message: `Got ${pool.surge}, and ${there === 0 ? "no spare machine is" : `only ${there} spare ${there === 1 ? "machine is" : "machines are"}`} there with the asset tag ${JSON.stringify(pool.spares)}${others.length > 0 ? ` (${others.join(", ")})` : ""}. Expected that many, switched off and healthy (TEF-6). Add machines${there > 0 ? `, lower surge to ${there}` : ""}, or set surge to 0 and maxUnavailable to 1 if the other nodes have room.`,
+        message: `Got ${pool.surge}, and ${there === 0 ? "no spare machine is" : `only ${there} spare ${there === 1 ? "machine is" : "machines are"}`} there with the asset tag ${tag}${others.length > 0 ? ` (${others.join(", ")})` : ""}. Expected that many, switched off and healthy (TEF-6). Add machines${there > 0 ? `, lower surge to ${there}` : ""}, or set surge to 0 and maxUnavailable to 1 if the other nodes have room.`,
+      });
+    } else if (alone.length > 0) {
+      problems.push({
+        path: `${path}.spares`,
+        message: `Got ${tag}, and no machine with that asset tag is left for ${some(alone)} once the pools before it have theirs. Expected one to take the place of each node (TEF-6). Add machines, or an asset tag of its own.`,
       });
     }
     return problems;

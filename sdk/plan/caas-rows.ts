@@ -58,7 +58,8 @@ function memberRows({ members, strangers }: CaasInventory): StatusRow[] {
 function poolRows(inventory: CaasInventory, spec: CaasSpec): StatusRow[] {
   return spec.pools.map((pool): StatusRow => {
     const all = nodesOf(inventory, pool);
-    const staying = all.filter(({ marks }) => marks.joined !== "surge");
+    const replaced = new Set(all.flatMap(({ marks }) => marks.replaces ?? []));
+    const staying = all.filter(({ name, marks }) => marks.joined !== "surge" && !replaced.has(name));
     const there = staying.filter(({ version, ready }) => ready && version === spec.version);
     const count = (of: (node: NodeState) => boolean, what: string) => {
       const number = all.filter(of).length;
@@ -69,6 +70,7 @@ function poolRows(inventory: CaasInventory, spec: CaasSpec): StatusRow[] {
       state: `${there.length} of ${staying.length} at ${spec.version}`,
       detail: [
         ...count(({ marks }) => marks.joined === "surge", "additional"),
+        ...count(({ name }) => replaced.has(name), "replaced, kept for the way back"),
         ...count(({ cordoned }) => cordoned, "cordoned"),
         ...count(({ ready }) => !ready, "not ready"),
       ].join(", "),

@@ -28,11 +28,15 @@ export interface Wave {
 }
 
 export interface PoolWaves {
-  /** Spare machines that join at the beginning and leave at the end. */
+  /** Spare machines that join at the beginning, and leave at the end; to stay, with blue-green. */
   readonly surge: readonly Joining[];
   readonly waves: readonly Wave[];
   /** The surge nodes, which leave at the end. */
   readonly leaving?: Wave;
+  /** Machines that nobody uses any more once all this is done, for the pools after it. */
+  readonly free: readonly MachineState[];
+  /** Nodes that no machine is left to take the place of. */
+  readonly unreplaced: readonly string[];
   readonly blockers: readonly Blocker[];
 }
 
@@ -53,11 +57,22 @@ export interface PoolState {
 /** A node that was blocked is tried again so often, as others may have made room for it. */
 const PASSES = 3;
 
-export function wavesOf(room: Room, state: PoolState, drain: DrainSpec): PoolWaves {
-  const { pool, surged } = state;
+export function wavesOf(room: Room, given: PoolState, drain: DrainSpec): PoolWaves {
+  const { pool, surged } = given;
+  const blueGreen = pool.strategy === "blue-green";
+  const green = blueGreen ? joinsFor(given.nodes, given, given.spares) : [];
+  const state: PoolState = {
+    ...given,
+    spares: given.spares.slice(green.length),
+    replaced: new Map([
+      ...given.replaced,
+      ...green.map(({ node, replaces = "" }) => [replaces, node] as const),
+    ]),
+  };
+  for (const { node, replaces } of green) join(room, node, state, replaces);
   const inPlace = pool.strategy === "in-place";
   const spares = [...state.spares];
-  const surge: Joining[] = [];
+  const surge: Joining[] = [...green];
   if (inPlace && state.nodes.length > 0) {
     for (const machine of spares.splice(0, Math.max(0, pool.surge - surged.length))) {
       surge.push({ machine: machine.id, node: machine.name });
@@ -91,11 +106,17 @@ export function wavesOf(room: Room, state: PoolState, drain: DrainSpec): PoolWav
     if (!progress) break;
   }
   // Named as blockers; should the campaign go on all the same, each is tried for itself.
-  for (const { name } of left) {
-    if (!waves.some(({ nodes }) => nodes.includes(name)))
-      waves.push({ nodes: [name], joins: [], drained: { pods: 0, rounds: 1, cnfs: [] }, waiting: [] });
+  for (const node of left) {
+    const { name } = node;
+    if (waves.some(({ nodes }) => nodes.includes(name))) continue;
+    const joins = inPlace ? [] : joinsFor([node], state, spares);
+    spares.splice(0, joins.length);
+    // The step that needs a machine says that there is none, and the node is not taken away.
+    if (isAlone(node, state, joins)) joins.push({ machine: "", node: name, replaces: name });
+    else if (pool.strategy === "surge-and-replace" && node.machine) spares.push(node.machine);
+    waves.push({ nodes: [name], joins, drained: { pods: 0, rounds: 1, cnfs: [] }, waiting: [] });
   }
-  const names = [...surged.map(({ name }) => name), ...surge.map(({ node }) => node)];
+  const names = inPlace ? [...surged.map(({ name }) => name), ...surge.map(({ node }) => node)] : [];
   const leaving = names.length > 0 ? leave(room, names, drain) : undefined;
   // One that had no node before the campaign is not its doing.
   const homeless = [...waiting].filter(({ state: { node } }) => node !== undefined);
@@ -104,6 +125,13 @@ export function wavesOf(room: Room, state: PoolState, drain: DrainSpec): PoolWav
     surge,
     waves,
     ...(leaving ? { leaving: leaving.wave } : {}),
+    free: [
+      ...(inPlace ? state.spares : spares),
+      ...(blueGreen ? given.nodes.flatMap(({ machine }) => machine ?? []) : []),
+    ],
+    unreplaced: waves.flatMap(({ joins }) =>
+      joins.flatMap(({ machine, node }) => (machine === "" ? [node] : [])),
+    ),
     // What could not be tried to its end says nothing of the end.
     blockers: blockers.length > 0 ? blockers : last,
   };
@@ -113,7 +141,8 @@ export function wavesOf(room: Room, state: PoolState, drain: DrainSpec): PoolWav
 function waveSize({ pool, nodes, surged, spares }: PoolState, joined: number): number {
   const inPlace = pool.strategy === "in-place";
   const standIns = inPlace ? surged.length + joined : Math.min(pool.surge, spares.length);
-  const most = Math.max(1, standIns + pool.maxUnavailable);
+  const most =
+    pool.strategy === "blue-green" ? Math.max(1, nodes.length) : Math.max(1, standIns + pool.maxUnavailable);
   const { batch } = pool;
   if ("count" in batch) return Math.min(most, batch.count);
   if ("percent" in batch) return Math.min(most, Math.max(1, Math.ceil((batch.percent / 100) * nodes.length)));
@@ -155,6 +184,12 @@ function tryWave(
   while (going.length > 0) {
     const joins = inPlace ? [] : joinsFor(going, state, spares);
     const names = going.map(({ name }) => name);
+    const alone = going.filter((node) => isAlone(node, state, joins));
+    if (alone.length > 0) {
+      blocked.push(...alone);
+      going = going.filter((node) => !alone.includes(node));
+      continue;
+    }
     const result = room.attempt(() => {
       for (const { node, replaces } of joins) join(room, node, state, replaces);
       return drainOnPaper(room, names, drain);
@@ -179,7 +214,8 @@ function tryWave(
       spares.splice(0, joins.filter(({ replaces }) => replaces !== undefined).length);
       for (const { name, machine } of going) {
         room.remove(name);
-        if (machine) spares.push(machine);
+        // With blue-green it stays on until the soak has ended.
+        if (machine && state.pool.strategy !== "blue-green") spares.push(machine);
       }
     }
     const { pods, rounds, cnfs, waiting } = result;
@@ -210,6 +246,10 @@ function joinsFor(
     return machine ? [{ machine: machine.id, node: machine.name, replaces: name }] : [];
   });
 }
+
+/** With a strategy by which another machine takes its place: none does. */
+const isAlone = ({ name }: NodeState, { pool, replaced }: PoolState, joins: readonly Joining[]): boolean =>
+  pool.strategy !== "in-place" && !replaced.has(name) && !joins.some(({ replaces }) => replaces === name);
 
 /** Labels that tell where a machine stands, or which it is: another machine's are others. */
 const OF_ITS_OWN = /^(kubernetes\.io\/hostname$|topology\.kubernetes\.io\/|failure-domain\.)/;

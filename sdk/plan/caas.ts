@@ -5,7 +5,7 @@
  * @module
  */
 import * as semver from "semver";
-import type { CaasInventory } from "../contract/caas-inventory";
+import type { CaasInventory, MachineState } from "../contract/caas-inventory";
 import { caasRelease } from "../policy/caas";
 import type { CaasSpec } from "../policy/caas-spec";
 import { caasStages, MEMBERS, MEMBERS_LAST, poolStage } from "../policy/caas-stages";
@@ -93,6 +93,7 @@ export const caasRule: PlanRule<CaasPlanSpec, CaasInventory> = {
       inventory,
       pools: all,
       blockers: [...(members ? [way.members.flatMap(({ waves }) => waves.blockers)] : []), ...way.blockers],
+      unreplaced: [...(members ? [[]] : []), ...way.pools.map(({ waves }) => waves.unreplaced)],
       from: from.version,
       down,
     };
@@ -174,13 +175,14 @@ function wayThere(
       return [{ version, situation, waves: wavesOf(room, situation, caas.drain) }];
     });
   const first = down ? [] : membersWay();
-  const used = new Set<string>();
+  // A pool after another has the machines that this one leaves.
+  let free: readonly MachineState[] = situations.flatMap(({ spares }) => spares);
   const pools = situations.map((situation): PoolWay => {
     opened(situation);
-    // With surge-and-replace a pool keeps the machines that joined; the next pool can't have them.
-    const spares = situation.spares.filter(({ id }) => !used.has(id));
+    const own = free.filter(({ assetTag }) => assetTag === situation.pool.spares);
+    const spares = [...new Map(own.map((machine) => [machine.id, machine])).values()];
     const waves = wavesOf(room, { ...situation, spares }, caas.drain);
-    for (const { joins } of waves.waves) for (const { machine } of joins) used.add(machine);
+    free = [...free.filter((one) => !own.includes(one)), ...waves.free];
     return { situation, waves };
   });
   const members = down ? membersWay() : first;
@@ -240,7 +242,7 @@ function stageOf(name: string, { caas, policy, inventory, way, closed }: StageAr
   const before =
     way.pools.slice(0, index).reduce((sum, { waves }) => sum + waves.waves.length, 0) +
     (way.down ? 0 : waveCount(way.members));
-  poolSteps(steps, own, lastWave(inventory) + before, closed !== undefined);
+  poolSteps(steps, own, lastWave(inventory) + before, closed !== undefined, caas.version);
   const drafted = steps.take();
   return drafted.length > 0
     ? { steps: drafted, gates: policy.gates }
@@ -253,8 +255,9 @@ function poolSteps(
   { situation, waves: { surge, waves, leaving } }: PoolWay,
   firstWave: number,
   onlyInHand: boolean,
+  wanted: string,
 ): void {
-  const { pool, finishing, nodes } = situation;
+  const { pool, finishing, nodes, all } = situation;
   const inHand = new Set(nodes.filter(({ marks }) => marks.cordoned).map(({ name }) => name));
   const label = (number: number, text: string): WaveLabel => ({ number, text });
   if (finishing.length > 0) {
@@ -263,12 +266,25 @@ function poolSteps(
     steps.verify(names, wave, pool.soakMs);
     steps.uncordon(names, wave);
   }
-  if (!onlyInHand) steps.join(surge, "surge", label(firstWave, "surge"), pool.name);
+  const blueGreen = pool.strategy === "blue-green";
+  if (!onlyInHand && surge.length > 0) {
+    // With a number of its own for each pool: the way back takes together what has the same.
+    const at = blueGreen ? label(firstWave + 1, "new pool") : label(firstWave, "surge");
+    steps.join(surge, blueGreen ? "replacement" : "surge", at, pool.name);
+    const joined = surge.map(({ node }) => node);
+    if (blueGreen) steps.verify(joined, at, 0);
+  }
   for (const [i, wave] of waves.entries()) {
     const names = [...wave.nodes];
     if (onlyInHand && !names.some((name) => inHand.has(name))) continue;
     const number = firstWave + i + 1;
     const at = label(number, `wave ${i + 1}/${waves.length}`);
+    if (blueGreen) {
+      steps.join(wave.joins, "replacement", at, pool.name);
+      steps.cordon(names, at, !names.some((name) => inHand.has(name)));
+      steps.drain(wave, at);
+      continue;
+    }
     if (pool.strategy === "surge-and-replace") {
       steps.join(wave.joins, "replacement", at, pool.name);
       if (wave.joins.length > 0)
@@ -287,6 +303,15 @@ function poolSteps(
     steps.boot(names, at, false);
     steps.verify(names, at, pool.soakMs);
     steps.uncordon(names, at);
+  }
+  if (blueGreen && nodes.length > 0 && !onlyInHand) {
+    const at = label(firstWave + waves.length, "old pool");
+    const stay = all.filter(({ version, ready, marks }) => ready && version === wanted && !marks.cordoned);
+    steps.verify([...stay.map(({ name }) => name), ...surge.map(({ node }) => node)], at, pool.soakMs);
+    steps.leave(
+      nodes.map(({ name }) => name),
+      at,
+    );
   }
   if (leaving && !onlyInHand) {
     const at = label(firstWave + waves.length, "surge");

@@ -9,9 +9,10 @@ import type { Duration } from "./upgrade-policy";
 
 /**
  * `in-place`: a node is drained, its machine gets the new release and comes back as the same node. `surge-and-replace`: another
- * machine joins with the new release first, then the old node is drained and leaves.
+ * machine joins with the new release first, then the old node is drained and leaves. `blue-green`: as many machines as the pool has
+ * nodes join first, then all old nodes are drained, and they are kept, cordoned, until the soak has ended: the way back is short.
  */
-export type PoolStrategy = "in-place" | "surge-and-replace";
+export type PoolStrategy = "in-place" | "surge-and-replace" | "blue-green";
 
 /** Which nodes go in one wave: so many, such a share of the pool in percent, or those of one failure domain at a time. */
 export type BatchPolicy =
@@ -30,7 +31,7 @@ export interface NodePool {
   readonly strategy?: PoolStrategy;
   /**
    * Spare machines that join as additional nodes meanwhile (TEF-6): machines of the Redfish service that are switched off and
-   * whose `AssetTag` is `spares`.
+   * whose `AssetTag` is `spares`. Not with `blue-green`, which takes as many as there are nodes.
    *
    * @default 1
    */
@@ -39,7 +40,7 @@ export interface NodePool {
   readonly spares?: string;
   /** Nodes of the pool that may be away at once beyond those that spare machines stand in for. @default 0 */
   readonly maxUnavailable?: number;
-  /** @default surge and maxUnavailable together */
+  /** @default surge and maxUnavailable together; one node with `blue-green` */
   readonly batch?: BatchPolicy;
   /** Pools with a lower number go first; those with the same in the order in which they are declared. @default 0 */
   readonly order?: number;

@@ -249,7 +249,7 @@ function readPool(reader: Reader, raw: unknown, path: string): (PoolSpec & { ord
   const strategy = reader.oneOf(
     given.strategy,
     at("strategy"),
-    ["in-place", "surge-and-replace"],
+    ["in-place", "surge-and-replace", "blue-green"],
     caasDefaults.strategy,
   );
   const surge = reader.whole(given.surge, at("surge"), 0, caasDefaults.surge);
@@ -259,18 +259,25 @@ function readPool(reader: Reader, raw: unknown, path: string): (PoolSpec & { ord
     0,
     caasDefaults.maxUnavailable,
   );
-  if (strategy === "surge-and-replace" && surge === 0) {
+  if (strategy === "blue-green" && given.surge !== undefined) {
+    reader.wrong(
+      at("surge"),
+      given.surge,
+      "nothing with blue-green: as many machines join as the pool has nodes",
+      `Leave it out, or set strategy to "surge-and-replace"`,
+    );
+  } else if (strategy === "surge-and-replace" && surge === 0) {
     reader.wrong(
       at("surge"),
       0,
       "at least 1 with surge-and-replace: a node goes once another has taken its place",
       `Set surge to 1, or strategy to "in-place"`,
     );
-  } else if (strategy === "surge-and-replace" && maxUnavailable > 0) {
+  } else if (strategy !== "in-place" && maxUnavailable > 0) {
     reader.wrong(
       at("maxUnavailable"),
       maxUnavailable,
-      "0 with surge-and-replace: a node goes once another has taken its place",
+      `0 with ${strategy}: a node goes once another has taken its place`,
       `Leave it out, or set strategy to "in-place"`,
     );
   } else if (surge === 0 && maxUnavailable === 0) {
@@ -281,7 +288,13 @@ function readPool(reader: Reader, raw: unknown, path: string): (PoolSpec & { ord
       "Set surge to 1 if there is a spare machine, else maxUnavailable to 1 if the other nodes have room for the pods of one",
     );
   }
-  const batch = readBatch(reader, given.batch, at("batch"), surge + maxUnavailable);
+  const batch = readBatch(
+    reader,
+    given.batch,
+    at("batch"),
+    // All that there is stands by already.
+    strategy === "blue-green" ? 0 : surge + maxUnavailable,
+  );
   const order = given.order === undefined ? 0 : given.order;
   if (typeof order !== "number" || !Number.isFinite(order))
     reader.wrong(at("order"), order, "a number", "Write e.g. 1; pools with a lower one go first");

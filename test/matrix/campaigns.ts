@@ -9,7 +9,7 @@ import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { HAND_OVER_ANNOTATION } from "../../lab/cnf/kubernetes-cluster.ts";
 import { type AtRest, atRest } from "../support/at-rest.ts";
-import { writesSince } from "../support/audit.ts";
+import { campaignWrites, wasTaken } from "../support/audit.ts";
 import type { Running } from "../support/command.ts";
 import { type CampaignSeen, JournalWatch } from "../support/journal-watch.ts";
 import { type JournalSeen, note, Observed } from "../support/observed.ts";
@@ -192,13 +192,13 @@ export class Campaigns {
     const ended = Date.now();
     await this.#mend();
     const wants = first === "rolled-back" || wanted === "back" ? old : version;
-    const quiet = (await writesSince(site.lab.auditLogPath, ended)).filter(ours);
+    const quiet = await campaignWrites(site.lab.auditLogPath, ended);
     assert.deepEqual(quiet, [], "written by an engine that had ended");
     const last = first === "completed" && wants === version ? undefined : await this.#converge(wants, old);
     if (trouble.later) {
       const woken = Date.now();
       await trouble.later(context);
-      const writes = (await writesSince(site.lab.auditLogPath, woken)).filter(ours).filter(took);
+      const writes = (await campaignWrites(site.lab.auditLogPath, woken)).filter(wasTaken);
       assert.deepEqual(writes, [], "an engine whose lease was over wrote when it woke up");
     }
     const end = last ?? version;
@@ -326,10 +326,3 @@ const workOf = ({ stages }: JournalSeen): number =>
 const wayBackOf = (campaign: JournalSeen | undefined): number | undefined =>
   (campaign?.rollback?.finishedAt && between(campaign.rollback.startedAt, campaign.rollback.finishedAt)) ||
   undefined;
-
-type Write = Awaited<ReturnType<typeof writesSince>>[number];
-
-/** By a campaign, not by Pulumi's own Kubernetes provider. */
-const ours = ({ userAgent }: Write) => userAgent?.startsWith("pulumi-issu") ?? false;
-
-const took = ({ responseStatus }: Write) => (responseStatus?.code ?? 0) < 300;

@@ -8,7 +8,7 @@ import * as path from "node:path";
 import { root } from "../support/site.ts";
 import { seed } from "./random.ts";
 
-export type PartName = "matrix" | "seeded" | "whole" | "chassis";
+export type PartName = "matrix" | "seeded" | "whole" | "chassis" | "caas";
 
 /** What every outcome says of itself. */
 export interface Kept {

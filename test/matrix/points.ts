@@ -34,6 +34,9 @@ export const WHOLE_STAGES = [
 export { ELEMENT_STAGES };
 export type ElementStage = (typeof ELEMENT_STAGES)[number];
 export type StageName = (typeof WHOLE_STAGES)[number];
+/** Of a cluster with one pool. */
+export const CAAS_STAGES = ["preflight", "snapshot", "pool-workers", "finalize"] as const;
+type AnyStage = StageName | ElementStage | (typeof CAAS_STAGES)[number];
 
 export interface Point {
   /** For tables, e.g. `in gray-50`. */
@@ -51,7 +54,7 @@ export const start: Point = { name: "before preflight" };
  *
  * @param share 0 for its begin up to 1 for its last step or its soak.
  */
-export function during(stage: StageName | ElementStage, share: number): Point {
+export function during(stage: AnyStage, share: number): Point {
   return {
     name: `in ${stage}`,
     reached: ({ stages }) => {
@@ -67,8 +70,26 @@ export function during(stage: StageName | ElementStage, share: number): Point {
   };
 }
 
+/** From when a step of a pool's stage begins that has to do with a node, e.g. `drain`. */
+export function atStep(action: string, node: string): Point {
+  return {
+    name: `${action} of ${node}`,
+    reached: ({ stages }) => {
+      const pool = stages.find(({ name }) => name === "pool-workers");
+      if (!pool || pool.state === "pending") return false;
+      if (pool.state !== "running") return true;
+      const steps = pool.plan.steps as readonly {
+        readonly action: string;
+        readonly args: { readonly nodes?: readonly string[] };
+      }[];
+      const at = steps.findIndex((step) => step.action === action && step.args.nodes?.includes(node));
+      return at >= 0 && (pool.step ?? -1) >= at;
+    },
+  };
+}
+
 /** Right after a stage, and so right before what comes next. */
-export function after(stage: StageName | ElementStage): Point {
+export function after(stage: AnyStage): Point {
   return {
     name: `after ${stage}`,
     reached: ({ stages }) =>

@@ -128,7 +128,7 @@ export const ends = {
     strike: async ({ up }: Engine) => {
       for (const pid of await up.processes()) process.kill(pid, "SIGSTOP");
     },
-    later: async ({ up }) => {
+    later: async ({ up }: Engine) => {
       const provider = await providerOf(up);
       process.kill(provider, "SIGCONT");
       // It has its engine still, as far as it can tell: for so long it may try what it likes.

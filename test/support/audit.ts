@@ -61,3 +61,10 @@ export async function writesSince(auditLog: string, since: number): Promise<read
       !event.requestURI.includes("selfsubject"),
   );
 }
+
+/** The same by campaigns alone, not by Pulumi's own Kubernetes provider. */
+export const campaignWrites = async (auditLog: string, since: number): Promise<readonly AuditEvent[]> =>
+  (await writesSince(auditLog, since)).filter(({ userAgent }) => userAgent?.startsWith("pulumi-issu"));
+
+/** Whether it was carried out. */
+export const wasTaken = ({ responseStatus }: AuditEvent): boolean => (responseStatus?.code ?? 0) < 300;

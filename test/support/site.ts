@@ -9,7 +9,7 @@ import * as path from "node:path";
 import type { CnfArgs } from "pulumi-issu";
 import { type PulumiRun, Stack } from "../../examples/support/pulumi.ts";
 import { Traffic } from "../../examples/support/traffic.ts";
-import { type Lab, startLab } from "../../lab/lab.ts";
+import { type Lab, type LabOptions, startLab } from "../../lab/lab.ts";
 import { ensureToolchain } from "../../lab/toolchain/index.ts";
 import { Running } from "./command.ts";
 
@@ -36,6 +36,8 @@ export interface SiteOptions {
   readonly prometheus?: boolean;
   /** A Gateway with HTTP instances instead of subscribers. */
   readonly gateway?: boolean;
+  /** Machines under the nodes. */
+  readonly machines?: LabOptions["machines"];
 }
 
 export async function openTestSite(options: SiteOptions): Promise<TestSite> {
@@ -48,6 +50,7 @@ export async function openTestSite(options: SiteOptions): Promise<TestSite> {
     traffic: served,
     prometheus: options.prometheus ?? false,
     gateway: options.gateway ?? false,
+    ...(options.machines ? { machines: options.machines } : {}),
     ...(served ? { subscribers: options.subscribers, calls: options.calls ?? 10 } : {}),
     churn: options.churn ?? 8,
   });

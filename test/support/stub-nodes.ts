@@ -116,6 +116,13 @@ export class StubNodes implements NodeHost {
     for (const { response } of this.watchers) response.destroy();
   }
 
+  /** Takes a pod's finalizer off: it goes, if it was to. */
+  release(name: string): void {
+    this.stuck.delete(name);
+    const pod = this.pods.get(name);
+    if (pod?.metadata.deletionTimestamp !== undefined) this.gone(pod);
+  }
+
   async down(name: string): Promise<void> {
     for (const pod of [...this.pods.values()]) if (pod.spec.nodeName === name) this.gone(pod);
     await this.ready(name, false);

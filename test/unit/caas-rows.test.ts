@@ -62,6 +62,25 @@ describe("a cluster in issu status", () => {
     assert.match(row(seen, "member cp-3") ?? "", /^away \| .*API server is not ready \(it is away\)/);
   });
 
+  it("counts nodes that another has joined for apart", () => {
+    const world = site();
+    for (const [i, old] of ["node-1", "node-2", "node-3"].entries()) {
+      const node = world.nodes.get(old);
+      assert.ok(node);
+      node.cordoned = true;
+      world.nodes.set(`spare-${i}`, {
+        ...node,
+        version: NEW,
+        cordoned: false,
+        marks: { joined: "replacement", replaces: old },
+      });
+    }
+    assert.equal(
+      row(world.inventory(), "pool workers"),
+      "3 of 3 at 1.34.2 | 3 replaced, kept for the way back, 3 cordoned",
+    );
+  });
+
   it("leaves out what is as it should be of many nodes", () => {
     const world = new CaasWorld({ nodes: 60, spares: 0, cpu: 8, version: NEW, workloads: [] });
     const rows = caasRows(world.inventory(), checkCaas({ ...raw, controlPlane: undefined }).caas);

@@ -345,6 +345,7 @@ export class CaasWorld {
       former: boolean;
       as: "surge" | "replacement";
       machines: { machine: string; node: string; replaces: string | null }[];
+      labels: Record<string, string>;
     };
     const share = <T>(list: readonly T[]): readonly T[] => list.slice(0, Math.ceil(part * list.length));
     switch (step.action) {
@@ -392,8 +393,10 @@ export class CaasWorld {
           found.power = "on";
           found.boots = args.version;
           if (!found.releases.includes(args.version)) found.releases.push(args.version);
+          const blank = this.blank(name, args.version, this.#cpu);
           this.nodes.set(name, {
-            ...this.blank(name, args.version, this.#cpu),
+            ...blank,
+            labels: { ...blank.labels, ...args.labels },
             marks: { joined: args.as, wave: args.wave, ...(replaces === null ? {} : { replaces }) },
           });
         }

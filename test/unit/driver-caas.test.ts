@@ -35,13 +35,21 @@ describe("a CaaS cluster by its drivers", function () {
   let redfish: RedfishMachines;
   let target: CaasTarget;
 
-  async function site(names: readonly string[], workloads: readonly StubWorkload[]): Promise<void> {
+  async function site(
+    names: readonly string[],
+    workloads: readonly StubWorkload[],
+    spares = 1,
+  ): Promise<void> {
     cluster = await new StubNodes(names, OLD, workloads).start();
     machines = await Machines.start(
       {
         machines: [
           ...names.map((id) => ({ id, assetTag: "workers", labels: {}, release: OLD })),
-          { id: "spare-1", assetTag: "workers", labels: {} },
+          ...Array.from({ length: spares }, (_, i) => ({
+            id: `spare-${i + 1}`,
+            assetTag: "workers",
+            labels: {},
+          })),
         ],
         port: 0,
         credentials: { userName: "u", password: "p" },
@@ -126,6 +134,56 @@ describe("a CaaS cluster by its drivers", function () {
     assert.equal(cluster.kubelet("node-1"), `v${OLD}`);
     assert.equal(cluster.fewest.get("web"), 2);
     assert.deepEqual(caasRule.recover(spec, await target.observe(), first.from, "all"), []);
+  });
+
+  it("keeps the old pool, cordoned, until the new one has soaked, and goes back by opening it", async () => {
+    await site(["node-1", "node-2"], [{ name: "web", replicas: 4, minAvailable: 3 }], 2);
+    const spec = specOf({ strategy: "blue-green", soak: "300ms" });
+    const first = caasRule.plan(spec, await target.observe());
+    assert.deepEqual(first.problems, []);
+    const steps = first.stages.flatMap((stage) => stage.steps);
+    const lastDrain = steps.findLast(({ action }) => action === "drain");
+    await perform(steps, 1, (step) => step === lastDrain);
+    const bootOf = (name: string) => cluster.nodes.get(name)?.status.nodeInfo.bootID;
+    const boots = ["node-1", "node-2"].map(bootOf);
+    for (const name of ["node-1", "node-2"]) {
+      assert.equal(cluster.nodes.get(name).spec.unschedulable, true);
+      assert.equal(machines.machines.get(name)?.power, "On");
+    }
+    assert.ok([...cluster.pods.values()].every(({ spec: { nodeName } }) => /^spare/.test(nodeName)));
+    await perform(caasRule.recover(spec, await target.observe(), first.from, "all"), 2);
+    assert.deepEqual([...cluster.nodes.keys()].sort(), ["node-1", "node-2"]);
+    // No machine of the old pool was booted for it.
+    assert.deepEqual(["node-1", "node-2"].map(bootOf), boots);
+    assert.ok([...cluster.nodes.values()].every((node) => node.spec.unschedulable === undefined));
+    assert.deepEqual(caasRule.recover(spec, await target.observe(), first.from, "all"), []);
+    await perform(await stepsOf(spec), 3);
+    assert.deepEqual([...cluster.nodes.keys()].sort(), ["spare-1", "spare-2"]);
+    assert.equal(machines.machines.get("node-1")?.power, "Off");
+    assert.equal(cluster.fewest.get("web"), 3);
+    assert.equal(caasRule.plan(spec, await target.observe()).intent, "none");
+  });
+
+  it("takes back what joined beside a machine that did not, and switches that one off", async () => {
+    await site(["node-1", "node-2", "node-3"], [{ name: "web", replicas: 3, minAvailable: 2 }], 3);
+    const spec = specOf({ strategy: "blue-green" });
+    const first = caasRule.plan(spec, await target.observe());
+    machines.fault("boot-fails", { machine: "spare-2" });
+    await assert.rejects(perform(first.stages.flatMap(({ steps }) => steps)), /spare-2 did not boot/);
+    await perform(caasRule.recover(spec, await target.observe(), first.from, "all"), 2);
+    assert.deepEqual([...cluster.nodes.keys()].sort(), ["node-1", "node-2", "node-3"]);
+    for (const id of ["spare-1", "spare-2", "spare-3"]) assert.equal(machines.machines.get(id)?.power, "Off");
+  });
+
+  it("says when no machine is left to take a node's place, and takes nothing away", async () => {
+    await site(["node-1", "node-2"], [], 0);
+    const spec = specOf({ strategy: "surge-and-replace" });
+    const { stages } = caasRule.plan(spec, await target.observe());
+    await assert.rejects(
+      perform(stages.flatMap(({ steps }) => steps)),
+      /no spare machine is left to take the place of node-1/,
+    );
+    assert.equal(cluster.nodes.size, 2);
   });
 
   it("takes a half-done wave back: former release, same nodes, nothing left cordoned", async () => {
@@ -225,6 +283,7 @@ describe("a CaaS cluster by its drivers", function () {
   it("says when a node comes back with another version", async () => {
     await site(["node-1"], []);
     machines.fault("wrong-version", { machine: "node-1" });
+    cluster.nodes.get("node-1").spec.unschedulable = true;
     const step = {
       action: "boot",
       object: "node/node-1",
@@ -239,6 +298,73 @@ describe("a CaaS cluster by its drivers", function () {
       limitMs: 4_000,
     } as Step;
     await assert.rejects(perform([step]), /node-1 came back with 1\.33\.6, not 1\.34\.2/);
+  });
+
+  it("boots no node that somebody opened, or that pods came to, since it was drained", async () => {
+    await site(["node-1", "node-2"], [{ name: "web", replicas: 2, minAvailable: 1 }]);
+    const steps = await stepsOf(specOf());
+    const boot = steps.find(({ action }) => action === "boot") as Step;
+    await perform(steps, 1, ({ action }) => action === "drain");
+    const node = cluster.nodes.get("node-1");
+    delete node.spec.unschedulable;
+    await assert.rejects(perform([boot]), (error: Error & { code?: string }) => error.code === "NODE_OPENED");
+    node.spec.unschedulable = true;
+    const [pod] = cluster.pods.values();
+    pod.spec.nodeName = "node-1";
+    await assert.rejects(perform([boot]), /core\/web-\d+ came to node-1 after it was drained/);
+    assert.equal(cluster.kubelet("node-1"), `v${OLD}`);
+  });
+
+  it("leaves a pod alone that nothing would start anew, also where it came after preview", async () => {
+    await site(["node-1", "node-2"], [{ name: "web", replicas: 1 }]);
+    const [pod] = cluster.pods.values();
+    pod.metadata.ownerReferences = [];
+    const name = pod.spec.nodeName;
+    cluster.nodes.get(name).spec.unschedulable = true;
+    const step = (force: object) =>
+      ({
+        action: "drain",
+        object: `node/${name}`,
+        args: {
+          nodes: [name],
+          drain: { ...specOf().caas.drain, withinMs: 300, force: { ...specOf().caas.drain.force, ...force } },
+        },
+        summary: "",
+        expectedMs: 0,
+        limitMs: 3_000,
+      }) as Step;
+    const blocked = /no controller owns it.*drain\.force\.unmanaged is "refuse"/;
+    await assert.rejects(perform([step({})]), blocked);
+    await assert.rejects(perform([step({ late: "delete" })]), blocked);
+    pod.metadata.ownerReferences = [{ kind: "ReplicaSet", name: "web-5d9", controller: true }];
+    pod.spec.volumes = [{ name: "scratch", emptyDir: {} }];
+    await assert.rejects(perform([step({})]), /it has an emptyDir/);
+    assert.ok(cluster.pods.has(pod.metadata.name));
+    await perform([step({ emptyDir: "lose" })]);
+    assert.ok(!cluster.pods.has(pod.metadata.name));
+  });
+
+  it("lets everything else have its turn while late pods end", async () => {
+    await site(["node-1", "node-2"], [{ name: "web", replicas: 2, minAvailable: 2 }]);
+    const [pod] = cluster.pods.values();
+    const { name } = pod.metadata;
+    cluster.stuck.add(name);
+    cluster.nodes.get(pod.spec.nodeName).spec.unschedulable = true;
+    const { drain } = specOf().caas;
+    const step = {
+      action: "drain",
+      object: `node/${pod.spec.nodeName}`,
+      args: {
+        nodes: [pod.spec.nodeName],
+        drain: { ...drain, withinMs: 200, force: { ...drain.force, late: "delete" } },
+      },
+      summary: "",
+      expectedMs: 0,
+      limitMs: 10_000,
+    } as Step;
+    // A drain that never pauses would leave this no turn.
+    setTimeout(() => cluster.release(name), 600);
+    assert.match((await perform([step])).join(), /1 deleted past their budget/);
   });
 
   it("rests outside the window, and lets no earlier epoch write", async () => {

@@ -116,6 +116,49 @@ describe("plan of a control plane", () => {
     assert.match(four, /Got 4 members .*odd number/);
   });
 
+  it("refuses all at once: a minor skipped, newer kubelets, no room, removed APIs, a closed window", () => {
+    const site = world({
+      version: "1.32.3",
+      spares: 0,
+      workloads: [{ name: "full", replicas: 24, cpu: 1, minAvailable: 23 }],
+    });
+    (site.nodes.get("node-1") as { version: string }).version = "1.35.0";
+    (site.nodes.get("cp-1") as { version: string }).version = OLD;
+    site.removedApis = [{ api: "flowcontrol.apiserver.k8s.io/v1beta3 flowschemas", removedIn: "1.34" }];
+    site.now = Date.UTC(2026, 10, 21, 12, 0);
+    const seen = site.inventory();
+    const behind = seen.members.map((one) => ({ ...one, version: "1.32.3" }));
+    const spec = specOf({
+      pools: [{ name: "workers", selector: { role: "worker" }, surge: 0, maxUnavailable: 1 }],
+      window: { from: "01:00", to: "05:00", timeZone: "Europe/Berlin" },
+    });
+    const text = messages(caasRule.plan(spec, { ...seen, members: behind }));
+    assert.match(text, /path: The control plane would go from 1\.32\.3 to 1\.34\.2, over 1\.33/);
+    assert.match(text, /node-1 \(1\.35\.0\) would be newer than the API server at 1\.34\.2/);
+    assert.match(
+      text,
+      /cp-1: its kubelet runs 1\.33\.6, its API server 1\.32\.3\. Expected kubelets no newer/,
+    );
+    assert.match(
+      text,
+      /pools\.workers: .*no other node takes it .*add a spare machine and raise the pool's surge/,
+    );
+    assert.match(text, /version: Somebody uses APIs that 1\.34\.2 does not have: .*flowschemas/);
+    assert.match(text, /window: .*outside the maintenance window/);
+    const later = world({ version: NEW, spares: 0 });
+    later.now = site.now;
+    const down = specOf({
+      version: "1.32.3",
+      controlPlane: { snapshot: "none" },
+      window: { from: "01:00", to: "05:00", timeZone: "Europe/Berlin" },
+    });
+    const back = messages(caasRule.plan(down, later.inventory()));
+    assert.match(back, /controlPlane\.snapshot: Got "none", and 1\.32\.3 is earlier/);
+    assert.match(back, /at most one minor back at a time/);
+    assert.match(back, /pools\.workers\.surge: Got 1, and no spare machine is there/);
+    assert.match(back, /window: .*outside the maintenance window/);
+  });
+
   it("keeps kubelets within the skew of the API servers to come", () => {
     const site = world({ version: "1.34.2" });
     for (const [name, node] of site.nodes) if (name.startsWith("node-")) node.version = "1.31.0";

@@ -79,6 +79,82 @@ describe("plan of a CaaS cluster", () => {
     assert.equal(caasRule.plan(spec, world.inventory()).intent, "none");
   });
 
+  it("keeps the old pool, cordoned, until the soak of the new one has ended, where the strategy says so", () => {
+    const world = small([web], { spares: 4 });
+    const spec = specOf({ strategy: "blue-green", batch: { count: 2 } });
+    const plan = caasRule.plan(spec, world.inventory());
+    assert.deepEqual(plan.problems, []);
+    assert.deepEqual(verbs(plan), [
+      "snapshot",
+      "join",
+      "verify",
+      ...["cordon", "drain", "cordon", "drain"],
+      ...["verify", "leave", "settle"],
+    ]);
+    // Up to the last soak: nothing of the old pool is gone, and the way back is to open it.
+    playCaas(world, plan.stages, { after: 6, part: 1 });
+    assert.equal(world.nodes.size, 8);
+    const back = caasRule.recover(spec, world.inventory(), plan.from, "all");
+    assert.deepEqual(
+      back.map(({ action }) => action),
+      ["uncordon", "cordon", "drain", "leave", "settle"],
+    );
+    playCaas(world, caasRule.plan(spec, world.inventory(), inCampaign(plan)).stages, undefined);
+    assert.equal(world.nodes.size, 4);
+    assert.ok([...world.nodes.values()].every(({ version }) => version === NEW));
+    assert.equal(caasRule.plan(spec, world.inventory()).intent, "none");
+    const few = caasRule.plan(spec, small([web], { spares: 3 }).inventory());
+    assert.match(
+      messages(few),
+      /pools\.workers\.strategy: Got "blue-green", and no spare machine .* is left for node-4\. .* 4 in all/,
+    );
+  });
+
+  it("hands machines on from pool to pool, and takes them back from wherever it was cut", () => {
+    const pools = [
+      { name: "a", selector: { role: "worker" }, strategy: "surge-and-replace", spares: "workers" },
+      { name: "b", selector: { role: "b" }, strategy: "blue-green", spares: "workers" },
+    ] as const;
+    const two = (spares: number) => {
+      const world = small([web], { spares });
+      for (const name of ["node-3", "node-4"]) (world.nodes.get(name)?.labels as { role: string }).role = "b";
+      return world;
+    };
+    const spec = specOf({}, { pools });
+    assert.match(
+      messages(caasRule.plan(spec, two(1).inventory())),
+      /pools\.b\.strategy: .* is left for node-4\./,
+    );
+    const rolesOf = (world: CaasWorld) => [...world.nodes.values()].map(({ labels }) => labels.role).sort();
+    const steps = caasRule.plan(spec, two(2).inventory()).stages.flatMap((stage) => stage.steps).length;
+    for (let after = 1; after <= steps; after++) {
+      const world = two(2);
+      const plan = caasRule.plan(spec, world.inventory());
+      assert.deepEqual(plan.problems, []);
+      playCaas(world, plan.stages, { after, part: 0.5 });
+      const over = after === steps;
+      const back = over ? [] : caasRule.recover(spec, world.inventory(), plan.from, "all");
+      for (const step of back) {
+        world.play(step);
+        world.check();
+      }
+      assert.deepEqual(rolesOf(world), ["b", "b", "worker", "worker"]);
+      assert.ok([...world.nodes.values()].every(({ version }) => version === (over ? NEW : OLD)));
+    }
+  });
+
+  it("takes nothing away where the machine that was to take its place is gone", () => {
+    const world = small([web]);
+    const spec = specOf({ strategy: "surge-and-replace" });
+    const plan = caasRule.plan(spec, world.inventory());
+    world.machines.delete("spare-1");
+    const on = caasRule.plan(spec, world.inventory(), inCampaign(plan));
+    assert.deepEqual(verbs(on).slice(0, 4), ["snapshot", "join", "verify", "cordon"]);
+    const [, join] = on.stages.flatMap(({ steps }) => steps);
+    assert.equal((join?.args.machines as { machine: string }[] | undefined)?.[0]?.machine, "");
+    assert.match(on.warnings.join(), /no spare machine is there/);
+  });
+
   it("takes one failure domain after the other", () => {
     const world = new CaasWorld({ nodes: 12, spares: 2, cpu: 8, version: OLD, workloads: [web], racks: 3 });
     const plan = caasRule.plan(
@@ -203,6 +279,24 @@ describe("plan of a CaaS cluster", () => {
     assert.equal(caasRule.plan(spec, world.inventory()).intent, "none");
   });
 
+  it("with blue-green, rests with the old pool kept, drains what is in hand and takes nothing out", () => {
+    const window = { from: "01:00", to: "05:00", timeZone: "Europe/Berlin" };
+    const spec = specOf({ strategy: "blue-green" }, { window });
+    const world = small([web], { spares: 4 });
+    const plan = caasRule.plan(spec, world.inventory());
+    // Cut off in the first wave's drain; then the window closes.
+    playCaas(world, plan.stages, { after: 4, part: 0 });
+    world.now = Date.UTC(2026, 10, 21, 12, 0);
+    const rest = caasRule.plan(spec, world.inventory(), inCampaign(plan));
+    assert.deepEqual(verbs(rest), ["cordon", "drain"]);
+    playCaas(world, rest.stages, undefined);
+    assert.equal(world.nodes.size, 8);
+    world.now = Date.UTC(2026, 10, 22, 1, 0);
+    playCaas(world, caasRule.plan(spec, world.inventory(), inCampaign(plan)).stages, undefined);
+    assert.equal(world.nodes.size, 4);
+    assert.equal(caasRule.plan(spec, world.inventory()).intent, "none");
+  });
+
   it("goes back in reverse when the version is set back", () => {
     const world = small([web]);
     const plan = caasRule.plan(specOf(), world.inventory());
@@ -225,7 +319,7 @@ describe("plan of a CaaS cluster", () => {
           nodes: fc.integer({ min: 2, max: 9 }),
           surge: fc.integer({ min: 0, max: 3 }),
           maxUnavailable: fc.integer({ min: 0, max: 2 }),
-          replace: fc.boolean(),
+          replace: fc.constantFrom("", "surge-and-replace", "blue-green"),
           domain: fc.boolean(),
           workloads: fc.array(
             fc.record({
@@ -243,7 +337,8 @@ describe("plan of a CaaS cluster", () => {
           back: fc.boolean(),
         }),
         (one) => {
-          const replace = one.replace && one.surge > 0;
+          const replace = one.replace === "surge-and-replace" && one.surge === 0 ? "" : one.replace;
+          const blueGreen = replace === "blue-green";
           const maxUnavailable = replace
             ? 0
             : one.surge === 0
@@ -262,7 +357,7 @@ describe("plan of a CaaS cluster", () => {
           );
           const world = new CaasWorld({
             nodes: one.nodes,
-            spares: one.surge,
+            spares: blueGreen ? one.nodes : one.surge,
             cpu: 6,
             version: OLD,
             workloads,
@@ -271,9 +366,9 @@ describe("plan of a CaaS cluster", () => {
           });
           if (world.pending.length > 0) return;
           const spec = specOf({
-            surge: one.surge,
+            ...(blueGreen ? {} : { surge: one.surge }),
             maxUnavailable,
-            ...(replace ? { strategy: "surge-and-replace" } : {}),
+            ...(replace === "" ? {} : { strategy: replace as "surge-and-replace" | "blue-green" }),
             ...(one.domain ? { batch: { domain: RACK } } : {}),
           });
           const first = caasRule.plan(spec, world.inventory());

@@ -79,6 +79,19 @@ describe("a CaaS cluster as declared", () => {
     );
   });
 
+  it("takes a pool as blue-green only where nothing else says how many may be away", () => {
+    const pool = { ...good.pools[0], strategy: "blue-green" };
+    const { problems, caas } = checkCaas({ ...good, pools: [pool] });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(caas?.pools[0]?.batch, { count: 1 });
+    const batched = checkCaas({ ...good, pools: [{ ...pool, batch: { count: 8 } }] });
+    assert.deepEqual(batched.caas?.pools[0]?.batch, { count: 8 });
+    assert.deepEqual(paths({ ...good, pools: [{ ...pool, surge: 2 }] }), ["pools[0].surge"]);
+    assert.deepEqual(paths({ ...good, pools: [{ ...pool, maxUnavailable: 1 }] }), [
+      "pools[0].maxUnavailable",
+    ]);
+  });
+
   it("never shows credentials that stand in an address", () => {
     const { problems } = checkCaas({
       ...good,

@@ -8,17 +8,28 @@ import type { Machine } from "../../../contract/machines";
 import { type Action, type ActionContext, type Json, TargetError } from "../../../contract/target";
 import { countArg, textArg, textsArg } from "../arguments";
 import { ApiError, isNotFound } from "../errors";
+import type { KubeList } from "../objects";
 import { inParallel } from "../parallel";
 import { retrying } from "../retry";
 import { onceEach, waitUntil } from "../wait";
 import { Watched } from "../watched";
 import { type Caas, machineOf } from "./context";
 import { changeNode } from "./cordon";
-import { everywhere, type NodeObject, nodeMarks, plainVersion } from "./objects";
+import {
+  everywhere,
+  keyOf,
+  type NodeObject,
+  nodeMarks,
+  plainVersion,
+  staysOnNode,
+  type WholePod,
+} from "./objects";
 import { nodeIsReady } from "./observe";
 
 /** A machine says that it runs a little before its node does. */
 const NODE_LATER_MS = 60_000;
+/** To switch off machines that did not become nodes. */
+const GIVE_UP_MS = 60_000;
 
 interface Wanted {
   readonly name: string;
@@ -27,7 +38,8 @@ interface Wanted {
 
 /**
  * @param before done right before a machine is told to, and not for one that runs what it should.
- * @throws TargetError `MACHINE_FAILED`, `WRONG_VERSION`, `NO_MACHINE`, `NODE_MISSING`, `STALE_EPOCH`, `TIMEOUT`, `ABORTED`
+ * @throws TargetError `MACHINE_FAILED`, `WRONG_VERSION`, `NO_MACHINE`, `NODE_MISSING`, `NODE_OPENED`, `NODE_NOT_EMPTY`, `STALE_EPOCH`,
+ *   `TIMEOUT`, `ABORTED`
  */
 export async function boot(
   caas: Caas,
@@ -48,7 +60,35 @@ export async function boot(
       );
     return { name, machine: machine.id };
   });
-  return bootAll(caas, wanted, action, action.args.former === true, context, before);
+  return bootAll(caas, wanted, action, action.args.former === true, context, async (name) => {
+    await mustBeEmpty(caas, name, context);
+    await before?.();
+  });
+}
+
+/** Right before its machine is reset: somebody may have opened it since it was drained, and pods have come (ESC-22). */
+async function mustBeEmpty({ api }: Caas, name: string, context: ActionContext): Promise<void> {
+  const [node, { items }] = await retrying(context, `reading node/${name}`, () =>
+    Promise.all([
+      api.get<NodeObject>(everywhere.node(name), undefined, context.signal),
+      api.get<KubeList<WholePod>>(
+        everywhere.pods,
+        { fieldSelector: `spec.nodeName=${name}` },
+        context.signal,
+      ),
+    ]),
+  );
+  if (node.spec.unschedulable !== true)
+    throw new TargetError(
+      "NODE_OPENED",
+      `${name} takes pods though it is about to boot: somebody uncordoned it since it was drained. Let it be until the campaign is over.`,
+    );
+  const pods = items.filter((pod) => !staysOnNode(pod)).map(keyOf);
+  if (pods.length > 0)
+    throw new TargetError(
+      "NODE_NOT_EMPTY",
+      `${pods.slice(0, 5).join(", ")}${pods.length > 5 ? ` and ${pods.length - 5} more` : ""} came to ${name} after it was drained, and would end with it.`,
+    );
 }
 
 /** Machines become nodes: spare ones, or those that were nodes before. @throws as `boot` */
@@ -61,10 +101,19 @@ export async function join(caas: Caas, action: Action, context: ActionContext): 
   const as = textArg(action, "as");
   const wave = countArg(action, "wave");
   const labels = (action.args.labels ?? {}) as { readonly [label: string]: Json };
+  const without = given.filter(({ machine }) => machine === "");
+  if (without.length > 0) {
+    const names = without.map(({ replaces, node }) => replaces ?? node).join(", ");
+    throw new TargetError("NO_MACHINE", `no spare machine is left to take the place of ${names}`);
+  }
   const wanted = given.map(({ machine, node }): Wanted => ({ name: node, machine }));
-  const done = await bootAll(caas, wanted, action, true, context);
-  await inParallel(given, ({ node, replaces }) =>
-    changeNode(caas, node, context, () => ({
+  const names = given.map(({ node }) => node);
+  // As soon as a node is there: one without marks would be nobody's to take back.
+  const marked = new Map<string, Promise<void>>();
+  const mark = ({ node, replaces }: (typeof given)[number]): Promise<void> => {
+    const begun = marked.get(node);
+    if (begun) return begun;
+    const writing = changeNode(caas, node, context, () => ({
       metadata: {
         annotations: {
           [nodeMarks.joined]: as,
@@ -73,9 +122,38 @@ export async function join(caas: Caas, action: Action, context: ActionContext): 
         },
         labels,
       },
-    })),
-  );
-  return done;
+    }));
+    marked.set(node, writing);
+    writing.catch(() => marked.delete(node));
+    return writing;
+  };
+  const nodes = watchNodes(caas);
+  const off = nodes.onChange(() => {
+    for (const one of given) if (nodes.items.has(one.node)) void mark(one).catch(() => undefined);
+  });
+  try {
+    const done = await bootAll(caas, wanted, action, true, context);
+    await inParallel(given, mark);
+    return done;
+  } catch (error) {
+    if (!context.signal.aborted) await giveUp(caas, wanted, context);
+    const there = await readNodes(caas, names, context).catch(() => new Map());
+    await Promise.allSettled(given.filter(({ node }) => there.has(node)).map(mark));
+    throw error;
+  } finally {
+    off();
+    nodes.stop();
+  }
+}
+
+/** Where one machine does not join, those without a node are switched off again: nobody would look for them. */
+async function giveUp(caas: Caas, wanted: readonly Wanted[], context: ActionContext): Promise<void> {
+  const limits = { ...context, deadline: Date.now() + GIVE_UP_MS };
+  const names = wanted.map(({ name }) => name);
+  const there = await readNodes(caas, names, limits).catch(() => undefined);
+  if (!there) return;
+  const without = wanted.filter(({ name }) => !there.has(name));
+  await Promise.allSettled(without.map(({ machine }) => caas.machines.powerOff(machine, limits)));
 }
 
 async function bootAll(
@@ -84,7 +162,7 @@ async function bootAll(
   action: Action,
   former: boolean,
   context: ActionContext,
-  first?: () => Promise<void>,
+  first?: (name: string) => Promise<void>,
 ): Promise<string> {
   const version = textArg(action, "version");
   const image = typeof action.args.image === "string" ? action.args.image : null;
@@ -100,7 +178,7 @@ async function bootAll(
     async ({ name, machine }) => {
       const node = before.get(name);
       if (!node || plainVersion(node.status?.nodeInfo?.kubeletVersion) !== version || !nodeIsReady(node)) {
-        await first?.();
+        await first?.(name);
         await caas.machines.boot(machine, { version, image, former }, { ...context, progress: say });
       }
       there += 1;

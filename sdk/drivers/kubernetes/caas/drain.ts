@@ -21,6 +21,8 @@ import { type Budget, everywhere, keyOf, staysOnNode, type WholePod } from "./ob
 const STUCK_MS = 15_000;
 /** A refused eviction is tried again when its budget changed, or after this long should that have gone unseen. */
 const UNSEEN_MS = 5_000;
+/** Between two looks for which only time has passed: without a pause nothing else would ever get its turn, the lease included. */
+const LOOK_AGAIN_MS = 250;
 
 type Phase =
   | { readonly at: "handing-over"; readonly since: number }
@@ -47,6 +49,7 @@ class Drain {
   private readonly startedAt = Date.now();
   private readonly seenAt = new Set<string>();
   private dirty = true;
+  private lookedAt = 0;
   private failure: unknown;
   private forced = 0;
   /** Those that did not hand over in time. */
@@ -139,7 +142,10 @@ class Drain {
         (phase.at === "refused" && now - phase.since >= UNSEEN_MS),
     );
     const left = this.left;
-    return this.dirty || due || left.length === 0 || now >= end ? left : undefined;
+    const again = (due || now >= end) && now - this.lookedAt >= LOOK_AGAIN_MS;
+    if (!this.dirty && !again && left.length > 0) return undefined;
+    this.lookedAt = now;
+    return left;
   }
 
   private wake(): void {
@@ -171,7 +177,7 @@ class Drain {
     for (const pod of waiting) {
       const uid = uidOf(pod);
       const phase = this.phases.get(uid);
-      if (phase?.at === "evicting") continue;
+      if (phase?.at === "evicting" || this.kept(pod) !== undefined) continue;
       if (phase?.at === "handing-over") {
         const carried = this.handOvers.left(pod);
         const over = now - phase.since >= this.spec.handOverMs;
@@ -273,7 +279,8 @@ class Drain {
 
   /** The time is over: the policy says whether what is left is deleted. */
   private async late(left: readonly WholePod[]): Promise<void> {
-    if (this.spec.force.late !== "delete") throw this.blocked(left);
+    if (this.spec.force.late !== "delete" || left.some((pod) => this.kept(pod) !== undefined))
+      throw this.blocked(left);
     for (const pod of left) {
       const { name, namespace = "", deletionTimestamp } = pod.metadata;
       if (deletionTimestamp !== undefined) continue;
@@ -288,6 +295,19 @@ class Drain {
         });
       this.phases.set(uidOf(pod), { at: "evicting" });
     }
+  }
+
+  /** Why the policy does not let it go; preview refused those that were there, others may have come since. */
+  private kept({ metadata, spec, status }: WholePod): string | undefined {
+    const { unmanaged, emptyDir } = this.spec.force;
+    const over = status?.phase === "Succeeded" || status?.phase === "Failed";
+    const owned = (metadata.ownerReferences ?? []).some(({ controller }) => controller === true);
+    if (metadata.deletionTimestamp !== undefined || over) return undefined;
+    if (unmanaged === "refuse" && !owned)
+      return `no controller owns it, so nothing would start it anew (drain.force.unmanaged is "refuse")`;
+    if (emptyDir === "refuse" && (spec.volumes ?? []).some((volume) => volume.emptyDir !== undefined))
+      return `it has an emptyDir, whose content is lost with it (drain.force.emptyDir is "refuse")`;
+    return undefined;
   }
 
   /** Which pods are left, why, and whether waiting longer would help. */
@@ -320,6 +340,8 @@ class Drain {
             text: "its node does not confirm its end; is the node reachable, and its volumes detached?",
           };
     }
+    const kept = this.kept(pod);
+    if (kept !== undefined) return { ends: false, text: kept };
     const phase = this.phases.get(uidOf(pod));
     if (phase?.at === "handing-over")
       return { ends: true, text: `it ${this.handOvers.left(pod) ?? "has just handed over"}` };
