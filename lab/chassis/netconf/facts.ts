@@ -164,12 +164,12 @@ export function replication(context: CommandContext): Xml {
   );
 }
 
-/** Sizes in blocks of 1,024 bytes, and beside them as people read them. */
+/** Sizes in blocks of 512 bytes, and beside them as people read them. */
 export const storage = (context: CommandContext): Xml =>
   eachNode(context, (node) => {
     const size = (name: string, kilobytes: number) => {
-      const whole = Math.round(Math.max(0, kilobytes));
-      return elWith(name, { "junos:format": short(whole) }, whole);
+      const whole = Math.max(0, kilobytes);
+      return elWith(name, { "junos:format": short(whole) }, Math.round(2 * whole));
     };
     return elWith(
       "system-storage-information",
