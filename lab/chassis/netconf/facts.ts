@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { CliError, type CommandContext } from "../cli/command.ts";
+import type { CommandContext } from "../cli/command.ts";
 import { chosenNodes } from "../cli/per-node.ts";
 import { chosenGroups, memberRow, requireCluster } from "../commands/cluster-status.ts";
 import { located, missing } from "../commands/file.ts";
@@ -246,7 +246,7 @@ export function fileList(context: CommandContext): Xml {
 export function checksum(context: CommandContext): Xml {
   const { node, path } = located(context, context.args[0]);
   const content = node.files.read(path);
-  if (!content) throw new CliError(`error: sha256: ${path}: No such file or directory`);
+  if (!content) throw missing(path);
   return el(
     "checksum-information",
     el(

@@ -68,8 +68,8 @@ export class MessageReader {
     for (;;) {
       const head = /^\s*\n#(#|[1-9]\d{0,9})\n/.exec(this.#rest.subarray(0, 64).toString("latin1"));
       if (!head) {
-        const text = this.#rest.toString("latin1").trimStart();
-        if (text.length > LONGEST_HEAD || (text !== "" && !text.startsWith("#")))
+        const text = this.#rest.subarray(0, 64).toString("latin1").trimStart();
+        if (text.length > LONGEST_HEAD || !/^(#(#|[1-9]\d*)?)?$/.test(text))
           throw new FramingError(`got ${JSON.stringify(text.slice(0, 20))}, expected the head of a chunk`);
         return undefined;
       }

@@ -129,23 +129,18 @@ export const fileSize = (path: string): Question<number | undefined> => ({
   read: replies.readFileSize,
 });
 
-export interface Checksum {
-  /** 64 hex digits in lower case; left out if the device gives none. */
-  readonly sha256?: string;
-  /** What it said instead. */
-  readonly said: string;
-}
+/** 64 hex digits in lower case, or what the device said instead. */
+export type Checksum = { readonly sha256: string } | { readonly said: string };
 
-export const checksumOf = (path: string): Question<Checksum> => {
-  const answer = (sha256: string | undefined, said: string): Checksum =>
-    sha256 === undefined ? { said } : { sha256, said };
-  return {
-    command: `file checksum sha-256 ${path}`,
-    parse: (output) => answer(parseSha256(output), output),
-    operation: `<get-sha256-checksum-information><path>${escapeXml(path)}</path></get-sha256-checksum-information>`,
-    read: (reply) => {
-      const sum = replies.readChecksum(reply);
-      return sum === undefined ? undefined : answer(sum, "");
-    },
-  };
-};
+export const checksumOf = (path: string): Question<Checksum> => ({
+  command: `file checksum sha-256 ${path}`,
+  parse: (output) => {
+    const sha256 = parseSha256(output);
+    return sha256 === undefined ? { said: output } : { sha256 };
+  },
+  operation: `<get-sha256-checksum-information><path>${escapeXml(path)}</path></get-sha256-checksum-information>`,
+  read: (reply) => {
+    const sha256 = replies.readChecksum(reply);
+    return sha256 === undefined ? undefined : { sha256 };
+  },
+});

@@ -61,13 +61,13 @@ async function checksum(
   const session = sessionOf(chassis, node);
   if ((await session.ask(fileSize(path), { signal })) === undefined) return undefined;
   progress(`${node} computes the checksum of ${path}`);
-  const { sha256, said } = await session.ask(checksumOf(path), { deadline, signal, slow: true });
-  if (sha256 === undefined)
+  const sum = await session.ask(checksumOf(path), { deadline, signal, slow: true });
+  if ("said" in sum)
     throw new TargetError(
       "DEVICE_REFUSED",
-      `${node} gives no SHA-256 of ${path}: ${complaintIn(said) ?? JSON.stringify(said.slice(0, 100))}`,
+      `${node} gives no SHA-256 of ${path}: ${complaintIn(sum.said) ?? JSON.stringify(sum.said.slice(0, 100))}`,
     );
-  return sha256;
+  return sum.sha256;
 }
 
 /**
