@@ -36,13 +36,8 @@ export function openStack(bench: Bench, name: string, program: string): Promise<
 }
 
 /** @throws Error with all that `pulumi` said if it failed. */
-export async function measure(
-  stack: Stack,
-  verb: "preview" | "up",
-  ...flags: readonly string[]
-): Promise<Measured> {
-  const { command, args, options } =
-    verb === "up" ? stack.upCommand(...flags) : stack.previewCommand(...flags);
+export async function measure(stack: Stack, verb: "preview" | "up"): Promise<Measured> {
+  const { command, args, options } = verb === "up" ? stack.upCommand() : stack.previewCommand();
   const running = new Running(command, args, options);
   const watch = new UseWatch(running.pid);
   const { code, output, durationMs } = await running.ended;

@@ -37,8 +37,8 @@ export async function benchChassis(quick: boolean, line: (text: string) => void)
         }),
       );
     const sizes = {
-      alone: await openSize("alone", clusters.slice(0, 1), dir, password),
-      together: await openSize("together", clusters.slice(1), dir, password),
+      alone: await openSize("alone", clusters.slice(0, 1), dir, password, atOnce),
+      together: await openSize("together", clusters.slice(1), dir, password, atOnce),
     };
     for (const size of Object.values(sizes)) await size.declare(RELEASES.old);
     line(`${count} clusters and one alone are declared`);
@@ -46,9 +46,9 @@ export async function benchChassis(quick: boolean, line: (text: string) => void)
     for (const { model } of clusters)
       model.node(0).files.write(`/var/tmp/${imageName(RELEASES.new)}`, content);
     const previews = await inTurns(sizes, "upgrade", RELEASES.new, quick, line);
-    const one = await sizes.alone.upgrade(1);
+    const one = await sizes.alone.upgrade();
     line(`one upgraded in ${one.seconds.toFixed(0)} s`);
-    const all = await sizes.together.upgrade(atOnce);
+    const all = await sizes.together.upgrade();
     line(`${all.upgraded} upgraded in ${all.seconds.toFixed(0)} s`);
     const unchanged = await inTurns(sizes, "no-change", RELEASES.new, quick, line);
     const sizeOf = (which: keyof typeof sizes, clustersIn: number, up: Upgraded): ChassisSize => ({
@@ -76,7 +76,7 @@ interface Size {
   /** Has the program declare a release; the first time it is what runs already. */
   declare(release: string): Promise<void>;
   want(release: string): Promise<unknown>;
-  upgrade(atOnce: number): Promise<Upgraded>;
+  upgrade(): Promise<Upgraded>;
 }
 
 async function openSize(
@@ -84,9 +84,11 @@ async function openSize(
   clusters: readonly ChassisCluster[],
   dir: string,
   password: string,
+  atOnce: number,
 ): Promise<Size> {
   const { stack } = await openChassisStack(name, dir);
   await stack.stack.setSecret("password", password);
+  await stack.stack.setConfig({ atOnce });
   const args = (release: string) =>
     Object.fromEntries(
       clusters.map((cluster) => [
@@ -101,8 +103,8 @@ async function openSize(
       await stack.stack.setJson("args", args(release));
       await measure(stack.stack, "up");
     },
-    async upgrade(atOnce) {
-      const { seconds, uses } = await measure(stack.stack, "up", "--parallel", String(atOnce));
+    async upgrade() {
+      const { seconds, uses } = await measure(stack.stack, "up");
       const isUpgraded = ({ model }: ChassisCluster) =>
         model.nodes.every(({ release }) => release === RELEASES.new);
       return {

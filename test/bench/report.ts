@@ -48,7 +48,7 @@ export interface ChassisSize {
 }
 
 export interface ChassisReport {
-  /** Resources that the engine works on at a time. */
+  /** Clusters that the program lets be in their upgrade at a time. */
   readonly atOnce: number;
   /** Device seconds in a second. */
   readonly timeScale: number;

@@ -84,7 +84,7 @@ function chassisTable({ alone, together, atOnce, timeScale }: ChassisReport): st
     [`  provider (aim < ${AIMS.providerMb})`, ({ up }) => mb(up.providerMb)],
   ];
   return [
-    `Chassis clusters in one program, one alone and ${together.clusters} together (--parallel ${atOnce}); device time runs ${timeScale} times as fast.`,
+    `Chassis clusters in one program, one alone and ${together.clusters} together, ${atOnce} of them at a time; device time runs ${timeScale} times as fast.`,
     ...columns(rows.map(([name, cell]) => [name, ...sizes.map(cell)])).map((line) => `  ${line}`),
   ];
 }
