@@ -52,6 +52,14 @@ describe("a campaign on a chassis by NETCONF", function () {
     assert.deepEqual(bench.releases, [RELEASES.new]);
   });
 
+  itInFull("is refused at preview by a device that does not serve it, with how to mend that", async () => {
+    await open({ name: "edge", netconf: "off" });
+    const run = await bench.run(RELEASES.new, { access });
+    assert.equal(run.outcome, "refused");
+    assert.match(run.error, /serves no NETCONF.*set system services netconf ssh/);
+    assert.deepEqual(bench.events("issu-started", "group-moved"), []);
+  });
+
   itInFull("goes on after its session was cut, by what the nodes show", async () => {
     await open({ name: "edge" });
     await bench.cluster.fault("ssh-cut", { node: 0, seconds: 60, on: "kernel-synced" });
