@@ -11,12 +11,14 @@ import { buildImage, type ChassisCluster, imageName, startChassisCluster } from 
 import { chassisArgs, openChassisStack, RELEASES } from "../support/chassis-site.ts";
 import type { TestStack } from "../support/site.ts";
 import { measure } from "./benchmark.ts";
-import { cpuSeconds, programOf, providerPeak, providersOf } from "./process-use.ts";
+import { cpuSeconds, type ProcessUse, programOf, providerPeak, providersOf } from "./process-use.ts";
 import type { ChassisReport, ChassisSize, Previewed } from "./report.ts";
 import { spread } from "./spread.ts";
 
 const TIME_SCALE = 400;
 const USER = "operator";
+/** Runs of `pulumi up` until all are upgraded. */
+const RUNS = 3;
 
 /** @param line told what is begun, and what it came to. */
 export async function benchChassis(quick: boolean, line: (text: string) => void): Promise<ChassisReport> {
@@ -37,8 +39,8 @@ export async function benchChassis(quick: boolean, line: (text: string) => void)
         }),
       );
     const sizes = {
-      alone: await openSize("alone", clusters.slice(0, 1), dir, password, atOnce),
-      together: await openSize("together", clusters.slice(1), dir, password, atOnce),
+      alone: await openSize("alone", clusters.slice(0, 1), dir, password, atOnce, line),
+      together: await openSize("together", clusters.slice(1), dir, password, atOnce, line),
     };
     for (const size of Object.values(sizes)) await size.declare(RELEASES.old);
     line(`${count} clusters and one alone are declared`);
@@ -85,6 +87,7 @@ async function openSize(
   dir: string,
   password: string,
   atOnce: number,
+  line: (text: string) => void,
 ): Promise<Size> {
   const { stack } = await openChassisStack(name, dir);
   await stack.stack.setSecret("password", password);
@@ -104,15 +107,30 @@ async function openSize(
       await measure(stack.stack, "up");
     },
     async upgrade() {
-      const { seconds, uses } = await measure(stack.stack, "up");
-      const isUpgraded = ({ model }: ChassisCluster) =>
-        model.nodes.every(({ release }) => release === RELEASES.new);
-      return {
-        seconds,
-        upgraded: clusters.filter(isUpgraded).length,
-        upgradesAtOnce: mostAtOnce(clusters),
-        providerMb: providerPeak(uses) ?? null,
-      };
+      let seconds = 0;
+      const uses: ProcessUse[] = [];
+      for (let runs = 1; ; runs++) {
+        const began = performance.now();
+        try {
+          uses.push(...(await measure(stack.stack, "up")).uses);
+          seconds += (performance.now() - began) / 1000;
+          const isUpgraded = ({ model }: ChassisCluster) =>
+            model.nodes.every(({ release }) => release === RELEASES.new);
+          return {
+            seconds,
+            runs,
+            upgraded: clusters.filter(isUpgraded).length,
+            upgradesAtOnce: mostAtOnce(clusters),
+            providerMb: providerPeak(uses) ?? null,
+          };
+        } catch (error) {
+          // On a machine that stalls a campaign may lose its lease. The next run goes on from there, as an operator's would.
+          const { message } = error as Error;
+          if (runs === RUNS || !/lease of .* is no longer ours/.test(message)) throw error;
+          seconds += (performance.now() - began) / 1000;
+          line(`${name}: a lease was lost; run again`);
+        }
+      }
     },
   };
 }

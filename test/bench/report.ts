@@ -40,6 +40,8 @@ export interface ChassisSize {
   readonly up: {
     /** `pulumi up`, from start to end, s. */
     readonly seconds: number;
+    /** Of `pulumi up`; more than one if campaigns lost their lease on a machine that stalled. */
+    readonly runs: number;
     readonly upgraded: number;
     /** Most that were in their upgrade at a time, by the devices' logs. */
     readonly upgradesAtOnce: number;

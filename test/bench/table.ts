@@ -79,6 +79,7 @@ function chassisTable({ alone, together, atOnce, timeScale }: ChassisReport): st
     ["no-change preview, s", ({ unchanged }) => range(unchanged.seconds)],
     [`  provider (aim < ${AIMS.providerMb})`, ({ unchanged }) => mb(unchanged.providerMb)],
     ["pulumi up, s", ({ up }) => up.seconds.toFixed(1)],
+    ["  runs", ({ up }) => String(up.runs)],
     ["  upgraded", ({ up }) => String(up.upgraded)],
     ["  in their upgrade at a time, at most", ({ up }) => String(up.upgradesAtOnce)],
     [`  provider (aim < ${AIMS.providerMb})`, ({ up }) => mb(up.providerMb)],

@@ -26,7 +26,7 @@ describe("a chassis by NETCONF", function () {
     await cluster?.close();
   });
 
-  function reach(protocol: Protocol, id: 0 | 1 = 0, answerMs = 5_000): JunosNode {
+  function reach(protocol: Protocol, id: 0 | 1 = 0): JunosNode {
     const { host = "", port = 0, hostPublicKey = "" } = cluster.nodes[id] ?? {};
     const { user, password } = cluster.credentials;
     const node = new JunosNode(
@@ -39,7 +39,7 @@ describe("a chassis by NETCONF", function () {
         protocol,
         ...(password === undefined ? {} : { password }),
       },
-      { connectMs: 5_000, answerMs },
+      { connectMs: 10_000, answerMs: 10_000 },
     );
     open.push(node);
     return node;
@@ -122,11 +122,11 @@ describe("a chassis by NETCONF", function () {
 
   it("gives up an answer whose end never comes, and asks again on a line that was cut", async () => {
     await start();
-    const node = reach("netconf", 0, 1_000);
+    const node = reach("netconf");
     await node.ask(questions.VERSION);
     await cluster.fault("no-prompt", { node: 0 });
     await assert.rejects(
-      node.ask(questions.VERSION),
+      node.ask(questions.VERSION, { deadline: Date.now() + 1_000 }),
       ({ code, message }: Error & { code: string }) =>
         code === "TIMEOUT" && /reply to "show version" did not come within 1 s/.test(message),
     );

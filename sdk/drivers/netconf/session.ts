@@ -135,22 +135,16 @@ class Stream {
 
   /** @throws TargetError `TIMEOUT`, `SESSION_LOST`, `ABORTED` */
   async next(what: string, limits: Limits): Promise<Element> {
-    const began = Date.now();
-    for (;;) {
-      const message = this.messages.shift();
-      if (message !== undefined) return this.read(message, what);
-      if (this.closedWhy !== undefined)
-        throw new TargetError("SESSION_LOST", `${this.where}: ${this.closedWhy} while ${what} was awaited`);
-      if (limits.signal?.aborted)
-        throw new TargetError("ABORTED", `${this.where}: waiting for ${what} was given up`, {
-          cause: limits.signal.reason,
-        });
-      if (Date.now() >= limits.deadline) {
-        const seconds = Math.round((limits.deadline - began) / 1000);
-        throw new TargetError("TIMEOUT", `${this.where}: ${what} did not come within ${seconds} s`);
-      }
-      await this.bell.wait(limits);
-    }
+    const message = await this.bell.until(
+      {
+        where: this.where,
+        what,
+        found: () => this.messages.shift(),
+        closed: () => this.closedWhy,
+      },
+      limits,
+    );
+    return this.read(message, what);
   }
 
   private read(message: string, what: string): Element {

@@ -74,26 +74,17 @@ export class Shell {
    * @param what for the error, e.g. `a prompt`.
    * @throws TargetError `TIMEOUT`, `ABORTED`, `SESSION_LOST`
    */
-  async until<T>(what: string, found: (text: string) => T | undefined, limits: Limits): Promise<T> {
-    const began = Date.now();
-    for (;;) {
-      const got = found(this.text);
-      if (got !== undefined) return got;
-      if (this.closedWhy !== undefined)
-        throw new TargetError("SESSION_LOST", `${this.where}: ${this.closedWhy} while ${what} was awaited`);
-      if (limits.signal?.aborted)
-        throw new TargetError("ABORTED", `${this.where}: waiting for ${what} was given up`, {
-          cause: limits.signal.reason,
-        });
-      if (Date.now() >= limits.deadline) {
-        const waited = Math.round((limits.deadline - began) / 1000);
-        throw new TargetError(
-          "TIMEOUT",
-          `${this.where}: ${what} did not come within ${waited} s${heard(this.text)}`,
-        );
-      }
-      await this.bell.wait(limits);
-    }
+  until<T>(what: string, found: (text: string) => T | undefined, limits: Limits): Promise<T> {
+    return this.bell.until(
+      {
+        where: this.where,
+        what,
+        found: () => found(this.text),
+        closed: () => this.closedWhy,
+        heard: () => heard(this.text),
+      },
+      limits,
+    );
   }
 
   private take(piece: Buffer): void {

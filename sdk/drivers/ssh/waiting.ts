@@ -49,6 +49,19 @@ export function openChannel(
   });
 }
 
+export interface Awaited<T> {
+  /** Who is to send it. */
+  readonly where: string;
+  /** For the error, e.g. `a prompt`. */
+  readonly what: string;
+  /** Undefined as long as it has not come. */
+  readonly found: () => T | undefined;
+  /** Why nothing more will come. */
+  readonly closed: () => string | undefined;
+  /** What came instead, for whoever has to find out. */
+  readonly heard?: () => string;
+}
+
 /** Wakes who waits for something new. */
 export class Bell {
   private waiting: (() => void) | undefined;
@@ -57,8 +70,36 @@ export class Bell {
     this.waiting?.();
   }
 
+  /**
+   * Waits until something was received, looked for each time that it rings.
+   *
+   * @throws TargetError `TIMEOUT`, `ABORTED`, `SESSION_LOST`
+   */
+  async until<T>({ where, what, found, closed, heard }: Awaited<T>, limits: Limits): Promise<T> {
+    const began = Date.now();
+    for (;;) {
+      const got = found();
+      if (got !== undefined) return got;
+      const why = closed();
+      if (why !== undefined)
+        throw new TargetError("SESSION_LOST", `${where}: ${why} while ${what} was awaited`);
+      if (limits.signal?.aborted)
+        throw new TargetError("ABORTED", `${where}: waiting for ${what} was given up`, {
+          cause: limits.signal.reason,
+        });
+      if (Date.now() >= limits.deadline) {
+        const waited = Math.round((limits.deadline - began) / 1000);
+        throw new TargetError(
+          "TIMEOUT",
+          `${where}: ${what} did not come within ${waited} s${heard?.() ?? ""}`,
+        );
+      }
+      await this.more(limits);
+    }
+  }
+
   /** Resolves when it rings, at the deadline, or when it is aborted. */
-  wait({ deadline, signal }: Limits): Promise<void> {
+  private more({ deadline, signal }: Limits): Promise<void> {
     return new Promise((resolve) => {
       const go = () => {
         clearTimeout(timer);
