@@ -73,6 +73,8 @@ export interface ChassisOptions {
   /** Statements beside those that the rest of the options makes, e.g. `protocols ospf area 0 interface reth0`. */
   readonly configuration?: readonly string[];
   readonly durations?: Partial<Durations>;
+  /** Newest version of NETCONF that the SSH servers offer, as the subsystem `netconf`. Default `1.1`. */
+  readonly netconf?: "off" | "1.0" | "1.1";
   /** Ports on 127.0.0.1, by node. Default: free ones. */
   readonly ports?: readonly number[];
 }
@@ -95,6 +97,7 @@ export interface ChassisShape {
   readonly users: readonly UserOptions[];
   readonly configuration: readonly string[];
   readonly durations: Durations;
+  readonly netconf: "off" | "1.0" | "1.1";
   readonly ports: readonly number[];
 }
 
@@ -150,6 +153,7 @@ export function checkedOptions(options: ChassisOptions): ChassisShape {
     users: options.users ?? [],
     configuration: options.configuration ?? [],
     durations: { ...defaultDurations, ...options.durations },
+    netconf: options.netconf ?? "1.1",
     ports: options.ports ?? [],
   };
   const mistakes = mistakesIn(shape, options);
@@ -208,6 +212,8 @@ function mistakesIn(shape: ChassisShape, options: ChassisOptions): readonly stri
   }
   for (const [key, seconds] of Object.entries(durations))
     if (!(seconds >= 0)) mistakes.push(`durations.${key}: got ${seconds}, expected seconds, 0 or more`);
+  if (!["off", "1.0", "1.1"].includes(shape.netconf))
+    mistakes.push(`netconf: got ${JSON.stringify(shape.netconf)}, expected off, 1.0 or 1.1`);
   for (const [at, { name: user, password, authorizedKeys }] of users.entries())
     if (password === undefined && !authorizedKeys?.length)
       mistakes.push(`users[${at}] (${user}): expected a password or authorizedKeys`);

@@ -34,6 +34,13 @@ export interface ChassisAccess {
    * @default "pinned"
    */
   readonly hostKeys?: "pinned" | "trust-on-first-use";
+  /**
+   * Language in which the nodes are asked and told: their command line, or NETCONF over SSH on the same port (`set system services netconf
+   * ssh`). Files go by SFTP either way.
+   *
+   * @default "cli"
+   */
+  readonly protocol?: "cli" | "netconf";
   /** Longest wait for a login, in ms. @default 30000 */
   readonly connectMs?: pulumi.Input<number>;
   /** Longest wait for the answer to a command that only looks, in ms. @default 120000 */

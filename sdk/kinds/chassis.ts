@@ -67,6 +67,7 @@ export const chassis: Kind = {
         host,
         port,
         user,
+        ...(access.protocol === undefined ? {} : { protocol: access.protocol }),
         ...(password === undefined ? {} : { password }),
         ...(privateKey === undefined ? {} : { privateKey }),
         ...(passphrase === undefined ? {} : { passphrase }),

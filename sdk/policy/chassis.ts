@@ -95,6 +95,7 @@ export interface ChassisAddress {
     readonly hostKeys?: "pinned" | "trust-on-first-use";
     readonly connectMs?: number;
     readonly answerMs?: number;
+    readonly protocol?: "cli" | "netconf";
   };
   /** From where the device fetches the image. */
   readonly imageUrl?: string;
@@ -114,6 +115,7 @@ export function checkChassisAddress(raw: unknown): readonly Problem[] {
     "hostKeys",
     "connectMs",
     "answerMs",
+    "protocol",
   ]);
   reader.text(access.user, "access.user", "the name to log in with", "issu");
   for (const name of ["password", "privateKey", "passphrase", "agent", "knownHosts"] as const) {
@@ -133,6 +135,7 @@ export function checkChassisAddress(raw: unknown): readonly Problem[] {
       "Give one, as a secret of the stack's config",
     );
   }
+  reader.oneOf(access.protocol, "access.protocol", ["cli", "netconf"], "cli");
   const first = reader.oneOf(access.hostKeys, "access.hostKeys", ["pinned", "trust-on-first-use"], "pinned");
   readNodes(reader, given.nodes, first === "pinned" && !access.knownHosts);
   if (
@@ -150,7 +153,7 @@ export function checkChassisAddress(raw: unknown): readonly Problem[] {
 }
 
 /** A password under a misspelt name must not be shown either. */
-const PUBLIC = ["user", "hostKeys", "connectMs", "answerMs"];
+const PUBLIC = ["user", "hostKeys", "connectMs", "answerMs", "protocol"];
 
 function withoutValues(access: unknown): unknown {
   if (typeof access !== "object" || access === null || Array.isArray(access))

@@ -18,6 +18,44 @@ export interface BenchReport {
   readonly upgrade?: UpgradeReport;
   readonly preview?: PreviewReport;
   readonly elements?: ElementsReport;
+  readonly chassis?: ChassisReport;
+}
+
+/** A preview, run several times. */
+export interface Previewed {
+  readonly seconds: Spread;
+  /** Processor time by process, s, of the median run. */
+  readonly cpu: { readonly program: number; readonly engine: number; readonly providers: number };
+  /** Peak resident memory of our provider, MB; null if it did not run. */
+  readonly providerMb: number | null;
+}
+
+/** Chassis clusters in one program. */
+export interface ChassisSize {
+  readonly clusters: number;
+  /** Of the upgrade: both nodes of each are asked, and the campaign planned. */
+  readonly preview: Previewed;
+  /** Once all is done. */
+  readonly unchanged: Previewed;
+  readonly up: {
+    /** `pulumi up`, from start to end, s. */
+    readonly seconds: number;
+    /** Of `pulumi up`; more than one if campaigns lost their lease on a machine that stalled. */
+    readonly runs: number;
+    readonly upgraded: number;
+    /** Most that were in their upgrade at a time, by the devices' logs. */
+    readonly upgradesAtOnce: number;
+    readonly providerMb: number | null;
+  };
+}
+
+export interface ChassisReport {
+  /** Clusters that the program lets be in their upgrade at a time. */
+  readonly atOnce: number;
+  /** Device seconds in a second. */
+  readonly timeScale: number;
+  readonly alone: ChassisSize;
+  readonly together: ChassisSize;
 }
 
 /** Network elements in one program. */

@@ -11,6 +11,7 @@ import { Progress } from "../../examples/support/progress.ts";
 import { startLab } from "../../lab/lab.ts";
 import { consoleProgress, ensureToolchain } from "../../lab/toolchain/index.ts";
 import type { Bench } from "./benchmark.ts";
+import { benchChassis } from "./chassis.ts";
 import { benchElements } from "./elements.ts";
 import { machine } from "./machine.ts";
 import { benchPreview } from "./preview.ts";
@@ -21,12 +22,14 @@ import { benchUpgrade } from "./upgrade.ts";
 const root = path.join(import.meta.dirname, "..", "..");
 const LAB = "bench";
 
-type Name = "upgrade" | "preview" | "elements";
+type Name = "upgrade" | "preview" | "elements" | "chassis";
 
 const options = new Command()
   .name("npm run bench --")
   .description("Benchmarks beside plain Kubernetes; docs/bench.md says what is compared with what.")
-  .addOption(new Option("--only <name>", "one of them alone").choices(["upgrade", "preview", "elements"]))
+  .addOption(
+    new Option("--only <name>", "one of them alone").choices(["upgrade", "preview", "elements", "chassis"]),
+  )
   .option("--quick", "smaller and shorter: to see that it runs", false)
   .option("--json", "print the report instead of tables; it is in out/bench/report.json either way", false)
   .parse()
@@ -34,12 +37,13 @@ const options = new Command()
 
 const facts = machine();
 const wanted = (name: Name): boolean => options.only === undefined || options.only === name;
-/** Elements need no control plane. */
+/** Elements and chassis need no control plane. */
 const onLab = wanted("upgrade") || wanted("preview");
 // With --json nothing but the report goes to standard output.
 if (options.json) console.log = console.error;
 const progress = new Progress([
   ...(wanted("elements") ? ["Network elements in one program"] : []),
+  ...(wanted("chassis") ? ["Chassis clusters in one program"] : []),
   ...(onLab ? ["Lab: control plane, nodes, load balancer, subscribers"] : []),
   ...(wanted("preview") ? ["Runs that change nothing, of many network functions"] : []),
   ...(wanted("upgrade") ? ["The same upgrade in four ways, and back"] : []),
@@ -51,6 +55,11 @@ try {
     progress.next();
     const elements = await benchElements(options.quick, (text) => progress.line(text));
     report = { ...report, elements };
+  }
+  if (wanted("chassis")) {
+    progress.next();
+    const chassis = await benchChassis(options.quick, (text) => progress.line(text));
+    report = { ...report, chassis };
   }
   if (onLab) report = { ...report, ...(await benchOnLab()) };
 } catch (error) {

@@ -6,7 +6,10 @@
 import type {
   BenchReport,
   Change,
+  ChassisReport,
+  ChassisSize,
   ElementsReport,
+  Previewed,
   PreviewReport,
   PreviewSize,
   Unchanged,
@@ -33,13 +36,14 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-export function table({ machine, quick, upgrade, preview, elements }: BenchReport): string {
+export function table({ machine, quick, upgrade, preview, elements, chassis }: BenchReport): string {
   const { cores, memoryGb, loadBefore, node } = machine;
   return [
     `${cores} cores, ${memoryGb} GB, Node ${node}; load before: ${loadBefore}${quick ? "; --quick: not to be quoted" : ""}`,
     ...(upgrade ? ["", ...upgradeTable(upgrade)] : []),
     ...(preview ? ["", ...previewTable(preview)] : []),
     ...(elements ? ["", ...elementsTable(elements)] : []),
+    ...(chassis ? ["", ...chassisTable(chassis)] : []),
   ].join("\n");
 }
 
@@ -60,6 +64,29 @@ function elementsTable(report: ElementsReport): string[] {
       ],
       ["memory together, at most", `${mb(memoryMb.together)} (aim: ${mb(AIMS.elementsMb)})`],
     ]).map((line) => `  ${line}`),
+  ];
+}
+
+function chassisTable({ alone, together, atOnce, timeScale }: ChassisReport): string[] {
+  const sizes = [alone, together];
+  const cpu = ({ cpu: { program, engine, providers } }: Previewed): string =>
+    [program, engine, providers].map((one) => one.toFixed(1)).join(", ");
+  const rows: [string, (size: ChassisSize) => string][] = [
+    ["clusters in the program", ({ clusters }) => String(clusters)],
+    ["preview of the upgrade, s", ({ preview }) => range(preview.seconds)],
+    ["  cpu: program, engine, providers, s", ({ preview }) => cpu(preview)],
+    [`  provider (aim < ${AIMS.providerMb})`, ({ preview }) => mb(preview.providerMb)],
+    ["no-change preview, s", ({ unchanged }) => range(unchanged.seconds)],
+    [`  provider (aim < ${AIMS.providerMb})`, ({ unchanged }) => mb(unchanged.providerMb)],
+    ["pulumi up, s", ({ up }) => up.seconds.toFixed(1)],
+    ["  runs", ({ up }) => String(up.runs)],
+    ["  upgraded", ({ up }) => String(up.upgraded)],
+    ["  in their upgrade at a time, at most", ({ up }) => String(up.upgradesAtOnce)],
+    [`  provider (aim < ${AIMS.providerMb})`, ({ up }) => mb(up.providerMb)],
+  ];
+  return [
+    `Chassis clusters in one program, one alone and ${together.clusters} together, ${atOnce} of them at a time; device time runs ${timeScale} times as fast.`,
+    ...columns(rows.map(([name, cell]) => [name, ...sizes.map(cell)])).map((line) => `  ${line}`),
   ];
 }
 

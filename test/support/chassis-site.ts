@@ -50,12 +50,12 @@ const LIMITS = {
   card: "40s",
 } as const;
 
-export async function openChassisSite(
-  options: ChassisOptions & { readonly name: string },
-): Promise<ChassisSite> {
+/** A stack whose program declares chassis clusters as its config says. */
+export async function openChassisStack(
+  name: string,
+  dir: string,
+): Promise<{ readonly env: NodeJS.ProcessEnv; readonly stack: TestStack }> {
   const toolchain = await ensureToolchain();
-  const dir = await fs.mkdtemp(path.join(os.tmpdir(), `issu-${options.name}-`));
-  const cluster = await startChassisCluster({ timeScale: 240, release: RELEASES.old, ...options });
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     ...toolchain.pulumiEnv(),
@@ -64,16 +64,41 @@ export async function openChassisSite(
   const echo = process.env.ISSU_TEST_ECHO
     ? (line: string) => console.log(`      | ${line}`)
     : () => undefined;
-  const stack = new TestStack(
-    await Stack.open({
-      root,
-      program: path.join(root, "test", "programs", "chassis", "index.ts"),
-      stack: options.name,
-      dir: path.join(dir, "stack"),
-      env,
-      echo,
-    }),
-  );
+  const stack = await Stack.open({
+    root,
+    program: path.join(root, "test", "programs", "chassis", "index.ts"),
+    stack: name,
+    dir: path.join(dir, `stack-${name}`),
+    env,
+    echo,
+  });
+  return { env, stack: new TestStack(stack) };
+}
+
+/** What a program says of a cluster, but for its password. @param dir the journal is kept there. */
+export function chassisArgs(
+  cluster: ChassisCluster,
+  dir: string,
+  release: string,
+  more: Partial<ChassisClusterArgs> = {},
+): object {
+  return {
+    version: release,
+    nodes: [nodeOf(cluster, 0), nodeOf(cluster, 1)],
+    journal: `file://${path.join(dir, "journal")}`,
+    image: { path: `/var/tmp/${imageName(release)}`, sha256: sumOf(release) },
+    ...more,
+    access: { user: cluster.credentials.user, ...more.access },
+    upgrade: { limits: LIMITS, ...more.upgrade },
+  };
+}
+
+export async function openChassisSite(
+  options: ChassisOptions & { readonly name: string },
+): Promise<ChassisSite> {
+  const dir = await fs.mkdtemp(path.join(os.tmpdir(), `issu-${options.name}-`));
+  const { env, stack } = await openChassisStack(options.name, dir);
+  const cluster = await startChassisCluster({ timeScale: 240, release: RELEASES.old, ...options });
   const { credentials } = cluster;
   await stack.stack.setSecret("password", credentials.password);
   const putImage = (image: ImageOptions, node: 0 | 1 = 0) => {
@@ -82,19 +107,9 @@ export async function openChassisSite(
     cluster.model.node(node).files.write(at, content);
     return { path: at, sha256: createHash("sha256").update(content).digest("hex") };
   };
-  const wants = (release: string, more: Partial<ChassisClusterArgs> = {}) => {
-    const image = { path: `/var/tmp/${imageName(release)}`, sha256: sumOf(release) };
-    const args: Omit<ChassisClusterArgs, "access"> & { access: object } = {
-      version: release,
-      nodes: [nodeOf(cluster, 0), nodeOf(cluster, 1)],
-      journal: `file://${path.join(dir, "journal")}`,
-      image,
-      ...more,
-      access: { user: credentials.user, ...more.access },
-      upgrade: { limits: LIMITS, ...more.upgrade },
-    };
-    return { [options.name]: args };
-  };
+  const wants = (release: string, more: Partial<ChassisClusterArgs> = {}) => ({
+    [options.name]: chassisArgs(cluster, dir, release, more),
+  });
   return {
     cluster,
     name: options.name,

@@ -81,7 +81,7 @@ describe("what a program says of a chassis", () => {
     const all = said(
       checkChassisAddress({
         nodes: [{ host: "10.0.0.11" }, { host: "10.0.0.11", port: 70_000, hostKey: "nonsense" }, {}],
-        access: { user: "", passwrd: "s3cret-Word", hostKeys: "any" },
+        access: { user: "", passwrd: "s3cret-Word", hostKeys: "any", protocol: "rest" },
         imageUrl: "https://ops:s3cret-Word@images/x y",
       }),
     );
@@ -93,6 +93,7 @@ describe("what a program says of a chassis", () => {
       /nodes\[2\]\.host: Got nothing/,
       /access\.user: Got ""/,
       /access\.hostKeys: Got "any"/,
+      /access\.protocol: Got "rest"\. Expected "cli" or "netconf"/,
       /access: Got nothing\. Expected one of password, privateKey, agent/,
       /image\.url: Got "something else"/,
     ])

@@ -28,6 +28,8 @@ describe("a node over SSH", function () {
   });
   after(() => fs.rm(dir, { recursive: true, force: true }));
 
+  /** What it prints, as it is. */
+  const asked = (command: string) => ({ command, parse: (output: string) => output });
   const VERSION = "Hostname: edge-0\nModel: srx5800\nJunos: 21.4R3-S5.4";
   const answering = (more: Script = {}): Script => ({ answer: () => VERSION, ...more });
 
@@ -64,7 +66,7 @@ describe("a node over SSH", function () {
 
   it("gives output without echo, prompt and the node's banner", async () => {
     const one = await reach(answering());
-    assert.equal(await one.look("show version"), VERSION);
+    assert.equal(await one.ask(asked("show version")), VERSION);
     assert.deepEqual(await one.banner(), { status: "primary", node: "node0" });
     assert.deepEqual(device?.commands.slice(0, 3), [
       "set cli complete-on-space off",
@@ -75,8 +77,8 @@ describe("a node over SSH", function () {
 
   it("puts single bytes together", async () => {
     const one = await reach(answering({ piece: 1 }));
-    assert.equal(await one.look("show version"), VERSION);
-    assert.equal(await one.look("show version"), VERSION);
+    assert.equal(await one.ask(asked("show version")), VERSION);
+    assert.equal(await one.ask(asked("show version")), VERSION);
   });
 
   it("goes from the superuser's shell to the command line", async () => {
@@ -88,7 +90,7 @@ describe("a node over SSH", function () {
         return inCli ? (command === "cli" ? "" : VERSION) : "sh: not found";
       },
     });
-    assert.equal(await one.look("show version"), VERSION);
+    assert.equal(await one.ask(asked("show version")), VERSION);
     assert.deepEqual(device?.commands[0], "cli");
   });
 
@@ -103,7 +105,7 @@ describe("a node over SSH", function () {
         return more;
       },
     });
-    const output = await one.look("show version");
+    const output = await one.ask(asked("show version"));
     assert.match(output, /Hostname: edge-0/);
     assert.match(output, /Junos: 21\.4R3-S5\.4/);
     assert.doesNotMatch(output, /more/);
@@ -140,32 +142,32 @@ describe("a node over SSH", function () {
       undefined,
       400,
     );
-    const { code, message } = await refused(one.look("show hang"));
+    const { code, message } = await refused(one.ask(asked("show hang")));
     assert.equal(code, "TIMEOUT");
     assert.match(
       message,
       /the prompt after "show hang" did not come within .*; the last line was "half an answer"/,
     );
-    assert.equal(await one.look("show version"), VERSION);
+    assert.equal(await one.ask(asked("show version")), VERSION);
   });
 
   it("waits for a device that is slow, if it may be", async () => {
     const one = await reach(answering({ lateMs: 1_200 }), undefined, 10_000);
-    assert.equal(await one.look("show version"), VERSION);
+    assert.equal(await one.ask(asked("show version")), VERSION);
   });
 
   it("connects again once after the connection was lost", async () => {
     const one = await reach(answering());
-    await one.look("show version");
+    await one.ask(asked("show version"));
     device?.cut();
-    assert.equal(await one.look("show version"), VERSION);
+    assert.equal(await one.ask(asked("show version")), VERSION);
     assert.equal(device?.logins(), 2);
   });
 
   it("says that a node is away", async () => {
     const one = await reach(answering());
     await device?.close();
-    const { code, message } = await refused(one.look("show version"));
+    const { code, message } = await refused(one.ask(asked("show version")));
     assert.equal(code, "UNREACHABLE");
     assert.match(message, /127\.0\.0\.1:\d+ can't be reached over SSH: connection refused/);
   });
@@ -173,7 +175,7 @@ describe("a node over SSH", function () {
   describe("logs in", () => {
     it("by a password that is asked for", async () => {
       const one = await reach(answering({ keyboard: true }));
-      assert.equal(await one.look("show version"), VERSION);
+      assert.equal(await one.ask(asked("show version")), VERSION);
     });
 
     it("by a key, with a passphrase or without", async () => {
@@ -186,22 +188,22 @@ describe("a node over SSH", function () {
       });
       const script = answering({ authorizedKeys: [plain.public, locked.public] });
       const one = await reach(script, { privateKey: plain.private });
-      assert.equal(await one.look("show version"), VERSION);
+      assert.equal(await one.ask(asked("show version")), VERSION);
       one.close();
       await device?.close();
       const two = await reach(script, { privateKey: locked.private, passphrase });
-      assert.equal(await two.look("show version"), VERSION);
+      assert.equal(await two.ask(asked("show version")), VERSION);
       two.close();
       await device?.close();
       const bad = await reach(script, { privateKey: locked.private, passphrase: "wrong" });
-      const { code, message } = await refused(bad.look("show version"));
+      const { code, message } = await refused(bad.ask(asked("show version")));
       assert.equal(code, "UNAUTHORIZED");
       assert.doesNotMatch(message, /PRIVATE KEY|Battery/);
     });
 
     it("not by a wrong password, and says whose it was", async () => {
       const one = await reach(answering(), { password: `${PASSWORD}x` });
-      const { code, message } = await refused(one.look("show version"));
+      const { code, message } = await refused(one.ask(asked("show version")));
       assert.equal(code, "UNAUTHORIZED");
       assert.match(message, /refused to log ops in: it did not take the password/);
     });
@@ -225,7 +227,7 @@ describe("a node over SSH", function () {
 
     it("that is pinned, by its fingerprint too", async () => {
       const one = await withRules((key) => ({ pinned: [printOf(key)] }));
-      assert.equal(await one.look("show version"), VERSION);
+      assert.equal(await one.ask(asked("show version")), VERSION);
     });
 
     it("that known_hosts names, in clear, hashed, or by a pattern", async () => {
@@ -241,7 +243,7 @@ describe("a node over SSH", function () {
       ];
       for (const line of lines) {
         const one = await withRules((key, port) => ({ knownHosts: line(key, port) }));
-        assert.equal(await one.look("show version"), VERSION);
+        assert.equal(await one.ask(asked("show version")), VERSION);
         one.close();
         await device?.close();
       }
@@ -249,7 +251,7 @@ describe("a node over SSH", function () {
 
     it("but no other one, and sends nothing to it", async () => {
       const one = await withRules(() => ({ pinned: [other] }));
-      const { code, message } = await refused(one.look("show version"));
+      const { code, message } = await refused(one.ask(asked("show version")));
       assert.equal(code, "HOST_KEY");
       assert.match(message, /shows ssh-ed25519 SHA256:\S+, expected ssh-ed25519 SHA256:/);
       assert.match(message, /Nothing was sent to it/);
@@ -264,7 +266,7 @@ describe("a node over SSH", function () {
       ];
       for (const rule of rules) {
         const one = await withRules(rule);
-        assert.equal((await refused(one.look("show version"))).code, "HOST_KEY");
+        assert.equal((await refused(one.ask(asked("show version")))).code, "HOST_KEY");
         one.close();
         await device?.close();
       }
@@ -273,7 +275,7 @@ describe("a node over SSH", function () {
     it("the first time, where that is said, and no other one after", async () => {
       const firstSeenFile = path.join(dir, "known_hosts");
       const one = await withRules(() => ({ firstSeenFile }));
-      assert.equal(await one.look("show version"), VERSION);
+      assert.equal(await one.ask(asked("show version")), VERSION);
       one.close();
       const port = device?.port ?? 0;
       await device?.close();
@@ -288,7 +290,7 @@ describe("a node over SSH", function () {
         path.join(dir, String(device?.port)),
         kept.replace(`:${port} `, `:${device?.port} `),
       );
-      const { code, message } = await refused(two.look("show version"));
+      const { code, message } = await refused(two.ask(asked("show version")));
       assert.equal(code, "HOST_KEY");
       assert.match(message, /first seen key, kept in/);
     });

@@ -33,27 +33,33 @@ export function chosenGroups({
   return [group];
 }
 
+/** One node in one group, in the words of the device, as the node sees it that the operator is on. */
+export function memberRow(
+  { cluster, node: viewer }: Pick<CommandContext, "cluster" | "node">,
+  group: RedundancyGroup,
+  id: 0 | 1,
+) {
+  const status = cluster.statusOf(group, id, viewer.id);
+  if (status === "lost") return { priority: 0, status, preempt: "n/a", manual: "n/a", failures: "n/a" };
+  const yesNo = (is: boolean) => (is ? "yes" : "no");
+  return {
+    priority: cluster.priorityOf(group, id),
+    status,
+    preempt: yesNo(group.preempt),
+    manual: yesNo(group.manual !== undefined),
+    failures: cluster.failuresOf(group, id).join(" ") || "None",
+  };
+}
+
 export const showClusterStatus: Command = {
   words: "show chassis cluster status",
   run(context) {
-    const { cluster, node: viewer, print } = context;
+    const { cluster, print } = context;
     requireCluster(cluster);
     const groups = chosenGroups(context);
     const row = (group: RedundancyGroup, id: 0 | 1) => {
-      const status = cluster.statusOf(group, id, viewer.id);
-      const yesNo = (is: boolean) => (is ? "yes" : "no");
-      const cells =
-        status === "lost"
-          ? ["0", status, "n/a", "n/a", "n/a"]
-          : [
-              String(cluster.priorityOf(group, id)),
-              status,
-              yesNo(group.preempt),
-              yesNo(group.manual !== undefined),
-              cluster.failuresOf(group, id).join(" ") || "None",
-            ];
-      const [priority = "", state = "", preempt = "", manual = "", failures = ""] = cells;
-      return `node${id}  ${priority.padEnd(9)}${state.padEnd(15)}${preempt.padEnd(8)}${manual.padEnd(9)}${failures}`;
+      const { priority, status, preempt, manual, failures } = memberRow(context, group, id);
+      return `node${id}  ${String(priority).padEnd(9)}${status.padEnd(15)}${preempt.padEnd(8)}${manual.padEnd(9)}${failures}`;
     };
     print(
       [

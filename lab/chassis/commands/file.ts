@@ -10,7 +10,10 @@ import type { ChassisNode } from "../node.ts";
 import { fetchFile, isUrl } from "./file-fetch.ts";
 
 /** A path may name the other node: `node1:/var/tmp/x`. */
-function located(context: CommandContext, text: string | undefined): { node: ChassisNode; path: string } {
+export function located(
+  context: CommandContext,
+  text: string | undefined,
+): { node: ChassisNode; path: string } {
   if (!text) throw new CliError("error: missing argument: path");
   const [, id, rest] = /^node([01]):(.*)$/.exec(text) ?? [];
   const path = rest ?? text;
@@ -20,7 +23,7 @@ function located(context: CommandContext, text: string | undefined): { node: Cha
   return { node, path: path.startsWith("/") ? path : `/var/home/${context.user}/${path}` };
 }
 
-const missing = (path: string) => new CliError(`error: ${path}: No such file or directory`);
+export const missing = (path: string) => new CliError(`error: ${path}: No such file or directory`);
 
 export const fileList: Command = {
   words: "file list",

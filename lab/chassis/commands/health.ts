@@ -53,7 +53,7 @@ interface Alarm {
   readonly text: string;
 }
 
-function alarmsOf(cluster: Cluster, node: ChassisNode): readonly Alarm[] {
+export function alarmsOf(cluster: Cluster, node: ChassisNode): readonly Alarm[] {
   const peer = cluster.peerOf(node.id);
   const heard = cluster.hears(node.id);
   return [

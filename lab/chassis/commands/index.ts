@@ -24,6 +24,7 @@ import {
   listSoftware,
   rollbackSoftware,
   showSoftware,
+  validateUpgrade,
 } from "./software.ts";
 import { cleanStorage, showStorage } from "./storage.ts";
 import { showVersion } from "./version.ts";
@@ -60,6 +61,7 @@ export const commands: readonly Command[] = [
   clearFailoverCount,
   inServiceUpgrade,
   abortUpgrade,
+  validateUpgrade,
   addSoftware,
   rollbackSoftware,
   deleteSoftware,

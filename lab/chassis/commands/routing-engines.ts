@@ -13,6 +13,13 @@ function requireEngines({ cluster }: CommandContext): void {
     throw new CliError(`error: command is not valid on the ${cluster.shape.model}`);
 }
 
+/** Of an engine, as the one sees it that the operator is on. */
+export const engineState = (
+  { cluster, node }: Pick<CommandContext, "cluster" | "node">,
+  id: NodeId,
+): string =>
+  id !== node.id && !cluster.hears(node.id) ? "Present" : cluster.master === id ? "Master" : "Backup";
+
 export const showRoutingEngine: Command = {
   words: "show chassis routing-engine",
   run({ cluster, node, print }) {
@@ -20,14 +27,12 @@ export const showRoutingEngine: Command = {
       print(["Routing Engine status:", "    Model                          RE-S-1800x4"].join("\n"));
       return;
     }
-    const state = (id: NodeId) =>
-      id !== node.id && !cluster.hears(node.id) ? "Present" : cluster.master === id ? "Master" : "Backup";
     print(
       cluster.nodes
         .flatMap(({ id }) => [
           "Routing Engine status:",
           `  Slot ${id}:`,
-          `    Current state                  ${state(id)}`,
+          `    Current state                  ${engineState({ cluster, node }, id)}`,
           `    Election priority              ${id === 0 ? "Master" : "Backup"} (default)`,
           "    Model                          RE-S-1800x4",
         ])
@@ -60,16 +65,23 @@ export const showSwitchover: Command = {
   },
 };
 
+/** @throws {CliError} on boxes with one engine */
+export function replicationOf(context: CommandContext) {
+  requireEngines(context);
+  const { cluster, node } = context;
+  return {
+    enabled: has(context, NON_STOP[1]),
+    master: cluster.master === node.id,
+    synced: cluster.peerOf(node.id)?.coldSync === "complete",
+  };
+}
+
 /** Told by the master, of the protocols. */
 export const showReplication: Command = {
   words: "show task replication",
   run(context) {
-    requireEngines(context);
-    const { cluster, node, print } = context;
-    const enabled = has(context, NON_STOP[1]);
-    const master = cluster.master === node.id;
-    const synced = cluster.peerOf(node.id)?.coldSync === "complete";
-    print(
+    const { enabled, master, synced } = replicationOf(context);
+    context.print(
       [
         `        Stateful Replication: ${enabled ? "Enabled" : "Disabled"}`,
         `        RE mode: ${master ? "Master" : "Backup"}`,

@@ -5,7 +5,7 @@
  */
 import { CliError, type Command, type CommandContext } from "../cli/command.ts";
 import { chosenNodes, eachNode } from "../cli/per-node.ts";
-import { imageName, isIntact } from "../image.ts";
+import { imageName, isIntact, type Manifest } from "../image.ts";
 import { install, packageOf, requireRoom } from "../install.ts";
 import { UpgradeError } from "../issu.ts";
 import { checkConfiguration } from "../issu-checks.ts";
@@ -53,6 +53,35 @@ export const inServiceUpgrade: Command = {
   },
 };
 
+/** @throws {CliError} if it is no package, or not all of it */
+async function wholePackage({ cluster, node }: CommandContext, path: string): Promise<Manifest> {
+  const manifest = packageOf(node, path);
+  if (typeof manifest === "string") throw new CliError(manifest);
+  await cluster.clock.wait(cluster.shape.durations.validateImage, node.life);
+  if (!isIntact(node.files.read(path) ?? Buffer.alloc(0)))
+    throw new CliError(`error: Package verification failed: ${path}: signature or digest does not match`);
+  return manifest;
+}
+
+/** What the device would find wrong with an image before it installs it; nothing is touched. */
+export const validateUpgrade: Command = {
+  words: "request system software validate in-service-upgrade",
+  async run(context) {
+    const { cluster, node, args, print } = context;
+    requireNoUpgrade(context, "validation");
+    const manifest = await wholePackage(context, packageNamed(args, []));
+    try {
+      for (const one of cluster.nodes.filter(({ id }) => id === node.id || cluster.hears(node.id)))
+        requireRoom(one, manifest);
+      checkConfiguration(cluster, node, manifest);
+    } catch (error) {
+      if (error instanceof UpgradeError) throw new CliError(`error: ${error.message}`);
+      throw error;
+    }
+    print("Validation succeeded");
+  },
+};
+
 export const abortUpgrade: Command = {
   words: "request system software abort in-service-upgrade",
   run({ upgrade, user }) {
@@ -72,13 +101,9 @@ export const addSoftware: Command = {
     const { cluster, node, args, print } = context;
     requireNoUpgrade(context, "software add");
     const path = packageNamed(args, ADD_OPTIONS);
-    const manifest = packageOf(node, path);
-    if (typeof manifest === "string") throw new CliError(manifest);
+    const manifest = await wholePackage(context, path);
     const targets = targetsOf(context);
     try {
-      await cluster.clock.wait(cluster.shape.durations.validateImage, node.life);
-      if (!isIntact(node.files.read(path) ?? Buffer.alloc(0)))
-        throw new CliError(`error: Package verification failed: ${path}: signature or digest does not match`);
       for (const target of targets) {
         requireRoom(target, manifest);
         if (!args.includes("no-validate")) checkConfiguration(cluster, target, manifest);

@@ -4,7 +4,7 @@ import { eachNode } from "../cli/per-node.ts";
 const inKilobytes = (kilobytes: number) => String(Math.round(kilobytes));
 
 /** As `df -h` shortens sizes. */
-function short(kilobytes: number): string {
+export function short(kilobytes: number): string {
   for (const [unit, size] of [
     ["G", 1024 * 1024],
     ["M", 1024],

@@ -37,8 +37,8 @@ export class Outlet {
     this.#troubles = troubles;
   }
 
-  write(text: string): void {
-    const data = Buffer.from(text);
+  write(output: string | Buffer): void {
+    const data = Buffer.from(output);
     this.#queue = this.#queue.then(async () => {
       if (!this.#troubles.oneByte) return this.#write(data);
       for (const byte of data) {

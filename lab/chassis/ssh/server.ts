@@ -7,6 +7,8 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session } from "ssh2";
 import type { Machine } from "../cluster.ts";
+import type { Framing } from "../netconf/framing.ts";
+import { runNetconf } from "../netconf/session.ts";
 import type { UserOptions } from "../options.ts";
 import { type LineTroubles, quietLine } from "./line.ts";
 import { receiveScp, scpTarget } from "./scp.ts";
@@ -181,6 +183,14 @@ export class NodeServer implements Machine {
       const target = scpTarget(command);
       if (target === undefined) void runCommand(channel, operator(), troubles, command);
       else receiveScp(channel, node, target, troubles, cut);
+    });
+    session.on("subsystem", (accept, reject, { name }) => {
+      const { netconf } = this.#operator.cluster.shape;
+      if (name !== "netconf" || netconf === "off") return reject?.();
+      // Not among those that read last words: a program gets none.
+      const channel = accept();
+      channel.on("error", () => {});
+      runNetconf(channel, operator(), troubles, netconf satisfies Framing);
     });
     session.on("sftp", (accept) => serveSftp(accept(), node, operator().user, troubles, cut));
   }

@@ -10,6 +10,7 @@ import type { CapturedPart, PartKind } from "../../contract/snapshot-parts";
 import type { ActionContext } from "../../contract/target";
 import { type Chassis, sessionOf } from "./chassis-context";
 import { observe } from "./observe";
+import { CONFIGURATION } from "./questions";
 
 /** @throws TargetError as the nodes. */
 export async function* capture(
@@ -20,7 +21,7 @@ export async function* capture(
   yield part("versions.json", "versions", "application/json", JSON.stringify({ nodes, groups }));
   for (const node of NODES) {
     const session = sessionOf(chassis, node);
-    const text = await session.look("show configuration", { signal, deadline });
+    const text = await session.ask(CONFIGURATION, { signal, deadline });
     yield part(`configuration/${node}.conf`, "configuration", "text/plain", `${text}\n`);
   }
 }

@@ -6,6 +6,8 @@
 import type { Client } from "ssh2";
 import { TargetError } from "../../contract/target";
 import { type Limits, Shell } from "../ssh/shell";
+import type { Question } from "./questions";
+import type { Session } from "./session";
 
 /** What a device asks and what it is answered. */
 export interface Answer {
@@ -23,7 +25,7 @@ export interface RunOptions extends Limits {
 
 /** What the line before the prompt says of the node: `{primary:node0}`, or `{master}` in a chassis with two engines. */
 export interface Banner {
-  readonly status: string;
+  readonly status?: string;
   readonly node?: string;
 }
 
@@ -36,7 +38,7 @@ const MORE = /\n?---\(more(?: \d+%)?\)---\s*$/;
 /** So that output comes as it is: no pages, no broken lines, nothing completed while it is typed. */
 const MANNERS = ["set cli complete-on-space off", "set cli screen-length 0", "set cli screen-width 0"];
 
-export class Cli {
+export class Cli implements Session {
   banner: Banner | undefined;
   private readonly shell: Shell;
   private readonly where: string;
@@ -85,6 +87,10 @@ export class Cli {
     const mine = this.turn.then(() => this.runNow(command, options));
     this.turn = mine.catch(() => undefined);
     return mine;
+  }
+
+  async ask<T>({ command, parse }: Question<T>, node: string, limits: Limits): Promise<T> {
+    return parse(await this.run(command, limits), node);
   }
 
   private async runNow(

@@ -11,6 +11,8 @@ import type { JunosNode } from "./node";
 
 export class LongRun {
   readonly lines: string[] = [];
+  /** Nothing is heard of it before it has ended. */
+  readonly silent: boolean;
   /** Whether the command may have reached the device. */
   begun = false;
   /** What the device complained of, if it did and gave the prompt back. */
@@ -19,9 +21,13 @@ export class LongRun {
   over: string | undefined;
   private waiting: (() => void)[] = [];
 
+  private constructor(silent: boolean) {
+    this.silent = silent;
+  }
+
   /** @param deadline ms since 1970; then it is no longer listened to. */
   static begin(node: JunosNode, command: string, deadline: number): LongRun {
-    const run = new LongRun();
+    const run = new LongRun(node.silent);
     node
       .runBeside(command, {
         deadline,

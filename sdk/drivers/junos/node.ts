@@ -7,11 +7,17 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Client, SFTPWrapper } from "ssh2";
 import { TargetError } from "../../contract/target";
 import { connectSsh, type SshAddress } from "../ssh/connect";
+import type { Limits } from "../ssh/waiting";
 import { type Banner, Cli, type RunOptions } from "./command-line";
+import type { Question } from "./questions";
+import { RpcSession } from "./rpc-session";
+import type { Protocol, Session } from "./session";
 
 export interface NodeAddress extends SshAddress {
   /** `node0` or `node1`. */
   readonly name: string;
+  /** @default "cli" */
+  readonly protocol?: Protocol;
 }
 
 /** How long things may take, in ms. */
@@ -39,10 +45,12 @@ export class JunosNode {
   readonly name: string;
   /** e.g. `node0 (10.0.0.1:22)`. */
   readonly where: string;
+  /** What a command says is heard only once it has ended. */
+  readonly silent: boolean;
   private readonly at: NodeAddress;
   private readonly patience: Patience;
   private client: Promise<Client> | undefined;
-  private cli: Promise<Cli> | undefined;
+  private held: Promise<Session> | undefined;
   private idle: NodeJS.Timeout | undefined;
   private busy = 0;
 
@@ -50,36 +58,48 @@ export class JunosNode {
     this.at = at;
     this.name = at.name;
     this.where = `${at.name} (${at.host}:${at.port})`;
+    this.silent = at.protocol === "netconf";
     this.patience = patience;
   }
 
   /**
-   * Runs a command that only looks. A connection that turns out to be dead is replaced once.
+   * Asks what only looks. A connection that turns out to be dead is replaced once.
    *
-   * @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `HOST_KEY`, `TIMEOUT`, `ABORTED`, `SESSION_LOST`
+   * @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `HOST_KEY`, `NO_NETCONF`, `TIMEOUT`, `ABORTED`, `SESSION_LOST`
    */
-  async look(command: string, until: Until = {}): Promise<string> {
-    const fresh = this.cli === undefined;
+  async ask<T>(question: Question<T>, until: Until = {}): Promise<T> {
+    const fresh = this.held === undefined;
+    const once = () =>
+      this.used(async () => {
+        const session = await this.session(until.signal);
+        return session.ask(question, this.name, this.limits(until));
+      });
     try {
-      return await this.run(command, until);
+      return await once();
     } catch (error) {
       if (fresh || !(error instanceof TargetError) || error.code !== "SESSION_LOST") throw error;
-      return await this.run(command, until);
+      return await once();
     }
   }
 
-  /** Runs a command once, whatever it does. @throws as `look` */
+  /** Runs a command once, whatever it does. @throws as `ask` */
   run(
     command: string,
     until: Until & Pick<RunOptions, "answers" | "onLine" | "shown"> = {},
   ): Promise<string> {
     return this.used(async () => {
-      const cli = await this.session(until.signal);
-      const { deadline, signal, slow, ...more } = until;
-      const usual = Date.now() + this.patience.answerMs;
-      const limits = { deadline: slow ? (deadline ?? usual) : Math.min(deadline ?? usual, usual), ...more };
-      return cli.run(command, { ...limits, ...(signal ? { signal } : {}) });
+      const session = await this.session(until.signal);
+      const { deadline: _, signal: __, slow: ___, ...more } = until;
+      return session.run(command, { ...more, ...this.limits(until) });
     });
+  }
+
+  private limits({ deadline, signal, slow }: Until): Limits {
+    const usual = Date.now() + this.patience.answerMs;
+    return {
+      deadline: slow ? (deadline ?? usual) : Math.min(deadline ?? usual, usual),
+      ...(signal ? { signal } : {}),
+    };
   }
 
   /**
@@ -92,32 +112,33 @@ export class JunosNode {
       const client = await this.connection(until.signal);
       const deadline = Math.min(until.deadline, Date.now() + this.patience.answerMs);
       // What the session says while it is set up is not the command's.
-      const cli = await Cli.open(client, this.where, {
+      const session = await this.open(client, {
         deadline,
         ...(until.signal ? { signal: until.signal } : {}),
       });
       try {
         until.onBegun?.();
-        return await cli.run(command, until);
+        return await session.run(command, until);
       } finally {
-        cli.close();
+        session.close();
       }
     });
   }
 
-  /** What the prompt last said of the node. */
+  /** What the session last showed of the node. */
   async banner(): Promise<Banner | undefined> {
-    return (await this.cli?.catch(() => undefined))?.banner;
+    return (await this.held?.catch(() => undefined))?.banner;
   }
 
-  /** Works with the files of the node. @throws TargetError `NO_SFTP`; as `look` */
+  /** Works with the files of the node. @throws TargetError `NO_SFTP`; as `ask` */
   files<T>(work: (sftp: SFTPWrapper) => Promise<T>, signal?: AbortSignal): Promise<T> {
     return this.used(async () => {
       const client = await this.connection(signal);
       let closed = false;
-      client.once("close", () => {
+      const note = () => {
         closed = true;
-      });
+      };
+      client.once("close", note);
       try {
         return await this.withFiles(client, work);
       } catch (error) {
@@ -125,6 +146,8 @@ export class JunosNode {
         await nextTurn();
         if (!closed || !(error instanceof TargetError) || error.code !== "NO_SFTP") throw error;
         throw new TargetError("SESSION_LOST", `${this.where}: the connection was lost`, { cause: error });
+      } finally {
+        client.removeListener("close", note);
       }
     });
   }
@@ -148,7 +171,7 @@ export class JunosNode {
     clearTimeout(this.idle);
     const { client } = this;
     this.client = undefined;
-    this.cli = undefined;
+    this.held = undefined;
     void client?.then(
       (one) => one.end(),
       () => undefined,
@@ -176,24 +199,28 @@ export class JunosNode {
     const forget = () => {
       if (this.client !== made) return;
       this.client = undefined;
-      this.cli = undefined;
+      this.held = undefined;
     };
     made.then((client) => client.once("close", forget), forget);
     return made;
   }
 
-  private async session(signal?: AbortSignal): Promise<Cli> {
-    const open = await this.cli?.catch(() => undefined);
+  private open(client: Client, limits: Limits): Promise<Session> {
+    return this.silent ? RpcSession.open(client, this.where, limits) : Cli.open(client, this.where, limits);
+  }
+
+  private async session(signal?: AbortSignal): Promise<Session> {
+    const open = await this.held?.catch(() => undefined);
     if (open && open.closed === undefined) return open;
     const client = await this.connection(signal);
     const limits = { deadline: Date.now() + this.patience.answerMs, ...(signal ? { signal } : {}) };
     // Two who ask at once share the session that the first one opens.
-    const again = await this.cli?.catch(() => undefined);
+    const again = await this.held?.catch(() => undefined);
     if (again && again.closed === undefined) return again;
-    const made = Cli.open(client, this.where, limits);
-    this.cli = made;
+    const made = this.open(client, limits);
+    this.held = made;
     made.catch(() => {
-      if (this.cli === made) this.cli = undefined;
+      if (this.held === made) this.held = undefined;
     });
     return made;
   }

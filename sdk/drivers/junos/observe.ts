@@ -16,23 +16,12 @@ import { TargetError } from "../../contract/target";
 import { type Chassis, sessionOf } from "./chassis-context";
 import { failureText } from "./failure-text";
 import { epochOn } from "./markers";
-import { parseAlarms } from "./parse/alarms";
-import { type ClusterStatus, type GroupStatus, parseClusterStatus } from "./parse/cluster-status";
-import { parsePfes } from "./parse/fabric";
-import { parseFileSize } from "./parse/files";
-import { type IssuItem, parseInServiceUpgrade, showsUpgrade } from "./parse/in-service-upgrade";
-import { type Card, parsePicStatus } from "./parse/pic-status";
-import { protocolsIn } from "./parse/protocols";
-import {
-  type Engine,
-  parseEngines,
-  parseNonstopRouting,
-  parseSwitchover,
-  type Switchover,
-} from "./parse/routing-engines";
-import { parsePrevious } from "./parse/software-list";
-import { parseStorage, varOf } from "./parse/storage";
-import { parseVersion } from "./parse/version";
+import type { ClusterStatus, GroupStatus } from "./parse/cluster-status";
+import { type IssuItem, showsUpgrade } from "./parse/in-service-upgrade";
+import type { Card } from "./parse/pic-status";
+import type { Engine, Switchover } from "./parse/routing-engines";
+import { varOf } from "./parse/storage";
+import * as questions from "./questions";
 
 /** What changes while an upgrade is under way; the rest of an inventory is read once. */
 export interface Glance {
@@ -59,7 +48,8 @@ export interface NodeGlance {
 interface NodeLook extends NodeGlance {
   readonly status?: ClusterStatus;
   readonly items?: readonly IssuItem[];
-  readonly banner?: string;
+  /** `primary`, `master`, `backup`, …: what it is itself. */
+  readonly role?: string;
   /** The two of them; left out where there are none. */
   readonly engines?: readonly Engine[];
   /** Only the backup tells. */
@@ -80,12 +70,12 @@ export async function glance(chassis: Chassis, signal?: AbortSignal): Promise<Gl
     );
   if (chassis.alone) return aloneGlance(chassis, looks[0]);
   const engines =
-    looks.find((one) => one.engines && one.banner === "master") ?? looks.find((one) => one.engines);
+    looks.find((one) => one.engines && one.role === "master") ?? looks.find((one) => one.engines);
   if (engines?.engines) return engineGlance(chassis, engines.engines, looks);
   chassis.form = looks.some(({ status }) => status?.clustered) ? "cluster" : chassis.form;
   // The primary knows; a node that is alone or not yet back knows less.
   const told =
-    looks.find(({ banner, status }) => banner === "primary" && status) ?? looks.find(({ status }) => status);
+    looks.find(({ role, status }) => role === "primary" && status) ?? looks.find(({ status }) => status);
   const items = looks.map((one) => one.items).filter((one) => one !== undefined);
   const { status } = told ?? {};
   return {
@@ -125,7 +115,7 @@ function engineGlance(
   const items = looks.map((one) => one.items).filter((one) => one !== undefined);
   // Which cards there are the master knows best; they are those of both.
   const { cards } =
-    looks.find(({ banner }) => banner === "master") ?? looks.find((one) => one.cards.length > 0) ?? looks[0];
+    looks.find(({ role }) => role === "master") ?? looks.find((one) => one.cards.length > 0) ?? looks[0];
   const member = (slot: number): GroupMember => {
     const state = engines.find((one) => one.slot === slot)?.state;
     const isBackup = state === "backup" && looks[slot]?.unreachable === undefined;
@@ -149,21 +139,22 @@ function engineGlance(
 
 async function lookAt(chassis: Chassis, node: NodeName, signal?: AbortSignal): Promise<NodeLook> {
   const session = sessionOf(chassis, node);
-  const look = (command: string) => session.look(command, { signal });
+  const ask = <T>(question: questions.Question<T>) => session.ask(question, { signal });
   try {
-    const version = parseVersion(await look("show version"), node);
-    const status = parseClusterStatus(await look("show chassis cluster status"));
-    const items = parseInServiceUpgrade(await look("show chassis in-service-upgrade"));
-    const cards = parsePicStatus(await look("show chassis fpc pic-status"));
+    const version = await ask(questions.VERSION);
+    const status = await ask(questions.CLUSTER_STATUS);
+    const items = await ask(questions.UPGRADE_ITEMS);
+    const cards = await ask(questions.CARDS);
     const banner = await session.banner();
-    const engines = status.clustered ? [] : parseEngines(await look("show chassis routing-engine"));
+    const engines = status.clustered ? [] : await ask(questions.ENGINES);
     const isPair = engines.length === 2;
+    const told = banner?.status ?? roleIn(status, banner?.node);
     const switchover =
-      isPair && banner?.status === "backup"
-        ? parseSwitchover(await look("show system switchover"))
-        : undefined;
-    // The prompt names no slot; the slot that is what this engine is, is its own.
-    const own = isPair ? engines.find(({ state }) => state === banner?.status)?.slot : undefined;
+      isPair && (told ?? "backup") === "backup" ? await ask(questions.SWITCHOVER) : undefined;
+    // Without a prompt that would tell: only the backup answers that question.
+    const role = told ?? (isPair ? (switchover ? "backup" : "master") : undefined);
+    // Nothing names the slot; the slot that is what this engine is, is its own.
+    const own = isPair ? engines.find(({ state }) => state === role)?.slot : undefined;
     return {
       ...(isPair ? { engines } : {}),
       ...(switchover ? { switchover } : {}),
@@ -171,7 +162,7 @@ async function lookAt(chassis: Chassis, node: NodeName, signal?: AbortSignal): P
       ...(version ? { version: version.version } : {}),
       ...(version?.model ? { model: version.model } : {}),
       ...(banner?.node ? { claims: banner.node } : {}),
-      ...(banner ? { banner: banner.status } : {}),
+      ...(role ? { role } : {}),
       status,
       ...(items ? { items } : {}),
       cards: cards.filter((card) => card.node === node || card.node === ""),
@@ -182,6 +173,12 @@ async function lookAt(chassis: Chassis, node: NodeName, signal?: AbortSignal): P
     return { unreachable: failureText(error), cards: [] };
   }
 }
+
+/** What a node is in group 0, as it says itself. */
+const roleIn = (status: ClusterStatus, node: string | undefined): string | undefined =>
+  status.clustered
+    ? status.groups.find(({ id }) => id === 0)?.rows.find((row) => row.node === node)?.status
+    : undefined;
 
 function groupOf({ id, failovers, rows }: GroupStatus): RedundancyGroupState {
   const members: { [node in NodeName]?: GroupMember } = {};
@@ -200,17 +197,15 @@ export async function observe(chassis: Chassis, signal?: AbortSignal): Promise<C
     chassis.alone ? own : stateOf(chassis, "node1", seen.nodes.node1, signal),
   ]);
   const first = NODES.find((node) => nodes[NODES.indexOf(node)]?.state.unreachable === undefined) ?? "node0";
-  const configuration = await sessionOf(chassis, first)
-    .look("show configuration protocols", { signal })
-    .catch(() => "");
+  const protocols = await sessionOf(chassis, first)
+    .ask(questions.PROTOCOLS, { signal })
+    .catch(() => []);
   const master = NODES.find((node) => seen.groups[0]?.members[node]?.status === "primary");
   const nonstopRouting =
     seen.form === "routing-engines" && master
-      ? parseNonstopRouting(
-          await sessionOf(chassis, master)
-            .look("show task replication", { signal })
-            .catch(() => ""),
-        )
+      ? await sessionOf(chassis, master)
+          .ask(questions.NONSTOP_ROUTING, { signal })
+          .catch(() => undefined)
       : undefined;
   return {
     ...(seen.form === undefined
@@ -227,7 +222,7 @@ export async function observe(chassis: Chassis, signal?: AbortSignal): Promise<C
     groups: seen.groups,
     upgrading: seen.upgrading,
     deviceWarnings: [],
-    protocols: protocolsIn(configuration),
+    protocols,
     epoch: Math.max(0, ...nodes.map(({ epoch }) => epoch)),
   };
 }
@@ -248,19 +243,14 @@ async function stateOf(
   };
   if (unreachable !== undefined) return { state: { ...base, unreachable, alarms: [] }, epoch: 0 };
   const session = sessionOf(chassis, node);
-  const look = (command: string) => session.look(command, { signal });
+  const ask = <T>(question: questions.Question<T>) => session.ask(question, { signal });
   try {
-    const room = varOf(parseStorage(await look("show system storage"), node));
-    const alarms = [
-      ...parseAlarms(await look("show system alarms"), node),
-      ...parseAlarms(await look("show chassis alarms"), node),
-    ];
-    const pfes = parsePfes(await look("show chassis fabric plane"), node);
+    const room = varOf(await ask(questions.STORAGE));
+    const alarms = [...(await ask(questions.SYSTEM_ALARMS)), ...(await ask(questions.CHASSIS_ALARMS))];
+    const pfes = await ask(questions.PFES);
     const size =
-      chassis.imagePath === undefined
-        ? undefined
-        : parseFileSize(await look(`file list ${chassis.imagePath} detail`));
-    const previous = parsePrevious(await look("show system software list"), node);
+      chassis.imagePath === undefined ? undefined : await ask(questions.fileSize(chassis.imagePath));
+    const previous = await ask(questions.PREVIOUS);
     const epoch = await epochOn(session, chassis.name, signal);
     return {
       state: {

@@ -7,12 +7,9 @@
 import { StringDecoder } from "node:string_decoder";
 import type { Client, ClientChannel } from "ssh2";
 import { TargetError } from "../../contract/target";
+import { Bell, type Limits, openChannel } from "./waiting";
 
-export interface Limits {
-  /** Instant (ms since 1970) at which it is given up. */
-  readonly deadline: number;
-  readonly signal?: AbortSignal;
-}
+export type { Limits };
 
 /** Wide enough that no line of a table is broken. */
 const TERMINAL = { term: "vt100", cols: 500, rows: 1000 };
@@ -27,7 +24,7 @@ export class Shell {
   private readonly decoder = new StringDecoder("utf8");
   /** End of a piece that may go on as a sequence for the terminal. */
   private rest = "";
-  private waiting: (() => void) | undefined;
+  private readonly bell = new Bell();
   private closedWhy: string | undefined;
 
   private constructor(channel: ClientChannel, where: string) {
@@ -40,32 +37,17 @@ export class Shell {
   }
 
   /** @throws TargetError `UNREACHABLE`, `TIMEOUT`, `ABORTED` */
-  static open(client: Client, where: string, { deadline, signal }: Limits): Promise<Shell> {
-    return new Promise((resolve, reject) => {
-      const give = (code: string, message: string) => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", stop);
-        client.removeListener("close", gone);
-        reject(new TargetError(code, message));
-      };
-      const stop = () => give("ABORTED", `opening a session on ${where} was given up`);
-      const gone = () => give("UNREACHABLE", `the connection to ${where} was lost`);
-      const timer = setTimeout(
-        () => give("TIMEOUT", `${where} opened no session in time`),
-        Math.max(1, deadline - Date.now()),
-      );
-      signal?.addEventListener("abort", stop, { once: true });
-      client.once("close", gone);
-      client.shell(TERMINAL, (error, channel) => {
-        if (error) return give("UNREACHABLE", `${where} opens no session: ${error.message}`);
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", stop);
-        client.removeListener("close", gone);
-        const shell = new Shell(channel, where);
-        client.once("close", () => shell.end("the connection was lost"));
-        resolve(shell);
-      });
-    });
+  static async open(client: Client, where: string, limits: Limits): Promise<Shell> {
+    const channel = await openChannel(
+      client,
+      where,
+      limits,
+      (done) => client.shell(TERMINAL, done),
+      (error) => new TargetError("UNREACHABLE", `${where} opens no session: ${error.message}`),
+    );
+    const shell = new Shell(channel, where);
+    client.once("close", () => shell.end("the connection was lost"));
+    return shell;
   }
 
   /** Why nothing more will come; undefined while it is open. */
@@ -92,41 +74,17 @@ export class Shell {
    * @param what for the error, e.g. `a prompt`.
    * @throws TargetError `TIMEOUT`, `ABORTED`, `SESSION_LOST`
    */
-  async until<T>(what: string, found: (text: string) => T | undefined, limits: Limits): Promise<T> {
-    const began = Date.now();
-    for (;;) {
-      const got = found(this.text);
-      if (got !== undefined) return got;
-      if (this.closedWhy !== undefined)
-        throw new TargetError("SESSION_LOST", `${this.where}: ${this.closedWhy} while ${what} was awaited`);
-      if (limits.signal?.aborted)
-        throw new TargetError("ABORTED", `${this.where}: waiting for ${what} was given up`, {
-          cause: limits.signal.reason,
-        });
-      if (Date.now() >= limits.deadline) {
-        const waited = Math.round((limits.deadline - began) / 1000);
-        throw new TargetError(
-          "TIMEOUT",
-          `${this.where}: ${what} did not come within ${waited} s${heard(this.text)}`,
-        );
-      }
-      await this.more(limits);
-    }
-  }
-
-  /** Resolves when there is something new: a piece, the end, the deadline, an abort. */
-  private more({ deadline, signal }: Limits): Promise<void> {
-    return new Promise((resolve) => {
-      const go = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", go);
-        if (this.waiting === go) this.waiting = undefined;
-        resolve();
-      };
-      const timer = setTimeout(go, Math.max(1, deadline - Date.now()));
-      signal?.addEventListener("abort", go, { once: true });
-      this.waiting = go;
-    });
+  until<T>(what: string, found: (text: string) => T | undefined, limits: Limits): Promise<T> {
+    return this.bell.until(
+      {
+        where: this.where,
+        what,
+        found: () => found(this.text),
+        closed: () => this.closedWhy,
+        heard: () => heard(this.text),
+      },
+      limits,
+    );
   }
 
   private take(piece: Buffer): void {
@@ -135,12 +93,12 @@ export class Shell {
     const cut = /(?:\u001b(?:\[[0-9;?]*)?|\r)$/.exec(text)?.index ?? text.length;
     this.rest = text.slice(cut);
     this.text += text.slice(0, cut).replace(CONTROL, "");
-    this.waiting?.();
+    this.bell.ring();
   }
 
   private end(why: string): void {
     this.closedWhy ??= why;
-    this.waiting?.();
+    this.bell.ring();
   }
 }
 

@@ -9,7 +9,7 @@ import { flagArg, nodeArg, textArg } from "../arguments";
 import { type Chassis, sessionOf } from "../chassis-context";
 import { command, refuseIfStale } from "../command";
 import { complaintIn } from "../command-line";
-import { parseFileSize, parseSha256 } from "../parse/files";
+import { checksumOf, fileSize } from "../questions";
 
 /** Times that a fetch is tried whose line breaks. */
 const FETCHES = 3;
@@ -59,17 +59,15 @@ async function checksum(
   { deadline, signal, progress }: ActionContext,
 ): Promise<string | undefined> {
   const session = sessionOf(chassis, node);
-  if (parseFileSize(await session.look(`file list ${path} detail`, { signal })) === undefined)
-    return undefined;
+  if ((await session.ask(fileSize(path), { signal })) === undefined) return undefined;
   progress(`${node} computes the checksum of ${path}`);
-  const output = await session.look(`file checksum sha-256 ${path}`, { deadline, signal, slow: true });
-  const sum = parseSha256(output);
-  if (sum === undefined)
+  const sum = await session.ask(checksumOf(path), { deadline, signal, slow: true });
+  if ("said" in sum)
     throw new TargetError(
       "DEVICE_REFUSED",
-      `${node} gives no SHA-256 of ${path}: ${complaintIn(output) ?? JSON.stringify(output.slice(0, 100))}`,
+      `${node} gives no SHA-256 of ${path}: ${complaintIn(sum.said) ?? JSON.stringify(sum.said.slice(0, 100))}`,
     );
-  return sum;
+  return sum.sha256;
 }
 
 /**

@@ -51,7 +51,11 @@ export async function start(chassis: Chassis, action: Action, context: ActionCon
     what: "the device to begin the upgrade",
     seen: () => run.lines.at(-1) ?? "it has said nothing",
     look: async () =>
-      run.over !== undefined || run.lines.some((line) => !COMPLAINT.test(line)) ? true : undefined,
+      run.over !== undefined ||
+      run.lines.some((line) => !COMPLAINT.test(line)) ||
+      (run.silent && run.begun && (await hasBegun(chassis, seen, context)))
+        ? true
+        : undefined,
   });
   if (!run.begun) {
     chassis.run = undefined;
@@ -70,6 +74,16 @@ export async function start(chassis: Chassis, action: Action, context: ActionCon
   return `begun on ${primary}${flagArg(action, "gathers") ? "; the device gathers the groups" : ""}`;
 }
 
+/** Where nothing is heard of the upgrade, the device is asked. Whether it can be reached, the run itself finds out. */
+async function hasBegun(chassis: Chassis, seen: Glance, context: ActionContext): Promise<boolean> {
+  try {
+    return await isUnderway(chassis, seen, context);
+  } catch (error) {
+    if (error instanceof TargetError && ["SESSION_LOST", "UNREACHABLE"].includes(error.code)) return false;
+    throw error;
+  }
+}
+
 const COMPLAINT = /^\s*(?:error|fatal)\s*:|\bAborting\b|^ISSU: IDLE/i;
 
 /**
@@ -79,9 +93,11 @@ const COMPLAINT = /^\s*(?:error|fatal)\s*:|\bAborting\b|^ISSU: IDLE/i;
  */
 export async function follow(chassis: Chassis, action: Action, context: ActionContext): Promise<string> {
   const followed = { ...followedBy(action), restarted: chassis.restarted };
-  // Only the session that began it hears of the checks.
-  if (followed.phase === "validated" && chassis.run === undefined)
-    return "not seen: the session that began the upgrade is gone";
+  // Only the session that began it hears of the checks, and by NETCONF not before the end.
+  if (followed.phase === "validated" && (chassis.run === undefined || chassis.run.silent))
+    return chassis.run
+      ? "not seen: NETCONF tells of the device's checks once the upgrade has ended"
+      : "not seen: the session that began the upgrade is gone";
   let idle = 0;
   let seen: Glance | undefined;
   await waitFor(chassis, context, {

@@ -46,15 +46,19 @@ export function parseClusterStatus(output: string): ClusterStatus {
       status: status.toLowerCase(),
       preempt: preempt === "yes",
       manual: manual === "yes",
-      failures: /^(?:none|n\/a)$/i.test(failures.trim())
-        ? []
-        : failures
-            .trim()
-            .split(/[\s,]+/)
-            .filter(Boolean),
+      failures: failuresIn(failures),
     });
   }
   if (clusterId === undefined || groups.length === 0)
     throw new Error(`no cluster status in ${JSON.stringify(output.slice(0, 200))}`);
   return { clustered: true, clusterId: Number(clusterId), groups };
 }
+
+/** Monitors that fail, from the last column: `None`, or one or more of them. */
+export const failuresIn = (text: string): readonly string[] =>
+  /^(?:none|n\/a)$/i.test(text.trim())
+    ? []
+    : text
+        .trim()
+        .split(/[\s,]+/)
+        .filter(Boolean);

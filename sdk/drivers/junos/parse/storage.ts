@@ -19,6 +19,8 @@ const UNITS: { readonly [unit: string]: number } = {
   G: 1024 ** 3,
   T: 1024 ** 4,
 };
+export const bytesOf = (value: number, unit: string): number => value * (UNITS[unit] ?? 1);
+
 const ROW = /^(\S+)\s+([\d.]+)([BKMGT]?)\s+([\d.]+)[BKMGT]?\s+(-?[\d.]+)([BKMGT]?)\s+(-?\d+)%\s+(\/\S*)/;
 
 export function parseStorage(output: string, node: string): readonly FileSystem[] {
@@ -29,7 +31,7 @@ export function parseStorage(output: string, node: string): readonly FileSystem[
     if (!match) return [];
     const [, , size, sizeUnit = "", , free, freeUnit = "", , mount = ""] = match;
     const bytes = (value: string | undefined, unit: string) =>
-      Math.round(Number(value) * (UNITS[unit] ?? 1) * (unit === "" ? block : 1));
+      Math.round(bytesOf(Number(value), unit) * (unit === "" ? block : 1));
     return [{ mount, sizeBytes: bytes(size, sizeUnit), freeBytes: Math.max(0, bytes(free, freeUnit)) }];
   });
 }

@@ -23,11 +23,13 @@ const LINES = [
   /^JUNOS Base OS Software Suite \[([^\]]+)\]/im,
 ];
 
+export const releaseIn = (text: string): string | undefined => RELEASE.exec(text)?.[0];
+
 /** @returns undefined if the node does not say which release it runs. */
 export function parseVersion(output: string, node: string): VersionFacts | undefined {
   const own = ownSection(output, node);
   const said = LINES.map((line) => line.exec(own)?.[1]).find((one) => one !== undefined);
-  const version = RELEASE.exec(said ?? "")?.[0];
+  const version = releaseIn(said ?? "");
   if (version === undefined) return undefined;
   const hostname = /^Hostname:\s*(\S+)/im.exec(own)?.[1];
   const model = /^Model:\s*(\S+)/im.exec(own)?.[1]?.toLowerCase();
