@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { caasTable } from "./caas/table.ts";
+import { AIMS, columns, mb, range, seconds } from "./cells.ts";
 import type {
   BenchReport,
   Change,
@@ -13,33 +15,17 @@ import type {
   UpgradeReport,
   Way,
 } from "./report.ts";
-import type { Spread } from "./spread.ts";
 
-/** What is aimed at; said beside the figures, never judged. */
-export const AIMS = { previewRatio: 1.5, campaignRatio: 1.15, providerMb: 200, elementsMb: 2_000 } as const;
-
-const seconds = (value: number): string => `${value.toFixed(1)} s`;
 const beside = (value: number, quiet: number): string => `${value.toFixed(1)} (${quiet.toFixed(1)})`;
-const mb = (value: number | null): string => (value === null ? "-" : `${value.toFixed(0)} MB`);
 
-/** @returns rows with their cells in columns, two spaces apart. */
-export function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-}
-
-export function table({ machine, quick, upgrade, preview, elements }: BenchReport): string {
+export function table({ machine, quick, upgrade, preview, elements, caas }: BenchReport): string {
   const { cores, memoryGb, loadBefore, node } = machine;
   return [
     `${cores} cores, ${memoryGb} GB, Node ${node}; load before: ${loadBefore}${quick ? "; --quick: not to be quoted" : ""}`,
     ...(upgrade ? ["", ...upgradeTable(upgrade)] : []),
     ...(preview ? ["", ...previewTable(preview)] : []),
     ...(elements ? ["", ...elementsTable(elements)] : []),
+    ...(caas ? ["", ...caasTable(caas)] : []),
   ].join("\n");
 }
 
@@ -122,9 +108,6 @@ function previewTable({ sizes }: PreviewReport): string[] {
     ...sizes.flatMap((size) => ["", ...sizeTable(size)]),
   ];
 }
-
-const range = ({ min, median, max, runs }: Spread): string =>
-  runs === 1 ? median.toFixed(1) : [min, median, max].map((one) => one.toFixed(1)).join(" / ");
 
 function sizeTable({ count, preview, up, installSeconds }: PreviewSize): string[] {
   const row = (name: string, { seconds, cpu, resources, providerMb }: Unchanged): string[] => [

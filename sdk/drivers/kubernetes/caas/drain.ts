@@ -8,10 +8,11 @@ import { type Action, type ActionContext, TargetError } from "../../../contract/
 import type { DrainSpec } from "../../../policy/caas-spec";
 import { textsArg } from "../arguments";
 import { ApiError, isNotFound, isTransient } from "../errors";
-import { paths, selects } from "../objects";
+import { paths } from "../objects";
 import { retrying } from "../retry";
 import { onceEach, waitUntil } from "../wait";
 import { Watched } from "../watched";
+import { BudgetIndex } from "./budget-index";
 import type { Caas } from "./context";
 import { runAsBefore, runOneMore, scalable } from "./extra-replica";
 import { HandOvers } from "./hand-over";
@@ -51,6 +52,8 @@ class Drain {
   private forced = 0;
   /** Those that did not hand over in time. */
   private readonly unheard: string[] = [];
+  /** Undefined while budgets have changed since it was made. */
+  private budgetIndex: BudgetIndex | undefined;
   /** Budgets for which one replica more was asked. */
   private readonly standIns = new Set<string>();
 
@@ -71,6 +74,11 @@ class Drain {
   async run(): Promise<string> {
     const all = [...this.sources, this.budgets, this.handOvers.splits, this.handOvers.groups];
     const off = all.map((one) => one.onChange(() => this.wake()));
+    off.push(
+      this.budgets.onChange(() => {
+        this.budgetIndex = undefined;
+      }),
+    );
     const say = onceEach(this.context.progress);
     const end = Math.min(this.context.deadline, this.startedAt + this.spec.withinMs);
     try {
@@ -218,12 +226,8 @@ class Drain {
   }
 
   private budgetOf(pod: WholePod): Budget | undefined {
-    return [...this.budgets.items.values()].find(
-      ({ metadata, spec }) =>
-        metadata.namespace === pod.metadata.namespace &&
-        spec.selector !== undefined &&
-        selects(spec.selector, pod.metadata.labels),
-    );
+    this.budgetIndex ??= new BudgetIndex(this.budgets.items.values());
+    return this.budgetIndex.of(pod);
   }
 
   private evict(pod: WholePod): void {
