@@ -23,6 +23,10 @@ const AT_ONCE = 2;
 /** Longest that a drain may take, and all pods to be elsewhere and ready. */
 const LIMIT_MS = 300_000;
 
+/** The nodes between which pods swing; nothing else is to run there. @param drained how many are drained at a time. */
+export const swingNodes = (drained: number): string[] =>
+  Array.from({ length: 2 * drained }, (_, i) => `node-${i + 1}`);
+
 /** What is drained, and what is not so that there is room. */
 interface Sides {
   readonly from: readonly string[];
@@ -35,7 +39,7 @@ interface Sides {
  */
 export async function benchDrains(bench: Bench, kubectl: string, nodes: number): Promise<CaasDrains> {
   const api = new Api(bench.lab.kubeconfigPath);
-  const names = Array.from({ length: 2 * nodes }, (_, i) => `node-${i + 1}`);
+  const names = swingNodes(nodes);
   let sides: Sides = { from: names.slice(0, nodes), to: names.slice(nodes) };
   const swap = () => {
     sides = { from: sides.to, to: sides.from };
@@ -124,7 +128,7 @@ async function place(api: Api, workloads: readonly Workload[], { from, to }: Sid
   await cordon(api, to, false);
 }
 
-async function cordon(api: Api, names: readonly string[], closed: boolean): Promise<void> {
+export async function cordon(api: Api, names: readonly string[], closed: boolean): Promise<void> {
   await Promise.all(
     names.map((name) => api.patch(`/api/v1/nodes/${name}`, { spec: { unschedulable: closed || null } })),
   );

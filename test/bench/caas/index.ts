@@ -9,7 +9,7 @@ import { Api } from "../../../lab/cluster/api.ts";
 import { type Lab, startLab } from "../../../lab/lab.ts";
 import type { Bench } from "../benchmark.ts";
 import type { CaasReport, CaasSize } from "../report.ts";
-import { benchDrains } from "./drains.ts";
+import { benchDrains, cordon, swingNodes } from "./drains.ts";
 import { OLD, previewOf } from "./preview.ts";
 import { install, ordinary } from "./workloads.ts";
 
@@ -43,7 +43,10 @@ export async function benchCaas(
       await fs.rm(path.join(lab.dir, "stacks"), { recursive: true, force: true });
       const bench = benchOn(lab);
       const workloads = ordinary(nodes, REPLICAS);
-      const installSeconds = await installed(bench, workloads);
+      // On the largest, among all that goes on there.
+      const last = nodes === counts.at(-1);
+      const drained = quick ? 3 : 8;
+      const installSeconds = await installed(bench, workloads, last ? swingNodes(drained) : []);
       sizes.push({
         nodes,
         pods: nodes * REPLICAS,
@@ -52,8 +55,7 @@ export async function benchCaas(
         installSeconds,
         ...(await previewOf(bench, SURGE)),
       });
-      // On the largest, among all that goes on there.
-      if (nodes === counts.at(-1)) drains = await benchDrains(bench, kubectl, quick ? 3 : 8);
+      if (last) drains = await benchDrains(bench, kubectl, drained);
     } finally {
       await lab.stop();
     }
@@ -62,11 +64,17 @@ export async function benchCaas(
   return { sizes, drains };
 }
 
-async function installed(bench: Bench, workloads: ReturnType<typeof ordinary>): Promise<number> {
+/** @param empty nodes that are to stay empty. */
+async function installed(
+  bench: Bench,
+  workloads: ReturnType<typeof ordinary>,
+  empty: readonly string[],
+): Promise<number> {
   const api = new Api(bench.lab.kubeconfigPath, 60_000);
   const startedAt = performance.now();
   let said = 0;
   try {
+    await cordon(api, empty, true);
     await install(api, workloads, {
       ms: 15 * 60_000,
       told: (ready) => {
@@ -75,6 +83,7 @@ async function installed(bench: Bench, workloads: ReturnType<typeof ordinary>): 
         bench.line(`${ready} pods are ready`);
       },
     });
+    await cordon(api, empty, false);
   } finally {
     api.close();
   }
