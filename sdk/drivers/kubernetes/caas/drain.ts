@@ -175,7 +175,7 @@ class Drain {
     let busy = [...this.phases.values()].filter(
       ({ at }) => at === "evicting" || at === "handing-over",
     ).length;
-    const room = this.room(waiting);
+    const begun = this.begun(waiting);
     for (const pod of waiting) {
       const uid = uidOf(pod);
       const phase = this.phases.get(uid);
@@ -195,12 +195,12 @@ class Drain {
       }
       if (busy >= this.spec.parallel) break;
       if (budget) {
-        const spare = room.get(keyOf(budget)) ?? 0;
-        if (spare <= 0) {
+        const others = begun.get(keyOf(budget)) ?? 0;
+        if (this.spare(budget) <= others) {
           this.standIn(pod, budget);
           continue;
         }
-        room.set(keyOf(budget), spare - 1);
+        begun.set(keyOf(budget), others + 1);
       }
       busy += 1;
       if (phase === undefined && this.handOvers.concerns(pod)) {
@@ -210,19 +210,21 @@ class Drain {
     }
   }
 
-  /** Disruptions that budgets still allow, less those that were begun and are not counted yet. */
-  private room(waiting: readonly WholePod[]): Map<string, number> {
-    const room = new Map<string, number>();
-    for (const [key, { metadata, status }] of this.budgets.items) {
-      const current = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
-      room.set(key, current ? (status?.disruptionsAllowed ?? 0) : 0);
-    }
+  /** Disruptions that a budget still allows. */
+  private spare({ metadata, status }: Budget): number {
+    const current = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
+    return current ? (status?.disruptionsAllowed ?? 0) : 0;
+  }
+
+  /** Those that were begun and are not counted yet, by budget. */
+  private begun(waiting: readonly WholePod[]): Map<string, number> {
+    const begun = new Map<string, number>();
     for (const pod of waiting) {
       const at = this.phases.get(uidOf(pod))?.at;
       const budget = at === "handing-over" || at === "evicting" ? this.budgetOf(pod) : undefined;
-      if (budget) room.set(keyOf(budget), (room.get(keyOf(budget)) ?? 0) - 1);
+      if (budget) begun.set(keyOf(budget), (begun.get(keyOf(budget)) ?? 0) + 1);
     }
-    return room;
+    return begun;
   }
 
   private budgetOf(pod: WholePod): Budget | undefined {
