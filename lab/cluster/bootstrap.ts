@@ -55,7 +55,7 @@ export async function addNodes(
   await Promise.all(nodes(count, version).map((node) => api.create(node)));
   await until(
     `${count} nodes to be ready`,
-    60_000,
+    Math.max(60_000, 150 * count),
     async () => {
       const ready = (await api.list("/api/v1/nodes")).filter(
         (node) =>

@@ -13,6 +13,7 @@ export type ProgramName =
   | "etcd"
   | "kubernetes"
   | "kwok"
+  | "kubectl"
   | "versitygw"
   | "alertmanager"
   | "prometheus"
@@ -29,6 +30,7 @@ export type Executable =
   | "kube-controller-manager"
   | "kube-scheduler"
   | "kwok"
+  | "kubectl"
   | "versitygw"
   | "alertmanager"
   | "prometheus"
@@ -223,6 +225,20 @@ const kwok: Program = {
       seconds: 76,
     },
   ],
+};
+
+/** What drains are held against. Only the benchmark wants it, so it is not among those that setup gets. */
+export const kubectl: Program = {
+  name: "kubectl",
+  version: "1.34.2",
+  executables: ["kubectl"],
+  ask: { kubectl: ["version", "--client"] },
+  downloads: ({ os, arch }) => {
+    const url = `https://dl.k8s.io/release/v1.34.2/bin/${os}/${arch}/kubectl`;
+    return [{ url, checksum: { listUrl: `${url}.sha256` }, members: { kubectl: "kubectl" } }];
+  },
+  // In a module of its own: with the servers' it would change their pins, and they would be built anew.
+  builds: [kubernetesBuild("kubectl", "1.34.2", "kubectl", 75)],
 };
 
 /** A bucket with conditional writes, for journals. Only tests want it, so it is not among those that setup gets. */

@@ -19,6 +19,7 @@ export interface BenchReport {
   readonly preview?: PreviewReport;
   readonly elements?: ElementsReport;
   readonly chassis?: ChassisReport;
+  readonly caas?: CaasReport;
 }
 
 /** A preview, run several times. */
@@ -56,6 +57,61 @@ export interface ChassisReport {
   readonly timeScale: number;
   readonly alone: ChassisSize;
   readonly together: ChassisSize;
+}
+
+/** Clusters of many nodes. */
+export interface CaasReport {
+  readonly sizes: readonly CaasSize[];
+  readonly drains: CaasDrains;
+}
+
+/** What it takes to plan an upgrade. */
+export interface CaasPlanned {
+  /** `pulumi preview`, from start to end, s. */
+  readonly preview: Spread;
+  /** Processor time by process, s, of the median run. */
+  readonly cpu: { readonly program: number; readonly engine: number; readonly providers: number };
+  /** Peak resident memory of our provider, MB. */
+  readonly providerMb: number | null;
+  /** Of them, reading what runs and planning from it, each alone and in another process, s. */
+  readonly reading: Spread;
+  readonly planning: Spread;
+  readonly steps: number;
+}
+
+export interface CaasSize extends CaasPlanned {
+  readonly nodes: number;
+  readonly pods: number;
+  readonly budgets: number;
+  /** Spare machines, and nodes in a wave. */
+  readonly surge: number;
+  /** Until all pods were ready, s. */
+  readonly installSeconds: number;
+}
+
+export interface DrainedBy {
+  readonly seconds: number;
+  /** As the API server's audit log has them; null where it does not have all. */
+  readonly evictions: { readonly asked: number; readonly refused: number } | null;
+}
+
+/** Pods of a case: as many workloads as nodes, and of each one pod on every node. */
+export interface DrainCase {
+  readonly budgets: boolean;
+  readonly bootSeconds: number;
+  readonly boundSeconds: number;
+  readonly issu: DrainedBy;
+  readonly kubectl: DrainedBy;
+}
+
+export interface CaasDrains {
+  /** Drained at a time. */
+  readonly nodes: number;
+  readonly pods: number;
+  /** Disruptions that each budget allows. */
+  readonly atOnce: number;
+  readonly graceSeconds: number;
+  readonly cases: readonly DrainCase[];
 }
 
 /** Network elements in one program. */

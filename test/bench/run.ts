@@ -8,9 +8,11 @@ import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { Command, Option } from "commander";
 import { Progress } from "../../examples/support/progress.ts";
-import { startLab } from "../../lab/lab.ts";
-import { consoleProgress, ensureToolchain } from "../../lab/toolchain/index.ts";
+import { type Lab, startLab } from "../../lab/lab.ts";
+import { consoleProgress, ensureToolchain, type Toolchain } from "../../lab/toolchain/index.ts";
+import { programs as all, kubectl } from "../../lab/toolchain/programs.ts";
 import type { Bench } from "./benchmark.ts";
+import { benchCaas } from "./caas/index.ts";
 import { benchChassis } from "./chassis.ts";
 import { benchElements } from "./elements.ts";
 import { machine } from "./machine.ts";
@@ -22,14 +24,13 @@ import { benchUpgrade } from "./upgrade.ts";
 const root = path.join(import.meta.dirname, "..", "..");
 const LAB = "bench";
 
-type Name = "upgrade" | "preview" | "elements" | "chassis";
+const NAMES = ["upgrade", "preview", "elements", "chassis", "caas"] as const;
+type Name = (typeof NAMES)[number];
 
 const options = new Command()
   .name("npm run bench --")
   .description("Benchmarks beside plain Kubernetes; docs/bench.md says what is compared with what.")
-  .addOption(
-    new Option("--only <name>", "one of them alone").choices(["upgrade", "preview", "elements", "chassis"]),
-  )
+  .addOption(new Option("--only <name>", "one of them alone").choices(NAMES))
   .option("--quick", "smaller and shorter: to see that it runs", false)
   .option("--json", "print the report instead of tables; it is in out/bench/report.json either way", false)
   .parse()
@@ -37,7 +38,7 @@ const options = new Command()
 
 const facts = machine();
 const wanted = (name: Name): boolean => options.only === undefined || options.only === name;
-/** Elements and chassis need no control plane. */
+/** Elements and chassis need no control plane, and clusters of many nodes have their own. */
 const onLab = wanted("upgrade") || wanted("preview");
 // With --json nothing but the report goes to standard output.
 if (options.json) console.log = console.error;
@@ -47,6 +48,7 @@ const progress = new Progress([
   ...(onLab ? ["Lab: control plane, nodes, load balancer, subscribers"] : []),
   ...(wanted("preview") ? ["Runs that change nothing, of many network functions"] : []),
   ...(wanted("upgrade") ? ["The same upgrade in four ways, and back"] : []),
+  ...(wanted("caas") ? ["Clusters of many nodes: previews, and drains beside kubectl's"] : []),
 ]);
 
 let report: BenchReport = { schemaVersion: BENCH_VERSION, quick: options.quick, machine: facts };
@@ -62,6 +64,7 @@ try {
     report = { ...report, chassis };
   }
   if (onLab) report = { ...report, ...(await benchOnLab()) };
+  if (wanted("caas")) report = { ...report, caas: await benchClusters() };
 } catch (error) {
   console.error(`\nthe benchmark could not be measured: ${(error as Error).message}`);
   if (process.env.DEBUG) console.error((error as Error).stack);
@@ -76,9 +79,7 @@ else console.log(`\n${table(report)}\n\nReport: ${path.relative(process.cwd(), f
 
 async function benchOnLab(): Promise<Pick<BenchReport, "preview" | "upgrade">> {
   progress.next();
-  const shown = consoleProgress();
-  const toolchain = await ensureToolchain({ progress: shown.report });
-  shown.end();
+  const toolchain = await toolchainOf(all);
   const lab = await startLab({
     name: LAB,
     // Room for the pods of a hundred network functions of several components, declared twice; upgrades need six.
@@ -90,18 +91,7 @@ async function benchOnLab(): Promise<Pick<BenchReport, "preview" | "upgrade">> {
   try {
     const stacks = path.join(lab.dir, "stacks");
     await fs.rm(stacks, { recursive: true, force: true });
-    const bench: Bench = {
-      root,
-      lab,
-      env: {
-        ...process.env,
-        ...toolchain.pulumiEnv(),
-        KUBECONFIG: lab.operatorKubeconfigPath,
-        ISSU_LOG_DIR: path.join(lab.dir, "issu-log"),
-      },
-      quick: options.quick,
-      line: (text) => progress.line(text),
-    };
+    const bench = benchOn(lab, toolchain);
     const run = async <T>(name: Name, work: (bench: Bench) => Promise<T>) => {
       if (!wanted(name)) return {};
       progress.next();
@@ -116,3 +106,36 @@ async function benchOnLab(): Promise<Pick<BenchReport, "preview" | "upgrade">> {
     await lab.stop();
   }
 }
+
+async function benchClusters(): Promise<NonNullable<BenchReport["caas"]>> {
+  progress.next();
+  const toolchain = await toolchainOf([...all, kubectl]);
+  return benchCaas(
+    options.quick,
+    toolchain.path("kubectl"),
+    (lab) => benchOn(lab, toolchain),
+    (text) => progress.line(text),
+  );
+}
+
+async function toolchainOf(catalogue: typeof all): Promise<Toolchain> {
+  const shown = consoleProgress();
+  try {
+    return await ensureToolchain({ catalogue, progress: shown.report });
+  } finally {
+    shown.end();
+  }
+}
+
+const benchOn = (lab: Lab, toolchain: Toolchain): Bench => ({
+  root,
+  lab,
+  env: {
+    ...process.env,
+    ...toolchain.pulumiEnv(),
+    KUBECONFIG: lab.operatorKubeconfigPath,
+    ISSU_LOG_DIR: path.join(lab.dir, "issu-log"),
+  },
+  quick: options.quick,
+  line: (text) => progress.line(text),
+});

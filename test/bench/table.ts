@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { caasTable } from "./caas/table.ts";
+import { AIMS, columns, mb, range, seconds } from "./cells.ts";
 import type {
   BenchReport,
   Change,
@@ -16,27 +18,10 @@ import type {
   UpgradeReport,
   Way,
 } from "./report.ts";
-import type { Spread } from "./spread.ts";
 
-/** What is aimed at; said beside the figures, never judged. */
-export const AIMS = { previewRatio: 1.5, campaignRatio: 1.15, providerMb: 200, elementsMb: 2_000 } as const;
-
-const seconds = (value: number): string => `${value.toFixed(1)} s`;
 const beside = (value: number, quiet: number): string => `${value.toFixed(1)} (${quiet.toFixed(1)})`;
-const mb = (value: number | null): string => (value === null ? "-" : `${value.toFixed(0)} MB`);
 
-/** @returns rows with their cells in columns, two spaces apart. */
-export function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-}
-
-export function table({ machine, quick, upgrade, preview, elements, chassis }: BenchReport): string {
+export function table({ machine, quick, upgrade, preview, elements, chassis, caas }: BenchReport): string {
   const { cores, memoryGb, loadBefore, node } = machine;
   return [
     `${cores} cores, ${memoryGb} GB, Node ${node}; load before: ${loadBefore}${quick ? "; --quick: not to be quoted" : ""}`,
@@ -44,6 +29,7 @@ export function table({ machine, quick, upgrade, preview, elements, chassis }: B
     ...(preview ? ["", ...previewTable(preview)] : []),
     ...(elements ? ["", ...elementsTable(elements)] : []),
     ...(chassis ? ["", ...chassisTable(chassis)] : []),
+    ...(caas ? ["", ...caasTable(caas)] : []),
   ].join("\n");
 }
 
@@ -150,9 +136,6 @@ function previewTable({ sizes }: PreviewReport): string[] {
   ];
 }
 
-const range = ({ min, median, max, runs }: Spread): string =>
-  runs === 1 ? median.toFixed(1) : [min, median, max].map((one) => one.toFixed(1)).join(" / ");
-
 function sizeTable({ count, components, preview, up, installSeconds }: PreviewSize): string[] {
   const row = (name: string, { seconds, cpu, resources, providerMb }: Unchanged): string[] => [
     name,
@@ -166,7 +149,7 @@ function sizeTable({ count, components, preview, up, installSeconds }: PreviewSi
   const ratio = (a: Unchanged, b: Unchanged): string => (a.seconds.median / b.seconds.median).toFixed(2);
   const rows = [
     [
-      `${count} functions of ${components} component${components === 1 ? "" : "s"}`,
+      `${count} functions of ${components}`,
       "seconds",
       "cpu: program",
       "engine",

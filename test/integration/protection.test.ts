@@ -143,6 +143,8 @@ describe("protection of what serves (admission policy)", () => {
     const { detail } = await perform("protect");
     assert.match(detail, /policy issu\.core\.amf refuses .* as was tried/);
     assert.ok(Date.now() - began < 10_000);
+    // All of it is in force by then, not only what was tried.
+    await refused(asked(at(OLD, "/scale"), "PATCH", { spec: { replicas: 0 } }), /only its campaign/);
     assert.match((await perform("protect")).detail, /policy issu\.core\.amf refuses to delete what serves$/);
     assert.deepEqual((await target.observe()).protection, { by: "campaign", policy: "issu.core.amf" });
     const policy = await admin.get<{ status?: { typeChecking?: object } }>(`${POLICIES}/issu.core.amf`);

@@ -51,7 +51,8 @@ export class Authority {
   ): string {
     const made = forge.pki.createCertificate();
     made.publicKey = forge.pki.publicKeyFromPem(publicKey.export({ type: "spki", format: "pem" }).toString());
-    made.serialNumber = `00${randomBytes(8).toString("hex")}`;
+    // Positive, and without a leading zero byte, which DER forbids.
+    made.serialNumber = `01${randomBytes(8).toString("hex")}`;
     made.validity.notBefore = new Date(Date.now() - 3_600_000);
     made.validity.notAfter = new Date(Date.now() + 86_400_000);
     made.setSubject(subject);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type DrainWork, drainBound } from "../bench/caas/drain-bound.ts";
 import { spentIn } from "../bench/campaign-log.ts";
 import { lowerBound } from "../bench/lower-bound.ts";
 import type { BenchReport, Change, Unchanged } from "../bench/report.ts";
@@ -34,6 +35,37 @@ describe("the benchmark's lower bound", () => {
 
   it("has none where nothing can be exchanged", () => {
     assert.throws(() => lowerBound({ ...work, surge: 0, maxUnavailable: 0 }), /both 0/);
+  });
+});
+
+describe("the lower bound of drains", () => {
+  const drain: DrainWork = {
+    groups: [{ pods: 10 }, { pods: 10 }],
+    parallel: 20,
+    endMs: 2_000,
+    bootMs: 3_000,
+  };
+
+  it("is the end of a pod where nothing holds any back", () => {
+    assert.equal(drainBound(drain), 2_000);
+    assert.equal(drainBound({ ...drain, groups: [] }), 0);
+    assert.equal(drainBound({ ...drain, groups: [{ pods: 0, atOnce: 0 }] }), 0);
+  });
+
+  it("waits for a pod's successor as often as a budget asks for it, the tightest one counting", () => {
+    assert.equal(drainBound({ ...drain, groups: [{ pods: 10, atOnce: 2 }] }), 4 * 3_000 + 2_000);
+    const groups = [{ pods: 10, atOnce: 10 }, { pods: 3, atOnce: 1 }, { pods: 50 }];
+    assert.equal(drainBound({ ...drain, parallel: 63, groups }), 2 * 3_000 + 2_000);
+  });
+
+  it("has each pod take up one of the places that there are", () => {
+    assert.equal(drainBound({ ...drain, parallel: 5 }), 8_000);
+    assert.equal(drainBound({ ...drain, parallel: 19 }), 4_000);
+  });
+
+  it("has none where a budget lets nobody go, or nobody may be evicted", () => {
+    assert.throws(() => drainBound({ ...drain, groups: [{ pods: 1, atOnce: 0 }] }), /no disruption/);
+    assert.throws(() => drainBound({ ...drain, parallel: 0 }), /parallel: got 0/);
   });
 });
 
@@ -112,10 +144,42 @@ describe("the benchmark's figures", () => {
         ],
       },
     };
-    const lines = table(report).split("\n");
+    const planned = (nodes: number) => ({
+      nodes,
+      pods: 10 * nodes,
+      budgets: nodes / 2,
+      surge: 10,
+      installSeconds: 300,
+      preview: spread([11.1, 12.2, 13.3]),
+      cpu: unchanged.cpu,
+      providerMb: 300,
+      reading: spread([1.1, 2.2, 3.3]),
+      planning: spread([0.1, 0.2, 0.3]),
+      steps: 5 * nodes,
+    });
+    const drained = (seconds: number) => ({ seconds, evictions: { asked: 640, refused: 512 } });
+    const caas = {
+      sizes: [planned(100), planned(1_000)],
+      drains: {
+        nodes: 8,
+        pods: 64,
+        atOnce: 2,
+        graceSeconds: 3,
+        cases: [true, false].map((budgets) => ({
+          budgets,
+          bootSeconds: 8,
+          boundSeconds: 10,
+          issu: drained(12.5),
+          kubectl: drained(25),
+        })),
+      },
+    };
+    const lines = table({ ...report, caas }).split("\n");
     for (const line of lines) assert.ok(line.length <= 100, `${line.length} columns: ${line}`);
     assert.ok(lines.some((line) => /^ratio \(aim 1\.15\) +1\.15 /.test(line)));
     assert.ok(lines.some((line) => line.includes("scale 20.0, split 3.0")));
     assert.ok(!lines.some((line) => line.includes("snapshot")));
+    assert.ok(lines.some((line) => /^10\.0 times the nodes: preview 1\.0 times/.test(line)));
+    assert.ok(lines.some((line) => /^budgets, boot 8 s .*2\.00 times +10\.0 s, 1\.25$/.test(line)));
   });
 });

@@ -8,10 +8,11 @@ import { type Action, type ActionContext, TargetError } from "../../../contract/
 import type { DrainSpec } from "../../../policy/caas-spec";
 import { textsArg } from "../arguments";
 import { ApiError, isNotFound, isTransient } from "../errors";
-import { paths, selects } from "../objects";
+import { paths } from "../objects";
 import { retrying } from "../retry";
 import { onceEach, waitUntil } from "../wait";
 import { Watched } from "../watched";
+import { BudgetIndex } from "./budget-index";
 import type { Caas } from "./context";
 import { runAsBefore, runOneMore, scalable } from "./extra-replica";
 import { HandOvers } from "./hand-over";
@@ -54,6 +55,8 @@ class Drain {
   private forced = 0;
   /** Those that did not hand over in time. */
   private readonly unheard: string[] = [];
+  /** Undefined while budgets have changed since it was made. */
+  private budgetIndex: BudgetIndex | undefined;
   /** Budgets for which one replica more was asked. */
   private readonly standIns = new Set<string>();
 
@@ -74,6 +77,11 @@ class Drain {
   async run(): Promise<string> {
     const all = [...this.sources, this.budgets, this.handOvers.splits, this.handOvers.groups];
     const off = all.map((one) => one.onChange(() => this.wake()));
+    off.push(
+      this.budgets.onChange(() => {
+        this.budgetIndex = undefined;
+      }),
+    );
     const say = onceEach(this.context.progress);
     const end = Math.min(this.context.deadline, this.startedAt + this.spec.withinMs);
     try {
@@ -173,7 +181,7 @@ class Drain {
     let busy = [...this.phases.values()].filter(
       ({ at }) => at === "evicting" || at === "handing-over",
     ).length;
-    const room = this.room(waiting);
+    const begun = this.begun(waiting);
     for (const pod of waiting) {
       const uid = uidOf(pod);
       const phase = this.phases.get(uid);
@@ -193,12 +201,12 @@ class Drain {
       }
       if (busy >= this.spec.parallel) break;
       if (budget) {
-        const spare = room.get(keyOf(budget)) ?? 0;
-        if (spare <= 0) {
+        const others = begun.get(keyOf(budget)) ?? 0;
+        if (this.spare(budget) <= others) {
           this.standIn(pod, budget);
           continue;
         }
-        room.set(keyOf(budget), spare - 1);
+        begun.set(keyOf(budget), others + 1);
       }
       busy += 1;
       if (phase === undefined && this.handOvers.concerns(pod)) {
@@ -208,28 +216,26 @@ class Drain {
     }
   }
 
-  /** Disruptions that budgets still allow, less those that were begun and are not counted yet. */
-  private room(waiting: readonly WholePod[]): Map<string, number> {
-    const room = new Map<string, number>();
-    for (const [key, { metadata, status }] of this.budgets.items) {
-      const current = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
-      room.set(key, current ? (status?.disruptionsAllowed ?? 0) : 0);
-    }
+  /** Disruptions that a budget still allows. */
+  private spare({ metadata, status }: Budget): number {
+    const current = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0);
+    return current ? (status?.disruptionsAllowed ?? 0) : 0;
+  }
+
+  /** Those that were begun and are not counted yet, by budget. */
+  private begun(waiting: readonly WholePod[]): Map<string, number> {
+    const begun = new Map<string, number>();
     for (const pod of waiting) {
       const at = this.phases.get(uidOf(pod))?.at;
       const budget = at === "handing-over" || at === "evicting" ? this.budgetOf(pod) : undefined;
-      if (budget) room.set(keyOf(budget), (room.get(keyOf(budget)) ?? 0) - 1);
+      if (budget) begun.set(keyOf(budget), (begun.get(keyOf(budget)) ?? 0) + 1);
     }
-    return room;
+    return begun;
   }
 
   private budgetOf(pod: WholePod): Budget | undefined {
-    return [...this.budgets.items.values()].find(
-      ({ metadata, spec }) =>
-        metadata.namespace === pod.metadata.namespace &&
-        spec.selector !== undefined &&
-        selects(spec.selector, pod.metadata.labels),
-    );
+    this.budgetIndex ??= new BudgetIndex(this.budgets.items.values());
+    return this.budgetIndex.of(pod);
   }
 
   private evict(pod: WholePod): void {

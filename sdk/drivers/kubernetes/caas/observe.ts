@@ -52,6 +52,7 @@ import {
   staysOnNode,
   type Volume,
   type WholePod,
+  type WholePodSpec,
 } from "./objects";
 import { NEEDED_FOR_MEMBERS, NEEDED_FOR_NODES, TO_FORCE, TO_SCALE } from "./rights";
 
@@ -59,8 +60,8 @@ import { NEEDED_FOR_MEMBERS, NEEDED_FOR_NODES, TO_FORCE, TO_SCALE } from "./righ
 const PATIENCE_MS = 5_000;
 /** The same while members of the control plane may be rebooting: what is left of it takes longer to answer. */
 const PATIENCE_WITH_MEMBERS_MS = 30_000;
-/** Objects asked for at a time: a large cluster's pods in one answer would keep the server busy. */
-const PAGE = 2_000;
+/** Objects asked for at a time: a large cluster's pods in one answer would keep the server busy, and fill our memory. */
+const PAGE = 500;
 
 /** @throws TargetError `UNREACHABLE`, `UNAUTHORIZED`, `ABORTED`; as the machines' service */
 export async function observeCaas(caas: Caas, signal?: AbortSignal): Promise<CaasInventory> {
@@ -70,8 +71,7 @@ export async function observeCaas(caas: Caas, signal?: AbortSignal): Promise<Caa
     retrying({ signal, deadline: Date.now() + patience }, "reading the cluster", () =>
       api.get<T>(path, query, signal),
     );
-  const list = async <T>(path: string, query: Query = {}): Promise<readonly T[]> => {
-    const items: T[] = [];
+  const pages = async <T>(path: string, query: Query, take: (item: T) => void): Promise<void> => {
     let next: string | undefined;
     do {
       const page: KubeList<T> & { readonly metadata: { readonly continue?: string } } = await read(path, {
@@ -79,9 +79,13 @@ export async function observeCaas(caas: Caas, signal?: AbortSignal): Promise<Caa
         limit: PAGE,
         ...(next === undefined ? {} : { continue: next }),
       });
-      items.push(...page.items);
+      for (const item of page.items) take(item);
       next = page.metadata.continue || undefined;
     } while (next !== undefined);
+  };
+  const list = async <T>(path: string, query: Query = {}): Promise<readonly T[]> => {
+    const items: T[] = [];
+    await pages<T>(path, query, (item) => items.push(item));
     return items;
   };
   const contract = <T>(path: string): Promise<readonly T[]> =>
@@ -90,17 +94,18 @@ export async function observeCaas(caas: Caas, signal?: AbortSignal): Promise<Caa
       if (isNotFound(error)) return [];
       throw error;
     });
+  const pods = new PodsRead();
   const wanted = [
     ...NEEDED_FOR_NODES,
     ...(caas.forces ? TO_FORCE : []),
     ...(caas.scales ? TO_SCALE : []),
     ...(caas.controlPlane ? NEEDED_FOR_MEMBERS : []),
   ];
-  const [version, nodes, pods, budgets, deployments, splits, groups, autoscalers, machines, missing] =
+  const [version, nodes, , budgets, deployments, splits, groups, autoscalers, machines, missing] =
     await Promise.all([
       read<{ gitVersion: string }>("/version"),
       list<NodeObject>(everywhere.nodes),
-      list<WholePod>(everywhere.pods),
+      pages<WholePod>(everywhere.pods, {}, (pod) => pods.take(pod)),
       list<Budget>(everywhere.budgets),
       list<Deployment>(everywhere.deployments, { labelSelector: labels.cnf }),
       contract<SubscriberSplit & KubeObject>(everywhere.splits),
@@ -109,16 +114,13 @@ export async function observeCaas(caas: Caas, signal?: AbortSignal): Promise<Caa
       caas.machines.list(signal),
       missingRights(api, undefined, wanted),
     ]);
-  const ending = pods.filter((pod) => !staysOnNode(pod) && !isOver(pod));
   const places = caas.controlPlane ? placesOf(caas.controlPlane, nodes) : [];
   const [volumes, members, removedApis] = await Promise.all([
-    volumeTerms(ending, list),
+    pods.claimed ? volumeTerms(list) : NO_VOLUMES,
     lookTwice(caas, places, signal),
     removedApisOf(caas, places, signal),
   ]);
   const placed = new Set(nodes.map((node) => machineOf(machines, node)?.id));
-  const namespaces = [...new Set(pods.map(({ metadata }) => metadata.namespace ?? ""))].sort();
-  const placements = new Placements(namespaces, volumes);
   return {
     now: api.now(),
     kubernetesVersion: oldest([
@@ -127,7 +129,7 @@ export async function observeCaas(caas: Caas, signal?: AbortSignal): Promise<Caa
     ]),
     nodes: nodes.map((node) => nodeState(node, machineOf(machines, node))),
     spares: machines.filter(({ id }) => !placed.has(id)).map(({ uuid: _, ...machine }) => machine),
-    pods: ending.map((pod) => podState(pod, placements)),
+    pods: pods.states(volumes),
     budgets: budgets.flatMap(budgetState),
     cnfs: hostedCnfs(deployments, splits, groups, autoscalers),
     removedApis,
@@ -186,27 +188,84 @@ function nodeState(node: NodeObject, machine: Machine | undefined): NodeState {
   };
 }
 
-function podState(pod: WholePod, placements: Placements): PodState {
-  const { metadata, spec } = pod;
-  const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
-  const cnf = metadata.labels?.[labels.cnf];
-  const namespace = metadata.namespace ?? "";
-  return {
-    name: metadata.name,
-    namespace,
-    ...(spec.nodeName === undefined ? {} : { node: spec.nodeName }),
-    labels: metadata.labels ?? {},
-    ready: isReady(pod),
-    leaving: metadata.deletionTimestamp !== undefined,
-    ...(owner ? { owner: `${owner.kind}/${owner.name}` } : {}),
-    priority: spec.priority ?? 0,
-    graceSeconds: spec.terminationGracePeriodSeconds ?? 30,
-    placement: placements.of(pod),
-    ...(scalable(pod) === undefined ? {} : { scalable: true }),
-    emptyDir: (spec.volumes ?? []).some(({ emptyDir }) => emptyDir !== undefined),
-    finalizers: metadata.finalizers ?? [],
-    ...(cnf === undefined ? {} : { cnf: `${namespace}/${cnf}` }),
-  };
+/** What decides where a pod may be placed. One object for all pods of which it is the same. */
+interface Asked {
+  readonly namespace: string;
+  readonly requests: Placement["requests"];
+  readonly spec: Pick<
+    WholePodSpec,
+    "nodeSelector" | "tolerations" | "affinity" | "topologySpreadConstraints"
+  >;
+  readonly claims: readonly string[];
+}
+
+/**
+ * Pods as they come, page by page. Of each only what a plan is made from is kept, and once for all pods of one template: a large
+ * cluster's pods, whole, would fill our memory.
+ */
+class PodsRead {
+  claimed = false;
+  private readonly namespaces = new Set<string>();
+  private readonly read: { readonly state: Omit<PodState, "placement">; readonly asked: Asked }[] = [];
+  /** By content. */
+  private readonly shared = new Map<string, object>();
+
+  take(pod: WholePod): void {
+    const { metadata, spec } = pod;
+    const namespace = metadata.namespace ?? "";
+    this.namespaces.add(namespace);
+    if (staysOnNode(pod) || isOver(pod)) return;
+    const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
+    const cnf = metadata.labels?.[labels.cnf];
+    const claims = (spec.volumes ?? []).flatMap(
+      ({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName ?? [],
+    );
+    if (claims.length > 0) this.claimed = true;
+    const { nodeSelector, tolerations, affinity, topologySpreadConstraints } = spec;
+    const asked = this.once<Asked>({
+      namespace,
+      requests: Object.fromEntries(requestsOf(spec)),
+      spec: {
+        ...(nodeSelector ? { nodeSelector } : {}),
+        ...(tolerations ? { tolerations } : {}),
+        ...(affinity ? { affinity } : {}),
+        ...(topologySpreadConstraints ? { topologySpreadConstraints } : {}),
+      },
+      claims,
+    });
+    this.read.push({
+      state: {
+        name: metadata.name,
+        namespace,
+        ...(spec.nodeName === undefined ? {} : { node: spec.nodeName }),
+        labels: this.once(metadata.labels ?? {}),
+        ready: isReady(pod),
+        leaving: metadata.deletionTimestamp !== undefined,
+        ...(owner ? { owner: `${owner.kind}/${owner.name}` } : {}),
+        priority: spec.priority ?? 0,
+        graceSeconds: spec.terminationGracePeriodSeconds ?? 30,
+        ...(scalable(pod) === undefined ? {} : { scalable: true }),
+        emptyDir: (spec.volumes ?? []).some(({ emptyDir }) => emptyDir !== undefined),
+        finalizers: metadata.finalizers ?? [],
+        ...(cnf === undefined ? {} : { cnf: `${namespace}/${cnf}` }),
+      },
+      asked,
+    });
+  }
+
+  /** @param volumes by claim, `namespace/name`: where it can be reached. */
+  states(volumes: VolumeTerms): PodState[] {
+    const placements = new Placements([...this.namespaces].sort(), volumes);
+    return this.read.map(({ state, asked }) => ({ ...state, placement: placements.of(asked) }));
+  }
+
+  private once<T extends object>(made: T): T {
+    const key = JSON.stringify(made);
+    const known = this.shared.get(key) as T | undefined;
+    if (known) return known;
+    this.shared.set(key, made);
+    return made;
+  }
 }
 
 function budgetState({ metadata, spec, status }: Budget): BudgetState[] {
@@ -240,30 +299,38 @@ const NOTHING: LabelSelector = { rules: [{ key: "", operator: "Exists" }] };
 /** What the scheduler keeps to, one object for all pods of which it is the same. */
 class Placements {
   private readonly known = new Map<string, Placement>();
+  private readonly made = new Map<Asked, Placement>();
   private readonly namespaces: readonly string[];
-  private readonly volumes: ReadonlyMap<string, readonly (readonly LabelRule[])[]>;
+  private readonly volumes: VolumeTerms;
 
-  /** @param volumes by claim, `namespace/name`: where it can be reached. */
-  constructor(
-    namespaces: readonly string[],
-    volumes: ReadonlyMap<string, readonly (readonly LabelRule[])[]>,
-  ) {
+  constructor(namespaces: readonly string[], volumes: VolumeTerms) {
     this.namespaces = namespaces;
     this.volumes = volumes;
   }
 
-  of({ metadata, spec }: WholePod): Placement {
-    const namespace = metadata.namespace ?? "";
+  of(asked: Asked): Placement {
+    const made = this.made.get(asked);
+    if (made) return made;
+    const placement = this.make(asked);
+    // Pods with volumes of their own ask for different ones, and may be placed alike all the same.
+    const key = JSON.stringify(placement);
+    const known = this.known.get(key) ?? placement;
+    this.known.set(key, known);
+    this.made.set(asked, known);
+    return known;
+  }
+
+  private make({ namespace, requests, spec, claims }: Asked): Placement {
     const { affinity } = spec;
     const nodeTerms =
       affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms.map(rulesOf);
-    const volumeTerms = (spec.volumes ?? []).flatMap(({ persistentVolumeClaim: claim }) => {
-      const terms = claim && this.volumes.get(`${namespace}/${claim.claimName}`);
+    const volumeTerms = claims.flatMap((claim) => {
+      const terms = this.volumes.get(`${namespace}/${claim}`);
       return terms ? [terms] : [];
     })[0];
     const terms = (all: readonly AffinityTerm[] = []) => all.map((one) => this.term(namespace, one));
-    const made: Placement = {
-      requests: Object.fromEntries(requestsOf(spec)),
+    return {
+      requests,
       nodeSelector: spec.nodeSelector ?? {},
       ...(nodeTerms ? { nodeTerms } : {}),
       ...(volumeTerms ? { volumeTerms } : {}),
@@ -278,11 +345,6 @@ class Placements {
           maxSkew,
         })),
     };
-    const key = JSON.stringify(made);
-    const known = this.known.get(key);
-    if (known) return known;
-    this.known.set(key, made);
-    return made;
   }
 
   private term(
@@ -306,14 +368,12 @@ const rulesOf = ({ matchExpressions = [], matchFields = [] }: NodeTerm): readonl
 
 type List = <T>(path: string, query?: Query) => Promise<readonly T[]>;
 
-/** Of claims that pods use, `namespace/name`: from where their volume can be reached, if not from everywhere. */
-async function volumeTerms(
-  pods: readonly WholePod[],
-  list: List,
-): Promise<ReadonlyMap<string, readonly (readonly LabelRule[])[]>> {
+/** Of claims, `namespace/name`: from where their volume can be reached, if not from everywhere. */
+type VolumeTerms = ReadonlyMap<string, readonly (readonly LabelRule[])[]>;
+const NO_VOLUMES: VolumeTerms = new Map();
+
+async function volumeTerms(list: List): Promise<VolumeTerms> {
   const terms = new Map<string, readonly (readonly LabelRule[])[]>();
-  const claimed = pods.some(({ spec }) => (spec.volumes ?? []).some((one) => one.persistentVolumeClaim));
-  if (!claimed) return terms;
   const [claims, volumes] = await Promise.all([
     list<Claim>(everywhere.claims),
     list<Volume>(everywhere.volumes),

@@ -212,14 +212,15 @@ export function campaignPolicy(
   const paramRef = { name: cnf.name, namespace: cnf.namespace, parameterNotFoundAction: "Allow" };
   const bound = (as: string, only: object) =>
     binding(as, [cnf.namespace], { policyName: name, paramRef }, only);
+  // In this order: once the last is in force, which is what is waited for, so is the first.
   const bindings = [
-    bound(name, {
-      objectSelector: { matchLabels: { [labels.cnf]: cnf.name } },
-      resourceRules: workloadRules,
-    }),
     // What scales carries no label, and whoever deletes a whole collection of splits gives no name.
     bound(restName(cnf), {
       resourceRules: [scaleRule, splitRule, { ...namespaceRule, resourceNames: [cnf.namespace] }],
+    }),
+    bound(name, {
+      objectSelector: { matchLabels: { [labels.cnf]: cnf.name } },
+      resourceRules: workloadRules,
     }),
   ];
   const content = createHash("sha256")
