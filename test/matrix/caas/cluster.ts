@@ -230,8 +230,18 @@ export class SeenCluster {
   }
 }
 
+/** On that node to begin with; it may be started anew on another, or a plan would refuse to drain the node at all. */
 const podSpec = (node: string | undefined) => ({
   terminationGracePeriodSeconds: 1,
   containers: [{ name: "plain", image: "example.com/plain:1" }],
-  ...(node === undefined ? {} : { nodeSelector: { "kubernetes.io/hostname": node } }),
+  ...(node === undefined ? {} : { affinity: { nodeAffinity: { [PREFERRED]: [preference(node)] } } }),
+});
+
+const PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution";
+
+const preference = (node: string) => ({
+  weight: 100,
+  preference: {
+    matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [node] }],
+  },
 });
