@@ -127,15 +127,17 @@ async function toolchainOf(catalogue: typeof all): Promise<Toolchain> {
   }
 }
 
-const benchOn = (lab: Lab, toolchain: Toolchain): Bench => ({
-  root,
-  lab,
-  env: {
-    ...process.env,
-    ...toolchain.pulumiEnv(),
-    KUBECONFIG: lab.operatorKubeconfigPath,
-    ISSU_LOG_DIR: path.join(lab.dir, "issu-log"),
-  },
-  quick: options.quick,
-  line: (text) => progress.line(text),
-});
+function benchOn(lab: Lab, toolchain: Toolchain): Bench {
+  return {
+    root,
+    lab,
+    env: {
+      ...process.env,
+      ...toolchain.pulumiEnv(),
+      KUBECONFIG: lab.operatorKubeconfigPath,
+      ISSU_LOG_DIR: path.join(lab.dir, "issu-log"),
+    },
+    quick: options.quick,
+    line: (text) => progress.line(text),
+  };
+}
