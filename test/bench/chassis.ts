@@ -11,9 +11,9 @@ import { buildImage, type ChassisCluster, imageName, startChassisCluster } from 
 import { chassisArgs, openChassisStack, RELEASES } from "../support/chassis-site.ts";
 import type { TestStack } from "../support/site.ts";
 import { measure } from "./benchmark.ts";
-import { cpuSeconds, type ProcessUse, programOf, providerPeak, providersOf } from "./process-use.ts";
+import { previewed } from "./previewed.ts";
+import { type ProcessUse, providerPeak } from "./process-use.ts";
 import type { ChassisReport, ChassisSize, Previewed } from "./report.ts";
-import { spread } from "./spread.ts";
 
 const TIME_SCALE = 400;
 const USER = "operator";
@@ -169,22 +169,8 @@ async function inTurns<K extends string>(
       runs.set(name, [...(runs.get(name) ?? []), run]);
       line(`${what} preview, ${name}: ${run.seconds.toFixed(1)} s`);
     }
-  return Object.fromEntries(
-    names.map((name) => {
-      const all = (runs.get(name) ?? []).sort((a, b) => a.seconds - b.seconds);
-      const { uses = [] } = all[Math.floor(all.length / 2)] ?? {};
-      return [
-        name,
-        {
-          seconds: spread(all.map(({ seconds }) => seconds)),
-          cpu: {
-            program: cpuSeconds(uses.filter(programOf)),
-            providers: cpuSeconds(uses.filter(providersOf)),
-            engine: cpuSeconds(uses.filter((use) => !programOf(use) && !providersOf(use))),
-          },
-          providerMb: providerPeak(all.flatMap((run) => run.uses)) ?? null,
-        } satisfies Previewed,
-      ];
-    }),
-  ) as Record<K, Previewed>;
+  return Object.fromEntries(names.map((name) => [name, previewed(runs.get(name) ?? [])])) as Record<
+    K,
+    Previewed
+  >;
 }

@@ -8,9 +8,8 @@ import type { Stack } from "../../examples/support/pulumi.ts";
 import { AnsweringBalancer } from "./answering-balancer.ts";
 import { type Bench, type Measured, measure, openStack } from "./benchmark.ts";
 import { addNamespace } from "./namespace.ts";
-import { cpuSeconds, programOf, providerPeak, providersOf } from "./process-use.ts";
+import { medianOf, previewed } from "./previewed.ts";
 import type { PreviewReport, PreviewSize, Unchanged } from "./report.ts";
-import { spread } from "./spread.ts";
 
 /**
  * Network functions and components of each. What a campaign adds is per function, so that one of a single component shows it
@@ -82,16 +81,6 @@ function unchanged(runs: readonly Measured[]): Unchanged {
       !/^ *\d+ unchanged$/m.test(output) || /[+~-]\d* \d+ (to )?(create|update|delete)/.test(output),
   );
   if (changed) throw new Error(`a run that was to change nothing did:\n${changed.output.slice(-2000)}`);
-  const sorted = [...runs].sort((a, b) => a.seconds - b.seconds);
-  const { uses, output } = sorted[Math.floor(sorted.length / 2)] as Measured;
-  return {
-    seconds: spread(runs.map(({ seconds }) => seconds)),
-    cpu: {
-      program: cpuSeconds(uses.filter(programOf)),
-      providers: cpuSeconds(uses.filter(providersOf)),
-      engine: cpuSeconds(uses.filter((use) => !programOf(use) && !providersOf(use))),
-    },
-    resources: Number(/^ *(\d+) unchanged$/m.exec(output)?.[1]),
-    providerMb: providerPeak(runs.flatMap((run) => run.uses)) ?? null,
-  };
+  const { output } = medianOf(runs);
+  return { ...previewed(runs), resources: Number(/^ *(\d+) unchanged$/m.exec(output)?.[1]) };
 }

@@ -66,13 +66,9 @@ export interface CaasReport {
 }
 
 /** What it takes to plan an upgrade. */
-export interface CaasPlanned {
+export interface CaasPlanned extends Omit<Previewed, "seconds"> {
   /** `pulumi preview`, from start to end, s. */
   readonly preview: Spread;
-  /** Processor time by process, s, of the median run. */
-  readonly cpu: { readonly program: number; readonly engine: number; readonly providers: number };
-  /** Peak resident memory of our provider, MB. */
-  readonly providerMb: number | null;
   /** Of them, reading what runs and planning from it, each alone and in another process, s. */
   readonly reading: Spread;
   readonly planning: Spread;
@@ -193,12 +189,8 @@ export interface UpgradeReport {
 }
 
 /** A run that changes nothing, of one program. */
-export interface Unchanged {
-  readonly seconds: Spread;
-  /** Processor time by process, s, of the median run. */
-  readonly cpu: { readonly program: number; readonly engine: number; readonly providers: number };
+export interface Unchanged extends Previewed {
   readonly resources: number;
-  readonly providerMb: number | null;
 }
 
 export interface PreviewSize {

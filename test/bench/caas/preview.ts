@@ -11,7 +11,7 @@ import { checkCaas } from "#sdk/policy/caas.js";
 import { resolvePolicy } from "#sdk/policy/resolve.js";
 import type { Lab } from "../../../lab/lab.ts";
 import { type Bench, type Measured, measure, openStack } from "../benchmark.ts";
-import { cpuSeconds, programOf, providerPeak, providersOf } from "../process-use.ts";
+import { previewed } from "../previewed.ts";
 import type { CaasPlanned } from "../report.ts";
 import { spread } from "../spread.ts";
 
@@ -41,16 +41,10 @@ export async function previewOf(bench: Bench, surge: number): Promise<CaasPlanne
     runs.push(await measure(stack, "preview"));
     bench.line(`preview: ${(runs.at(-1) as Measured).seconds.toFixed(1)} s`);
   }
-  const sorted = [...runs].sort((a, b) => a.seconds - b.seconds);
-  const { uses } = sorted[Math.floor(sorted.length / 2)] as Measured;
+  const { seconds, ...took } = previewed(runs);
   return {
-    preview: spread(runs.map(({ seconds }) => seconds)),
-    cpu: {
-      program: cpuSeconds(uses.filter(programOf)),
-      providers: cpuSeconds(uses.filter(providersOf)),
-      engine: cpuSeconds(uses.filter((use) => !programOf(use) && !providersOf(use))),
-    },
-    providerMb: providerPeak(runs.flatMap((run) => run.uses)) ?? null,
+    preview: seconds,
+    ...took,
     ...(await readAndPlan(bench.lab, surge, bench.quick ? 1 : 3)),
   };
 }
