@@ -27,7 +27,8 @@ export async function wipe(api: Api, namespace: string): Promise<void> {
   // They would refuse to have deleted what serves; it takes them a moment to be out of force.
   for (const collection of [BINDINGS, POLICIES]) {
     for (const { metadata } of await api.list(collection)) {
-      if (metadata.name.startsWith(`issu.${namespace}.`)) await api.delete(`${collection}/${metadata.name}`);
+      if (new RegExp(`^issu(-rest)?\\.${namespace}\\.`).test(metadata.name))
+        await api.delete(`${collection}/${metadata.name}`);
     }
   }
   await until(`nothing in ${namespace} to be protected any more`, 10_000, async () => {

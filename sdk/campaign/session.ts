@@ -188,7 +188,9 @@ export class Session<S, I> {
     // Who set the version back wants the same, and gets it by the plan.
     if (abort && journal.unfinished && journal.unfinished.from?.release !== goal.release)
       return underway(journal.unfinished).abort(abort, reporter);
-    const view = await this.seenFrom(await target.observe(), journal, asked);
+    // With a signal: what was seen for another target, or before, won't do here.
+    const inventory = await target.observe(this.stopping.signal);
+    const view = await this.seenFrom(inventory, journal, asked);
     this.seen = Promise.resolve(view);
     if (!view.campaign) return undefined;
     refuseWhatCannotBe(view);

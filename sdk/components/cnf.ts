@@ -80,7 +80,7 @@ export class Cnf extends pulumi.ComponentResource {
       const hook = hookOf(stage);
       if (hook && last instanceof ToldStage) {
         const around = { parent: this, dependsOn: previous };
-        previous = [last, ...hook(hookContext(name, last, Boolean(args.upgrade?.callback), around))];
+        previous = [...previous, ...hook(hookContext(name, last, Boolean(args.upgrade?.callback), around))];
       }
       const next = chain[i + 1];
       const Kind = next === undefined || hookOf(next) ? ToldStage : Stage;

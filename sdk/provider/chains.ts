@@ -23,7 +23,7 @@ export class Chains {
     if (this.told.has(chain)) return this.told.get(chain);
     throw new CampaignError(
       "REFUSED",
-      `${stage} was asked for alone, without the stage that says what is wanted. Leave out --target, or give the stages before it too: a campaign that is open goes on where it is, and what has passed is not done again.`,
+      `${stage} was asked for alone, without the stage that says what is wanted. Leave out --target and --exclude, or have the stages before it take part: a campaign that is open goes on where it is, and what has passed is not done again.`,
     );
   }
 }

@@ -27,16 +27,17 @@ export function secret(value: object): object {
 export function withoutUnknownPeers(inputs: unknown): unknown {
   const { upgrade } = inputs as { upgrade?: { [name: string]: unknown } };
   if (typeof upgrade !== "object" || upgrade === null) return inputs;
-  const known = Object.entries(upgrade).filter(
-    ([name, value]) => !(["alarms", "callback"].includes(name) && hasUnknown(value)),
-  );
-  const { dialTest, monitoring, ...rest } = Object.fromEntries(known);
-  const later = {
-    ...rest,
-    ...(dialTest === undefined ? {} : { dialTest: withLaterChecks(dialTest) }),
-    ...(monitoring === undefined ? {} : { monitoring: knownLater(monitoring) }),
-  };
-  return { ...(inputs as object), upgrade: later };
+  // In the order that they came in: the same policy is to give the same session wherever it is told.
+  const known = Object.entries(upgrade)
+    .filter(([name, value]) => !(["alarms", "callback"].includes(name) && hasUnknown(value)))
+    .map(([name, value]) => [name, knownNow(name, value)]);
+  return { ...(inputs as object), upgrade: Object.fromEntries(known) };
+}
+
+function knownNow(name: string, value: unknown): unknown {
+  if (value === undefined) return value;
+  if (name === "dialTest") return withLaterChecks(value);
+  return name === "monitoring" ? knownLater(value) : value;
 }
 
 /** What the policy takes for an output: a value that is yet to come. */

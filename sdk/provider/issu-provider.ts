@@ -60,7 +60,7 @@ export class IssuProvider implements Provider {
     if (typeOf(urn) !== STAGE) return { inputs: news };
     const inputs = news as StageInputs;
     try {
-      if (inputs.target !== undefined) this.tellChain(urn, inputs);
+      if (inputs.spec !== undefined) this.tellChain(urn, inputs);
       const declared = this.chains.of(urn, inputs);
       if (!declared) return { inputs: news };
       return await this.checkStage(urn, (olds ?? {}) as Partial<PlannedInputs>, inputs, declared);
@@ -135,7 +135,7 @@ export class IssuProvider implements Provider {
   private async run(urn: string, news: unknown, olds: Partial<StageOutputs>): Promise<object> {
     const inputs = news as StageInputs & PlannedInputs;
     // Known by now, since whatever it waited for is there; secrets of receivers perhaps only since then.
-    if (inputs.target !== undefined) this.chains.tell(urn, inputs, reveal(inputs) as DeclaredInputs);
+    if (inputs.spec !== undefined) this.chains.tell(urn, inputs, reveal(inputs) as DeclaredInputs);
     const { session, problems } = await this.sessions.get(this.chains.of(urn, inputs) as DeclaredInputs);
     if (!session) throw new Error(maskIdentities(problems.map((p) => `${p.path}: ${p.message}`).join("\n")));
     // Hooks act once a campaign: what they were told stays as it is until they are to act again.

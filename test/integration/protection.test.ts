@@ -185,9 +185,33 @@ describe("protection of what serves (admission policy)", () => {
         asked(at(OLD), "PATCH", { metadata: { labels: { [labels.cnf]: value } } }),
         /its label pulumi-issu\.dev\/cnf stays as it is/,
       );
+    // A ReplicaSet may lose its own, and is held all the same.
+    const sets = `/apis/apps/v1/namespaces/core/replicasets`;
+    const [set] = await admin.list(`${sets}?labelSelector=${labels.workload}%3D${OLD}`);
+    const relabel = (value: string | null) =>
+      asked(`${sets}/${set?.metadata.name}`, "PATCH", { metadata: { labels: { [labels.cnf]: value } } });
+    await relabel(null);
+    await refused(asked(`${sets}/${set?.metadata.name}`, "DELETE"), /holds all instances/);
+    await relabel("amf");
     // What doesn't serve is nobody's business.
     await asked(at(NEW), "PATCH", { metadata: { labels: { [labels.cnf]: "smf" } } });
     await asked(at(NEW), "PATCH", { metadata: { labels: { [labels.cnf]: "amf" } } });
+  });
+
+  it("is whole or not there: what binds it to all but the workloads may be gone alone", async () => {
+    const rest = `${BINDINGS}/issu-rest.core.amf`;
+    await admin.delete(rest);
+    assert.deepEqual((await target.observe()).protection, { by: "nobody", mayInstall: true });
+    await perform("protect");
+    const sets = "/apis/apps/v1/namespaces/core/replicasets";
+    const [set] = await admin.list(`${sets}?labelSelector=${labels.workload}%3D${OLD}`);
+    await until("it to be in force again", 5_000, () =>
+      asked(`${sets}/${set?.metadata.name}`, "DELETE").then(
+        () => undefined,
+        () => true as const,
+      ),
+    );
+    assert.deepEqual((await target.observe()).protection, { by: "campaign", policy: "issu.core.amf" });
   });
 
   it("is not scaled down by hand or by another tool; up it is, and an autoscaler works at rest", async () => {

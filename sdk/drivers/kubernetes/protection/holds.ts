@@ -7,9 +7,9 @@
 import { CONTRACT_VERSION, GROUP } from "../../../contract/names";
 import type { SubscriberSplitSpec } from "../../../contract/subscriber-split";
 import type { Cnf } from "../cnf-context";
-import { ApiError, byPolicy, isNotFound } from "../errors";
+import { ApiError, byPolicy, isForbidden, isNotFound } from "../errors";
 import { paths } from "../objects";
-import { policyName, SIGN } from "./policy";
+import { policyName, restName, SIGN } from "./policy";
 
 export interface Held {
   /** `campaign`: a policy of this network function's own; `unknown`: the cluster can't tell. */
@@ -26,6 +26,7 @@ export async function whoProtects(
   const { api, namespace } = cnf;
   for (const workload of split?.left?.workloads ?? []) {
     const held = await asked(cnf, () => api.delete(paths.deployments(namespace, workload), { dryRun: true }));
+    if (held?.by === "campaign" && (await isHalfGone(cnf))) return { by: "nobody" };
     if (held) return held;
   }
   if (split?.left) return { by: "unknown" };
@@ -37,6 +38,19 @@ export async function whoProtects(
   };
   const held = await asked(cnf, () => api.create(paths.splits(namespace), sign, { dryRun: true }));
   return held ?? { by: "nobody" };
+}
+
+/** What binds the policy to all but the workloads themselves can't be tried without rights that no campaign needs. */
+async function isHalfGone(cnf: Cnf): Promise<boolean> {
+  try {
+    await cnf.api.get(paths.bindings(restName(cnf)));
+    return false;
+  } catch (error) {
+    if (isNotFound(error)) return true;
+    // Whoever may not look could not install it either.
+    if (isForbidden(error)) return false;
+    throw error;
+  }
 }
 
 /** @returns undefined for what isn't there. */

@@ -53,8 +53,8 @@ const LOWER = "dyn(object).spec.?replicas.orValue(0) < dyn(oldObject).spec.?repl
 
 const labelOf = (which: string): string => `dyn(${which}).metadata.?labels[?'${labels.cnf}'].orValue('')`;
 
-/** Takes a workload out of sight of what binds the policy to it. */
-const HIDES = `request.?subResource.orValue("") == "" && ${labelOf("object")} != ${labelOf("oldObject")}`;
+/** Another label: perhaps out of sight of what binds the policy to it, perhaps back into it. */
+const RELABELS = `request.?subResource.orValue("") == "" && ${labelOf("object")} != ${labelOf("oldObject")}`;
 
 const variables = [
   // Deleting names the object that goes; in `scale` the object has the name of what is scaled.
@@ -120,8 +120,9 @@ const validations = [
     reason: "Forbidden",
   },
   {
-    expression: `request.operation != 'UPDATE' || !(${HIDES}) || !(variables.name in variables.inService)`,
-    messageExpression: `variables.name + ' runs ' + variables.version + ' of network function ' + variables.cnf + ' and is in service: its label ${labels.cnf} stays as it is, since it is protected by it. ${WAY}'`,
+    // Of all that the split names, also where nobody is sent yet: it is about to serve. A label that was lost may be put back.
+    expression: `request.operation != 'UPDATE' || !(${RELABELS}) || ${labelOf("oldObject")} != params.metadata.name || !(variables.name in (variables.left + variables.right + variables.inService))`,
+    messageExpression: `variables.name + ' runs ' + variables.version + ' of network function ' + variables.cnf + ': its label ${labels.cnf} stays as it is, since it is protected by it. ${WAY}'`,
     reason: "Forbidden",
   },
 ];
@@ -140,11 +141,9 @@ const rule = (
 
 const paramKind = { apiVersion: `${GROUP}/${CONTRACT_VERSION}`, kind: "SubscriberSplit" };
 
-/** Objects that carry their network function's label. */
-const workloadRules = [
-  rule("apps", "v1", ["deployments", "statefulsets"], ["DELETE", "UPDATE"]),
-  rule("apps", "v1", ["replicasets"], ["DELETE"]),
-];
+/** Objects that carry their network function's label, and keep it. */
+const workloadRule = rule("apps", "v1", ["deployments", "statefulsets"], ["DELETE", "UPDATE"]);
+const replicaSetRule = rule("apps", "v1", ["replicasets"], ["DELETE"]);
 const scaleRule = rule("apps", "v1", ["deployments/scale", "statefulsets/scale"], ["UPDATE"]);
 const splitRule = rule(GROUP, "*", [plurals.subscriberSplit], ["DELETE"]);
 const namespaceRule = rule("", "v1", ["namespaces"], ["DELETE"]);
@@ -152,11 +151,11 @@ const namespaceRule = rule("", "v1", ["namespaces"], ["DELETE"]);
 const policySpec = {
   failurePolicy: "Fail",
   paramKind,
-  matchConstraints: { resourceRules: [...workloadRules, scaleRule, splitRule, namespaceRule] },
+  matchConstraints: { resourceRules: [workloadRule, replicaSetRule, scaleRule, splitRule, namespaceRule] },
   matchConditions: [
     {
-      name: "deletes-lowers-or-hides",
-      expression: `request.operation != 'UPDATE' || (${LOWER}) || (${HIDES})`,
+      name: "deletes-lowers-or-relabels",
+      expression: `request.operation != 'UPDATE' || (${LOWER}) || (${RELABELS})`,
     },
   ],
   variables,
@@ -214,13 +213,19 @@ export function campaignPolicy(
     binding(as, [cnf.namespace], { policyName: name, paramRef }, only);
   // In this order: once the last is in force, which is what is waited for, so is the first.
   const bindings = [
-    // What scales carries no label, and whoever deletes a whole collection of splits gives no name.
+    // What scales carries no label, a ReplicaSet's is kept by nobody, and whoever deletes a whole collection of splits
+    // gives no name.
     bound(restName(cnf), {
-      resourceRules: [scaleRule, splitRule, { ...namespaceRule, resourceNames: [cnf.namespace] }],
+      resourceRules: [
+        replicaSetRule,
+        scaleRule,
+        splitRule,
+        { ...namespaceRule, resourceNames: [cnf.namespace] },
+      ],
     }),
     bound(name, {
       objectSelector: { matchLabels: { [labels.cnf]: cnf.name } },
-      resourceRules: workloadRules,
+      resourceRules: [workloadRule],
     }),
   ];
   const content = createHash("sha256")
