@@ -138,6 +138,7 @@ function ask(cnf: Cnf, signal: AbortSignal | undefined) {
     read,
     list,
     shared,
+    crowd,
     deployments: ours<Deployment>("deployments", paths.deployments(namespace)),
     pods: ours<Pod>("pods", paths.pods(namespace)),
     split: splitOf(cnf, read),
@@ -146,14 +147,16 @@ function ask(cnf: Cnf, signal: AbortSignal | undefined) {
 
 async function standing(
   cnf: Cnf,
-  { limits, read, list, shared, ...asked }: ReturnType<typeof ask>,
+  { limits, read, list, shared, crowd, ...asked }: ReturnType<typeof ask>,
 ): Promise<CnfInventory> {
   const { namespace } = cnf;
   const [version, deployments, pods, autoscalers, split, protection, groups, route] = await Promise.all([
     briefly(shared("version"), () => read<{ gitVersion: string }>("/version")),
     asked.deployments,
     asked.pods,
-    briefly(shared(`autoscalers/${namespace}`), () => list<Autoscaler>(paths.autoscalers(namespace))),
+    briefly(crowd ? shared(`autoscalers/${namespace}`) : undefined, () =>
+      list<Autoscaler>(paths.autoscalers(namespace)),
+    ),
     asked.split,
     asked.split.then((found) =>
       retrying(limits, "asking whether what serves is protected", () => protectionOf(cnf, found)),
