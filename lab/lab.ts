@@ -523,10 +523,10 @@ async function layOut(
   if (port !== undefined && !(await isPortFree(port))) {
     throw new Error(`port ${port} is in use; choose another or leave --port away`);
   }
-  const free = (await freePorts(19)).filter((p) => p !== port);
+  const podCidr = claimPodCidr(dir);
+  const free = (await freePorts(19, podCidr)).filter((p) => p !== port);
   const take = () => free.shift() as number;
   const hasMachines = shape.machines !== undefined || shape.controlPlane !== undefined;
-  const podCidr = claimPodCidr(dir);
   const controlPlane = shape.controlPlane && {
     members: members(shape.controlPlane.members, podCidr),
     release: shape.controlPlane.release,

@@ -12,30 +12,43 @@ import { join } from "node:path";
 import { readJson, writeJson } from "./files.ts";
 import { identify, isRunning } from "./processes.ts";
 
+const FIRST_NET = 16;
+const LAST_NET = 250;
+
 /**
- * Ports below those that Linux gives to outgoing connections (from 32768), so that none is taken while a daemon that
- * listens there is being restarted.
+ * Ports of labs, a block for each range of addresses: two labs that start at once would else find the same ones free.
+ * All of them are below those that Linux gives to outgoing connections (from 32768), so that none is taken while a
+ * daemon that listens there is being restarted.
  */
 const FIRST_PORT = 20_000;
-const LAST_PORT = 32_000;
+const PORTS_PER_LAB = 50;
+
+/** Ports of whatever has no range of addresses. */
+const FIRST_SHARED_PORT = FIRST_PORT + (LAST_NET - FIRST_NET + 1) * PORTS_PER_LAB;
+const LAST_SHARED_PORT = 32_767;
 
 const LOOPBACK = "127.0.0.1";
 
 /**
  * Ports of 127.0.0.1 that are free for TCP and for UDP.
  *
+ * @param cidr of the lab that they are for, as {@link claimPodCidr} gave it; without it, any that no lab has.
  * @throws {Error} if there are not so many.
  */
-export async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number, cidr?: string): Promise<readonly number[]> {
+  const first =
+    cidr === undefined ? FIRST_SHARED_PORT : FIRST_PORT + (netOf(cidr) - FIRST_NET) * PORTS_PER_LAB;
+  const span = cidr === undefined ? LAST_SHARED_PORT - FIRST_SHARED_PORT + 1 : PORTS_PER_LAB;
   const ports: number[] = [];
-  const span = LAST_PORT - FIRST_PORT;
-  const start = Math.floor(Math.random() * span);
+  const start = cidr === undefined ? Math.floor(Math.random() * span) : 0;
   for (let i = 0; i < span && ports.length < count; i++) {
-    const port = FIRST_PORT + ((start + i) % span);
+    const port = first + ((start + i) % span);
     if (await isPortFree(port)) ports.push(port);
   }
   if (ports.length < count) {
-    throw new Error(`only ${ports.length} of ${count} ports are free between ${FIRST_PORT} and ${LAST_PORT}`);
+    throw new Error(
+      `only ${ports.length} of ${count} ports are free between ${first} and ${first + span - 1}`,
+    );
   }
   return ports;
 }
@@ -61,9 +74,6 @@ function isUdpFree(port: number): Promise<boolean> {
     socket.bind({ port, address: LOOPBACK, exclusive: true }, () => socket.close(() => resolve(true)));
   });
 }
-
-const FIRST_NET = 16;
-const LAST_NET = 250;
 
 interface Claim {
   readonly dir: string;
@@ -110,6 +120,11 @@ export function claimPodCidr(dir: string): string {
   throw new Error(
     `all ranges from 127.${FIRST_NET}.0.0/16 to 127.${LAST_NET}.0.0/16 are in use; \`npm run lab -- down\` frees one`,
   );
+}
+
+/** The second of a range's numbers, which tells it from others. */
+function netOf(cidr: string): number {
+  return Number(cidr.split(".")[1]);
 }
 
 /** Gives a range back. Does nothing if another lab holds it. */

@@ -31,13 +31,37 @@ export interface Drained {
   readonly cnfs: readonly string[];
 }
 
-/** Nodes stay closed afterwards; what can't go stays where it is. */
+/**
+ * Nodes stay closed afterwards; what can't go stays where it is. Evictions run side by side, so that where pods have to wait
+ * for a node, who gets the last room is chance: it works if it does so whichever budget's pods come last.
+ */
 export function drainOnPaper(room: Room, names: readonly string[], drain: DrainSpec): Drained {
-  const nodes = names.map((name) => room.nodes.get(name)).filter((node) => node !== undefined);
-  for (const node of nodes) room.open(node, false);
-  const pods = nodes
-    .flatMap((node) => [...node.pods].map((pod) => ({ pod, node: node.name })))
-    .sort((a, b) => a.pod.state.priority - b.pod.state.priority || byName(a.pod, b.pod));
+  const roomy = room.attempt(() => {
+    const drained = evictAll(room, names, drain);
+    return { drained, works: drained.works && drained.waiting.length === 0 };
+  });
+  if (roomy.works || !roomy.drained.works) return roomy.works ? roomy.drained : evictAll(room, names, drain);
+  for (const last of new Set(podsOn(room, names).flatMap(({ pod }) => pod.budgets))) {
+    const tried = room.attempt(() => ({ drained: evictAll(room, names, drain, last), works: false }));
+    if (!tried.drained.works) return tried.drained;
+  }
+  return evictAll(room, names, drain);
+}
+
+const nodesOf = (room: Room, names: readonly string[]) =>
+  names.map((name) => room.nodes.get(name)).filter((node) => node !== undefined);
+
+const podsOn = (room: Room, names: readonly string[]) =>
+  nodesOf(room, names).flatMap((node) => [...node.pods].map((pod) => ({ pod, node: node.name })));
+
+/** @param last budget whose pods go after all the others. */
+function evictAll(room: Room, names: readonly string[], drain: DrainSpec, last?: RoomBudget): Drained {
+  for (const node of nodesOf(room, names)) room.open(node, false);
+  const turn = ({ budgets }: RoomPod): number => (last && budgets.includes(last) ? 1 : 0);
+  const pods = podsOn(room, names).sort(
+    (a, b) =>
+      turn(a.pod) - turn(b.pod) || a.pod.state.priority - b.pod.state.priority || byName(a.pod, b.pod),
+  );
   const blockers: Blocker[] = [];
   const waiting: RoomPod[] = [];
   const inTurn = new Map<RoomBudget, { pods: number; atOnce: number }>();
@@ -48,8 +72,8 @@ export function drainOnPaper(room: Room, names: readonly string[], drain: DrainS
       continue;
     }
     for (const budget of pod.budgets) {
-      const turn = inTurn.get(budget) ?? { pods: 0, atOnce: Math.max(1, budget.up - budget.desired) };
-      inTurn.set(budget, { ...turn, pods: turn.pods + 1 });
+      const so = inTurn.get(budget) ?? { pods: 0, atOnce: Math.max(1, budget.up - budget.desired) };
+      inTurn.set(budget, { ...so, pods: so.pods + 1 });
     }
     room.lift(pod);
     // Deleted for good, as the policy says: nothing starts it anew.
@@ -66,7 +90,7 @@ export function drainOnPaper(room: Room, names: readonly string[], drain: DrainS
     pods: pods.length,
     rounds: Math.max(
       pods.length > 0 ? 1 : 0,
-      ...[...inTurn.values()].map((turn) => Math.ceil(turn.pods / turn.atOnce)),
+      ...[...inTurn.values()].map((of) => Math.ceil(of.pods / of.atOnce)),
     ),
     cnfs: [...new Set(pods.flatMap(({ pod }) => pod.state.cnf ?? []))].sort(),
   };

@@ -1,16 +1,19 @@
 /**
  * The way back: wave by wave in reverse (ESC-18), from wherever the nodes are. Nodes that were only cordoned are opened first, so
- * that there is room, and surge nodes that left join again; then the last wave goes back, and the one before it, and the members of the control plane after all of them. Pure.
+ * that there is room, and surge nodes that left join again; then the last wave goes back, and the one before it, and the members
+ * of the control plane after all of them. A wave whose nodes would be in each other's way goes back in parts. Pure.
  *
  * @module
  */
 import * as semver from "semver";
 import type { CaasInventory, NodeState } from "../contract/caas-inventory";
 import type { CaasSpec } from "../policy/caas-spec";
+import { drainOnPaper } from "./caas-drain";
 import { membersBack } from "./caas-members";
-import { nodesOf, sparesOf } from "./caas-nodes";
+import { nodesOf, situationOf, sparesOf } from "./caas-nodes";
+import { Room } from "./caas-room";
 import { CaasSteps, type WaveLabel } from "./caas-steps";
-import type { Wave } from "./caas-waves";
+import { joinOnPaper, type Wave } from "./caas-waves";
 import type { Step } from "./plan";
 
 /**
@@ -42,11 +45,20 @@ export function caasWayBack(
       (node.marks.joined === "surge" || (isHome(node) && node.marks.joined === undefined)),
   );
   if (room.length > 0) steps.uncordon(namesOf(room), { number: 0, text: "back" });
+  const paper = new Room(inventory);
+  const reopen = (names: readonly string[]) => {
+    for (const name of names) {
+      const node = paper.nodes.get(name);
+      if (node) paper.open(node, true);
+    }
+    for (const pod of paper.pending) paper.place(pod);
+  };
+  reopen(namesOf(room));
   if (up) back();
   const changed = marked.filter((node) => !isHome(node) || !node.ready);
   const surged = namesOf(marked.filter(({ marks }) => marks.joined === "surge"));
   if (changed.some(({ marks }) => marks.joined !== "surge"))
-    surged.push(...surgeAgain(steps, caas, inventory, changed));
+    surged.push(...surgeAgain(steps, caas, inventory, changed, paper));
   const waves = new Map<number, NodeState[]>();
   for (const node of changed) {
     if (node.marks.joined === "surge") continue;
@@ -58,15 +70,19 @@ export function caasWayBack(
     const replacements = all.filter(({ marks }) => marks.joined === "replacement");
     backToOldMachines(steps, caas, inventory, replacements, wave, free);
     const own = all.filter(({ marks }) => marks.joined === undefined && marks.former !== undefined);
-    if (own.length === 0) continue;
-    steps.cordon(namesOf(own), wave, false);
-    steps.drain(drainOf(namesOf(own), inventory), wave);
-    for (const former of new Set(own.map(({ marks }) => marks.former as string))) {
-      const names = namesOf(own.filter(({ marks }) => marks.former === former));
-      steps.boot(names, wave, true, former);
-      steps.verify(names, wave, 0, former);
+    for (let left = own; left.length > 0; ) {
+      const part = drainable(paper, left, caas);
+      left = left.filter((node) => !part.includes(node));
+      steps.cordon(namesOf(part), wave, false);
+      steps.drain(drainOf(namesOf(part), inventory), wave);
+      for (const former of new Set(part.map(({ marks }) => marks.former as string))) {
+        const names = namesOf(part.filter(({ marks }) => marks.former === former));
+        steps.boot(names, wave, true, former);
+        steps.verify(names, wave, 0, former);
+      }
+      steps.uncordon(namesOf(part), wave);
+      reopen(namesOf(part));
     }
-    steps.uncordon(namesOf(own), wave);
   }
   if (surged.length > 0) {
     const wave = { number: 0, text: "back, surge" };
@@ -79,6 +95,16 @@ export function caasWayBack(
   return steps.take();
 }
 
+/** As many of the nodes as can be drained at once; one, even if it can't: the way back is taken whatever it meets. */
+function drainable(paper: Room, nodes: readonly NodeState[], { drain }: CaasSpec): readonly NodeState[] {
+  for (let going = nodes; ; ) {
+    const { works, blockers } = paper.attempt(() => drainOnPaper(paper, namesOf(going), drain));
+    if (works || going.length === 1) return going;
+    const free = going.filter(({ name }) => !blockers.some(({ node }) => node === name));
+    going = free.length > 0 ? free : going.slice(0, Math.ceil(going.length / 2));
+  }
+}
+
 /**
  * Surge nodes that have left already are needed once more: a wave goes back as large as it came. They boot what is on their disks.
  *
@@ -89,6 +115,7 @@ function surgeAgain(
   caas: CaasSpec,
   inventory: CaasInventory,
   changed: readonly NodeState[],
+  paper: Room,
 ): string[] {
   return caas.pools.flatMap((pool) => {
     const nodes = nodesOf(inventory, pool);
@@ -97,6 +124,7 @@ function surgeAgain(
     const machines = sparesOf(inventory, pool).slice(0, Math.max(0, missing));
     const joining = machines.map(({ id, name }) => ({ machine: id, node: name }));
     steps.join(joining, "surge", { number: 0, text: "back, surge" }, pool.name, caas.version);
+    for (const { node } of joining) joinOnPaper(paper, node, situationOf(inventory, pool, caas.version));
     return joining.map(({ node }) => node);
   });
 }
@@ -127,7 +155,7 @@ function backToOldMachines(
 
 const namesOf = (nodes: readonly NodeState[]): string[] => nodes.map(({ name }) => name);
 
-/** Not tried on paper: the way back is taken whatever it meets, and evictions keep the budgets. */
+/** What it met on paper does not keep it: evictions keep the budgets. */
 function drainOf(nodes: readonly string[], { pods }: CaasInventory): Wave {
   const there = pods.filter(({ node, leaving }) => !leaving && node !== undefined && nodes.includes(node));
   const cnfs = [...new Set(there.flatMap(({ cnf }) => cnf ?? []))].sort();

@@ -57,6 +57,8 @@ export class Room {
   private known = new Map<object, Map<string, ReadonlySet<string>>>();
   /** Undone from the end. */
   private undo: (() => void)[] = [];
+  /** Attempts within attempts. */
+  private depth = 0;
 
   constructor({ nodes, pods, budgets }: CaasInventory) {
     this.terms = new Terms(pods);
@@ -187,10 +189,12 @@ export class Room {
   attempt<T extends { readonly works: boolean }>(work: () => T): T {
     const before = this.undo;
     this.undo = [];
+    this.depth += 1;
     const result = work();
+    this.depth -= 1;
     if (result.works) {
-      // What is kept is never taken back by anybody further out: attempts are not nested.
-      this.undo = [];
+      // What is kept can be taken back by an attempt further out, if there is one.
+      this.undo = this.depth > 0 ? before.concat(this.undo) : [];
     } else {
       for (const step of this.undo.reverse()) step();
       this.undo = before;

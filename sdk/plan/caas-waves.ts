@@ -54,9 +54,6 @@ export interface PoolState {
   readonly example: NodeState | undefined;
 }
 
-/** A node that was blocked is tried again so often, as others may have made room for it. */
-const PASSES = 3;
-
 export function wavesOf(room: Room, given: PoolState, drain: DrainSpec): PoolWaves {
   const { pool, surged } = given;
   const blueGreen = pool.strategy === "blue-green";
@@ -69,14 +66,14 @@ export function wavesOf(room: Room, given: PoolState, drain: DrainSpec): PoolWav
       ...green.map(({ node, replaces = "" }) => [replaces, node] as const),
     ]),
   };
-  for (const { node, replaces } of green) join(room, node, state, replaces);
+  for (const { node, replaces } of green) joinOnPaper(room, node, state, replaces);
   const inPlace = pool.strategy === "in-place";
   const spares = [...state.spares];
   const surge: Joining[] = [...green];
   if (inPlace && state.nodes.length > 0) {
     for (const machine of spares.splice(0, Math.max(0, pool.surge - surged.length))) {
       surge.push({ machine: machine.id, node: machine.name });
-      join(room, machine.name, state);
+      joinOnPaper(room, machine.name, state);
     }
   }
   const size = waveSize(state, surge.length);
@@ -85,14 +82,15 @@ export function wavesOf(room: Room, given: PoolState, drain: DrainSpec): PoolWav
   for (const pod of waiting) if (room.place(pod)) waiting.delete(pod);
   let blockers: Blocker[] = [];
   let left = [...state.nodes];
-  for (let pass = 0; pass < PASSES && left.length > 0; pass++) {
+  // A node that was blocked is tried again, as long as others may have made room for it.
+  for (let progress = true; progress && left.length > 0; ) {
     blockers = [];
     const blocked: NodeState[] = [];
     for (const group of groupsOf(left, pool)) {
       for (let queue = group; queue.length > 0; ) {
         const nodes = queue.slice(0, size);
-        queue = queue.slice(size);
         const wave = tryWave(room, nodes, state, drain, spares);
+        queue = [...wave.later, ...queue.slice(size)];
         blocked.push(...wave.blocked);
         blockers.push(...wave.blockers);
         if (!wave.done) continue;
@@ -101,9 +99,8 @@ export function wavesOf(room: Room, given: PoolState, drain: DrainSpec): PoolWav
         for (const pod of waiting) if (pod.node || room.place(pod)) waiting.delete(pod);
       }
     }
-    const progress = blocked.length < left.length;
+    progress = blocked.length < left.length;
     left = blocked;
-    if (!progress) break;
   }
   // Named as blockers; should the campaign go on all the same, each is tried for itself.
   for (const node of left) {
@@ -166,7 +163,10 @@ interface Tried {
   readonly done?: Wave;
   readonly waiting: readonly RoomPod[];
   readonly blocked: readonly NodeState[];
+  /** What keeps each of them. */
   readonly blockers: readonly Blocker[];
+  /** Others that may only have been in each other's way. */
+  readonly later: readonly NodeState[];
 }
 
 /** As many of the nodes as can be drained together. */
@@ -180,6 +180,7 @@ function tryWave(
   const inPlace = state.pool.strategy === "in-place";
   const blocked: NodeState[] = [];
   const blockers: Blocker[] = [];
+  const later: NodeState[] = [];
   let going = [...nodes];
   while (going.length > 0) {
     const joins = inPlace ? [] : joinsFor(going, state, spares);
@@ -191,17 +192,20 @@ function tryWave(
       continue;
     }
     const result = room.attempt(() => {
-      for (const { node, replaces } of joins) join(room, node, state, replaces);
+      for (const { node, replaces } of joins) joinOnPaper(room, node, state, replaces);
       return drainOnPaper(room, names, drain);
     });
     if (!result.works) {
       const stay = new Set(result.blockers.map(({ node }) => node));
-      // All of them: they may only be in each other's way.
-      const half = stay.size === going.length && going.length > 1 ? Math.ceil(going.length / 2) : undefined;
-      const goes = ({ name }: NodeState, i: number) => (half === undefined ? !stay.has(name) : i < half);
-      blocked.push(...going.filter((node, i) => !goes(node, i)));
-      if (half === undefined) blockers.push(...result.blockers);
-      going = going.filter(goes);
+      if (stay.size === going.length && going.length > 1) {
+        const half = Math.ceil(going.length / 2);
+        later.unshift(...going.slice(half));
+        going = going.slice(0, half);
+        continue;
+      }
+      blocked.push(...going.filter(({ name }) => stay.has(name)));
+      blockers.push(...result.blockers);
+      going = going.filter(({ name }) => !stay.has(name));
       continue;
     }
     if (inPlace) {
@@ -229,9 +233,10 @@ function tryWave(
       waiting,
       blocked,
       blockers,
+      later,
     };
   }
-  return { waiting: [], blocked, blockers };
+  return { waiting: [], blocked, blockers, later };
 }
 
 /** Nodes that another has joined for already need no machine. */
@@ -258,7 +263,12 @@ const OF_ITS_OWN = /^(kubernetes\.io\/hostname$|topology\.kubernetes\.io\/|failu
  * A new node is taken to be as the others of its pool. Where it stands is not known beforehand: one that replaces a node is taken
  * to stand where that did, another one nowhere in particular.
  */
-function join(room: Room, name: string, { example, nodes }: PoolState, replaces?: string): void {
+export function joinOnPaper(
+  room: Room,
+  name: string,
+  { example, nodes }: Pick<PoolState, "example" | "nodes">,
+  replaces?: string,
+): void {
   const replaced = nodes.find((one) => one.name === replaces);
   const as = replaced ?? example;
   if (!as || room.nodes.has(name)) return;
