@@ -14,7 +14,7 @@ import { compatibilityOf } from "../policy/compatibility";
 import { contentHash, releaseId, workloadName } from "../policy/release";
 import { resolvePolicy } from "../policy/resolve";
 import type { CnfArgs, CnfComponent } from "./cnf-args";
-import { hookBefore } from "./hooks";
+import { hooksBefore } from "./hooks";
 import { keepSecret } from "./keep-secret";
 import { type DeclaredArgs, Stage, type TargetArgs, ToldStage, VersionGuard } from "./stage";
 import { endOf, hookContext } from "./stage-chain";
@@ -70,20 +70,19 @@ export class Cnf extends pulumi.ComponentResource {
     // Without a policy that makes sense there is no chain to declare: preflight refuses, with every mistake.
     const { traffic: _, ...cnf } = spec;
     const chain = policy ? cnfRule.stages({ cnf: { ...cnf, namespace: "" }, policy }) : ["preflight"];
-    const firstTraffic = chain[chain.indexOf("dial-test") + 1];
-    const hookOf = (stage: string) => args.hooks && hookBefore(stage, args.hooks, firstTraffic);
+    const hooksOf = (stage: string) => (args.hooks ? hooksBefore(stage, args.hooks, chain) : []);
 
     let previous: pulumi.Resource[] = [];
     let preflight: Stage | undefined;
     let last: Stage | undefined;
     for (const [i, stage] of chain.entries()) {
-      const hook = hookOf(stage);
-      if (hook && last instanceof ToldStage) {
+      for (const hook of hooksOf(stage)) {
+        if (!(last instanceof ToldStage)) break;
         const around = { parent: this, dependsOn: previous };
         previous = [...previous, ...hook(hookContext(name, last, Boolean(args.upgrade?.callback), around))];
       }
       const next = chain[i + 1];
-      const Kind = next === undefined || hookOf(next) ? ToldStage : Stage;
+      const Kind = next === undefined || hooksOf(next).length > 0 ? ToldStage : Stage;
       const stageArgs = { stage, ...(last ? {} : declared) };
       const opts = { parent: this, dependsOn: previous };
       last = withoutTraces(() => new Kind(`${name}-${stage}`, stageArgs, opts));

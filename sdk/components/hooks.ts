@@ -5,6 +5,7 @@
  * @module
  */
 import type * as pulumi from "@pulumi/pulumi";
+import { ratioOfStage } from "../plan/cnf-stages";
 
 /** What a hook is told. */
 export interface HookContext {
@@ -54,16 +55,23 @@ export interface Hooks {
   readonly beforeFinalize?: Hook;
 }
 
-/** The hook that stands before a stage, if one does. */
-export function hookBefore(stage: string, hooks: Hooks, firstTraffic: string | undefined): Hook | undefined {
-  if (stage === firstTraffic) return hooks.beforeTraffic;
-  const before: { readonly [stage: string]: Hook | undefined } = {
-    snapshot: hooks.beforeSnapshot,
-    minimal: hooks.beforeUpgrade,
-    "dial-test": hooks.beforeDialTest,
-    switchover: hooks.beforeSwitchover,
-    "post-test": hooks.beforePostTest,
-    finalize: hooks.beforeFinalize,
-  };
-  return before[stage];
+/**
+ * The hooks that stand before a stage, in order. Stages of designated subscribers are only there where some are declared; what
+ * comes before them comes before the next stage then.
+ *
+ * @param chain names of all stages.
+ */
+export function hooksBefore(stage: string, hooks: Hooks, chain: readonly string[]): readonly Hook[] {
+  const firstTraffic = chain.find((one) => ratioOfStage(one) !== undefined || one === "rolling") ?? "";
+  const or = (moment: string, next: string): string => (chain.includes(moment) ? moment : next);
+  const moments: readonly (readonly [before: string, hook: Hook | undefined])[] = [
+    ["snapshot", hooks.beforeSnapshot],
+    ["minimal", hooks.beforeUpgrade],
+    [or("dial-test", firstTraffic), hooks.beforeDialTest],
+    [firstTraffic, hooks.beforeTraffic],
+    ["switchover", hooks.beforeSwitchover],
+    [or("post-test", "finalize"), hooks.beforePostTest],
+    ["finalize", hooks.beforeFinalize],
+  ];
+  return moments.flatMap(([before, hook]) => (hook && before === stage ? [hook] : []));
 }

@@ -7,6 +7,7 @@ import * as semver from "semver";
 import type { Problem } from "../policy/problem";
 import type { CheckArgs } from "./cnf-checks";
 import { type GroupLane, groupOf } from "./cnf-groups";
+import { stageNames } from "./cnf-stages";
 import { workloadOf } from "./cnf-tracks";
 
 /** @returns problems of the components that keep state in step. */
@@ -16,18 +17,23 @@ export function groupProblems(args: CheckArgs): Problem[] {
 
 /** A stage that is not in the chain is never waited for. */
 function approvalProblems({ cnf, policy }: CheckArgs): Problem[] {
-  const pairs = cnf.components.some((one) => one.serviceType === "active-standby");
-  const groups = pairs || cnf.components.some((one) => one.serviceType === "data-storage");
-  return policy.approvals.flatMap(({ before }, i): Problem[] => {
-    const missing = (before === "switchover" && !pairs) || (before === "other-halves" && !groups);
-    if (!missing) return [];
-    return [
-      {
-        path: `upgrade.approvals[${i}].before`,
-        message: `${cnf.name} has no ${before === "switchover" ? "active-standby" : "active-standby or data-storage"} component, so no stage ${before}. Expected a stage that it has. Name another one.`,
-      },
-    ];
-  });
+  const needs: { readonly [stage: string]: string } = {
+    "dial-test": "no upgrade.dialTest",
+    switchover: "no active-standby component",
+    "other-halves": "no active-standby or data-storage component",
+    "post-test": "no upgrade.dialTest",
+  };
+  const chain = stageNames({ cnf, policy });
+  return policy.approvals.flatMap(({ before }, i): Problem[] =>
+    chain.includes(before)
+      ? []
+      : [
+          {
+            path: `upgrade.approvals[${i}].before`,
+            message: `${cnf.name} has ${needs[before] ?? "another chain"}, so no stage ${before}. Expected one of ${chain.slice(1).join(", ")}. Name another one.`,
+          },
+        ],
+  );
 }
 
 function laneProblems({ cnf, policy, inventory }: CheckArgs, lane: GroupLane): Problem[] {

@@ -39,16 +39,19 @@ export interface ChainSpec {
   readonly cnf: { readonly components: readonly Pick<ComponentSpec, "serviceType">[] };
 }
 
-/** Names of the stages, in order. Those of service types that a network function doesn't have are not among them. */
+/**
+ * Names of the stages, in order. Those of service types that a network function doesn't have are not among them, nor are those of
+ * designated subscribers where there are none: an element of a chain costs each preview, whether it does anything or not.
+ */
 export const stageNames = ({ policy, cnf }: ChainSpec): string[] => [
   "preflight",
   "snapshot",
   "minimal",
-  "dial-test",
+  ...(policy.dialTest ? ["dial-test"] : []),
   ...(policy.mode === "rolling" ? ["rolling"] : policy.gray.ratios.map((ratio) => `gray-${ratio}`)),
   ...(cnf.components.some((one) => one.serviceType === "active-standby") ? ["switchover"] : []),
   ...(cnf.components.some(isGroup) ? ["other-halves"] : []),
-  "post-test",
+  ...(policy.dialTest ? ["post-test"] : []),
   "finalize",
 ];
 

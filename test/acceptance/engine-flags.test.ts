@@ -153,7 +153,7 @@ describe("engine flags (design: what serves can't be deleted)", function () {
     );
     assert.deepEqual(
       ended.map(({ stage }) => stage),
-      ["preflight", "snapshot", "minimal", "dial-test", "gray-50", "gray-100", "post-test", "finalize"],
+      ["preflight", "snapshot", "minimal", "gray-50", "gray-100", "finalize"],
     );
     assert.deepEqual(
       (await seen.deployments()).map(({ version, ready }) => [version, ready]),

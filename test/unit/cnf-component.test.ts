@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
-import type { CnfArgs } from "pulumi-issu";
+import type { CnfArgs, Hook } from "pulumi-issu";
 
 interface Made {
   readonly type: string;
@@ -37,7 +37,10 @@ describe("Cnf", () => {
   const args: CnfArgs = {
     version: "1.0.0",
     components: [{ name: "gsu", serviceType: "load-sharing", replicas: 8 }],
-    upgrade: { gray: { ratios: [1, 50, 100], soak: "1m" } },
+    upgrade: {
+      gray: { ratios: [1, 50, 100], soak: "1m" },
+      dialTest: { subscribers: ["imsi-001010000000001"] },
+    },
   };
   const create = async (name: string, more: Partial<CnfArgs> = {}) => {
     const { Cnf } = await import("pulumi-issu");
@@ -68,6 +71,13 @@ describe("Cnf", () => {
     assert.ok(order.indexOf("amf-snapshot") < order.indexOf(workload));
     assert.ok(order.indexOf(workload) < order.findIndex((name) => name.startsWith("amf-guard-")));
     assert.ok(order.findIndex((name) => name.startsWith("amf-guard-")) < order.indexOf("amf-minimal"));
+  });
+
+  it("has stages of designated subscribers only where some are declared", async () => {
+    await create("amf", { upgrade: { gray: { ratios: [1, 50, 100] } } });
+    assert.deepEqual(stages(), [
+      ...["preflight", "snapshot", "minimal", "gray-1", "gray-50", "gray-100", "finalize"],
+    ]);
   });
 
   it("says what is wanted once, with the first stage", async () => {
@@ -132,12 +142,37 @@ describe("Cnf", () => {
     ]);
   });
 
-  it("puts the user's own resources between stages, once a campaign", async () => {
-    class Notice extends pulumi.CustomResource {
-      constructor(name: string, inputs: pulumi.Inputs, opts: pulumi.CustomResourceOptions) {
-        super("test:index:Notice", name, inputs, opts);
-      }
+  class Notice extends pulumi.CustomResource {
+    constructor(name: string, inputs: pulumi.Inputs, opts: pulumi.CustomResourceOptions) {
+      super("test:index:Notice", name, inputs, opts);
     }
+  }
+
+  it("runs hooks of tests that are not declared before the next stage", async () => {
+    const notice =
+      (text: string): Hook =>
+      ({ name, campaign, parent, dependsOn }) => [
+        new Notice(`${name}-${text}`, { triggers: [campaign] }, { parent, dependsOn: [...dependsOn] }),
+      ];
+    await create("amf", {
+      upgrade: { gray: { ratios: [1, 50, 100] } },
+      hooks: {
+        beforeDialTest: notice("a"),
+        beforeTraffic: notice("b"),
+        beforePostTest: notice("c"),
+        beforeFinalize: notice("d"),
+      },
+    });
+    const order = made
+      .map((one) => one.name)
+      .filter((name) => /^amf-(.|minimal|gray-.*|finalize)$/.test(name));
+    assert.deepEqual(order, [
+      ...["amf-minimal", "amf-a", "amf-b", "amf-gray-1", "amf-gray-50", "amf-gray-100"],
+      ...["amf-c", "amf-d", "amf-finalize"],
+    ]);
+  });
+
+  it("puts the user's own resources between stages, once a campaign", async () => {
     await create("amf", {
       hooks: {
         beforeTraffic: ({ name, campaign, parent, dependsOn }) => [

@@ -239,7 +239,7 @@ export class CaasCampaigns {
     const { campaign } = await this.#journal.data();
     const ours = campaign !== undefined && campaign.id !== before;
     if (code === 0) return ours && ["open", "held"].includes(campaign.state) ? "held" : "completed";
-    if (!ours) return /nothing was touched/.test(output) ? "refused" : "stopped";
+    if (!ours) return /has a problem: |nothing was touched/.test(output) ? "refused" : "stopped";
     if (campaign.state !== "rolled-back") return "stopped";
     this.#retry = campaign.id;
     return "rolled back";
