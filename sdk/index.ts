@@ -22,6 +22,7 @@ export { Cnf } from "./components/cnf";
 export type { CnfArgs, CnfComponent, Quantities } from "./components/cnf-args";
 export type { ElementAccess, ElementHooks, NetworkElementArgs, RootImage } from "./components/element-args";
 export type { Hook, HookContext, Hooks } from "./components/hooks";
+export { inTurns } from "./components/in-turns";
 export { NetworkElement } from "./components/network-element";
 export type { AlarmPolicy, CallbackPolicy, EndpointPolicy } from "./policy/alarm-policy";
 export type {

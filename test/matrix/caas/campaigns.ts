@@ -278,7 +278,10 @@ export class CaasCampaigns {
       if (await this.#stack.stack.locked()) await this.#stack.stack.cancel();
       const { code, output } = await this.#stack.up(this.#args(asked));
       const { campaign } = await this.#journal.data();
-      if (code === 0 && campaign?.state !== "open" && campaign?.state !== "held") return asked;
+      if (code === 0 && campaign?.state !== "open" && campaign?.state !== "held") {
+        if (campaign?.state === "rolled-back") this.#retry = campaign.id;
+        return asked;
+      }
       said = output;
       // Whether it was this run that took it back, or an earlier one, its release is asked for again later.
       await this.#cameTo(code, output, undefined);

@@ -8,24 +8,27 @@ const password = config.requireSecret("password");
 const imageUrl = config.getSecret("imageUrl");
 const chassis = config.requireObject<{ [name: string]: issu.ChassisClusterArgs }>("args");
 
-/** Clusters that may be in their upgrade at a time: each waits for the one that many places before it. */
-const atOnce = config.getNumber("atOnce") ?? Number.POSITIVE_INFINITY;
-const declared: issu.ChassisCluster[] = [];
+/** Clusters that may be in their upgrade at a time; all of them, if left out. */
+const clusters = Object.entries(chassis);
+const atOnce = config.getNumber("atOnce") ?? clusters.length;
 
 export const outcomes = Object.fromEntries(
-  Object.entries(chassis).map(([name, args]) => {
-    const { image } = args;
-    const before = declared[declared.length - atOnce];
-    const one = new issu.ChassisCluster(
-      name,
-      {
-        ...args,
-        access: { ...args.access, password },
-        ...(image && "url" in image && imageUrl ? { image: { ...image, url: imageUrl } } : {}),
-      },
-      before ? { dependsOn: [before] } : {},
-    );
-    declared.push(one);
-    return [name, { version: one.version, outcome: one.outcome, campaign: one.campaign }];
-  }),
+  issu
+    .inTurns(
+      Math.max(1, atOnce),
+      clusters,
+      ([name, args], options) =>
+        new issu.ChassisCluster(
+          name,
+          {
+            ...args,
+            access: { ...args.access, password },
+            ...(args.image && "url" in args.image && imageUrl
+              ? { image: { ...args.image, url: imageUrl } }
+              : {}),
+          },
+          options,
+        ),
+    )
+    .map(({ version, outcome, campaign }, i) => [clusters[i]?.[0], { version, outcome, campaign }]),
 );
