@@ -9,31 +9,30 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import * as age from "age-encryption";
-import { Stack } from "../../examples/support/pulumi.ts";
-import { Traffic } from "../../examples/support/traffic.ts";
+import type { Stack } from "../../examples/support/pulumi.ts";
+import type { Traffic } from "../../examples/support/traffic.ts";
 import type { ProbeFigures } from "../../lab/api-probe/figures.ts";
-import { Api } from "../../lab/cluster/api.ts";
 import { type ControlAddress, control } from "../../lab/control.ts";
-import { type Lab, startLab } from "../../lab/lab.ts";
-import { ensureToolchain } from "../../lab/toolchain/index.ts";
+import type { Lab } from "../../lab/lab.ts";
+import { type CaasSite, openCaasSite } from "../support/caas-site.ts";
 import { Members } from "../support/members.ts";
-import { root } from "../support/site.ts";
+import type { SeenCluster } from "../support/seen-cluster.ts";
 
 const OLD = "1.33.13";
 const NEW = "1.34.2";
 const IDS = ["cp-1", "cp-2", "cp-3"];
 
-interface Node {
-  readonly metadata: { readonly name: string };
-  readonly spec: { readonly unschedulable?: boolean };
-  readonly status: { readonly nodeInfo: { readonly kubeletVersion: string } };
-}
+/** Nodes under the network functions; four of them are away at a time. */
+const NODES = 24;
+const SURGE = 4;
 
 describe("a cluster with its control plane", function () {
   this.timeout(900_000);
+  let site: CaasSite | undefined;
   let lab: Lab;
   let stack: Stack;
   let traffic: Traffic;
+  let cluster: SeenCluster;
   let members: Members;
   let identity: string;
   /** Campaign that was taken back: its release is asked for again. */
@@ -42,81 +41,44 @@ describe("a cluster with its control plane", function () {
   before(async function () {
     if (process.env.PULUMI_ISSU_FULL !== "1") return this.skip();
     this.timeout(1_800_000);
-    const toolchain = await ensureToolchain();
-    lab = await startLab({
-      name: "test-caas-members",
-      nodes: 3,
-      subscribers: 500,
-      calls: 10,
-      machines: { release: OLD, spares: 1 },
-      controlPlane: { members: 3, release: OLD },
-    });
-    members = new Members(lab);
-    traffic = new Traffic(lab);
     identity = await age.generateX25519Identity();
-    const { redfish, controlPlane } = lab;
-    assert.ok(redfish && controlPlane);
-    const dir = path.join(lab.dir, "stacks", "edge");
-    await fs.rm(dir, { recursive: true, force: true });
-    const login = path.join(lab.dir, "machines-password");
-    await fs.writeFile(login, redfish.password, { mode: 0o600 });
-    stack = await Stack.open({
-      root,
-      program: path.join(root, "examples/caas-rolling-upgrade/index.ts"),
-      stack: "edge",
-      dir,
-      env: {
-        ...process.env,
-        ...toolchain.pulumiEnv(),
-        KUBECONFIG: lab.operatorKubeconfigPath,
-        ISSU_LOG_DIR: path.join(lab.dir, "issu-log"),
+    const recipient = await age.identityToRecipient(identity);
+    site = await openCaasSite(
+      {
+        name: "test-caas-members",
+        nodes: NODES,
+        subscribers: 2_000,
+        calls: 20,
+        machines: { release: OLD, spares: SURGE },
+        controlPlane: { members: IDS.length, release: OLD },
       },
-      echo: (line) => {
-        if (process.env.ISSU_TEST_ECHO) console.log(`      | ${line}`);
+      ({ dir }) => ({
+        gsuInstances: 16,
+        surge: SURGE,
+        journal: `file://${path.join(dir, "journal")}`,
+        snapshots: `file://${path.join(dir, "snapshots")}`,
+      }),
+      async (stack, { controlPlane }) => {
+        assert.ok(controlPlane);
+        const { caPath, certPath, keyPath } = controlPlane.etcdClient;
+        await stack.setJson("etcdFiles", { ca: caPath, certificate: certPath, key: keyPath });
+        await stack.setJson("snapshotRecipients", [recipient]);
       },
-    });
-    const { caPath, certPath, keyPath } = controlPlane.etcdClient;
-    await stack.setJson("etcdFiles", { ca: caPath, certificate: certPath, key: keyPath });
-    await stack.setJson("snapshotRecipients", [await age.identityToRecipient(identity)]);
-    await stack.setConfig({
-      namespace: lab.namespace,
-      amfVersion: "1.0.0",
-      kubernetesVersion: OLD,
-      gsuInstances: 4,
-      machinesUrl: redfish.url,
-      machinesUser: redfish.username,
-      machinesLoginFile: login,
-      machinesCaFile: redfish.caPath,
-      images: "https://images.lab.example",
-      surge: 1,
-      soak: "2s",
-      bootExpected: "10s",
-      journal: `file://${path.join(lab.dir, "journal")}`,
-      snapshots: `file://${path.join(lab.dir, "snapshots")}`,
-    });
-    const installed = await stack.up();
-    assert.equal(installed.code, 0, installed.output);
-    await traffic.allRegistered(120_000);
+    );
+    ({ lab, stack, traffic, cluster } = site);
+    members = new Members(lab);
   });
 
   after(async function () {
     this.timeout(60_000);
-    await lab?.stop();
+    await site?.close();
   });
 
-  const nodes = async (): Promise<readonly Node[]> => {
-    const api = new Api(lab.kubeconfigPath);
-    try {
-      return (await api.list("/api/v1/nodes")) as unknown as readonly Node[];
-    } finally {
-      api.close();
-    }
-  };
   const all = async (release: string): Promise<void> => {
-    for (const { metadata, spec, status } of await nodes()) {
-      assert.equal(status.nodeInfo.kubeletVersion, `v${release}`, metadata.name);
-      assert.notEqual(spec.unschedulable, true, `${metadata.name} is cordoned`);
-    }
+    const nodes = await cluster.nodes();
+    assert.equal(nodes.length, NODES + IDS.length);
+    for (const { name, version, cordoned } of nodes)
+      assert.deepEqual({ name, version, cordoned }, { name, version: release, cordoned: false });
     for (const id of IDS) assert.equal(await members.version(id), `v${release}`);
   };
   /** Runs an `up` and holds against it what subscribers and a client of the API felt. */
@@ -136,6 +98,7 @@ describe("a cluster with its control plane", function () {
     assert.equal(felt.sessionsLost, 0);
     assert.equal(felt.proceduresFailed, 0);
     assert.equal(failures, 0, "calls failed for a client that tries for 5 s");
+    assert.deepEqual([...cluster.broken], [], "budgets that were not kept");
     return run;
   };
 

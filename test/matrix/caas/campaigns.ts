@@ -13,11 +13,11 @@ import { type Running, run } from "../../support/command.ts";
 import { FileJournalWatch } from "../../support/file-journal-watch.ts";
 import type { CampaignSeen } from "../../support/journal-watch.ts";
 import { note } from "../../support/observed.ts";
+import { SeenCluster } from "../../support/seen-cluster.ts";
 import { amf, openTestSite, root, type TestSite, type TestStack } from "../../support/site.ts";
 import { until } from "../../support/until.ts";
 import type { Point } from "../points.ts";
 import type { CaasCase } from "./cases.ts";
-import { SeenCluster } from "./cluster.ts";
 import type { CaasOutcome } from "./report.ts";
 import type { Aside, Context, First, Trouble } from "./troubles.ts";
 

@@ -7,8 +7,8 @@ import assert from "node:assert/strict";
 import type { MaintenanceWindow, NodePool } from "pulumi-issu";
 import type { Lab } from "../../../lab/lab.ts";
 import type { Running } from "../../support/command.ts";
+import type { SeenCluster } from "../../support/seen-cluster.ts";
 import { apiTroubles as api, ends as engineEnds } from "../troubles.ts";
-import type { SeenCluster } from "./cluster.ts";
 
 /** What the `up` came to that met the trouble. */
 export type First = "completed" | "rolled back" | "stopped" | "held" | "refused";

@@ -6,10 +6,10 @@
 
 import { connect } from "#sdk/drivers/kubernetes/index.js";
 import { Watched } from "#sdk/drivers/kubernetes/watched.js";
-import { Api, type KubeObject } from "../../../lab/cluster/api.ts";
-import { control } from "../../../lab/control.ts";
-import type { Lab } from "../../../lab/lab.ts";
-import { until } from "../../support/until.ts";
+import { Api, type KubeObject } from "../../lab/cluster/api.ts";
+import { control } from "../../lab/control.ts";
+import type { Lab } from "../../lab/lab.ts";
+import { until } from "./until.ts";
 
 export interface NodeSeen {
   readonly name: string;
