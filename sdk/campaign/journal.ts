@@ -227,6 +227,11 @@ export class Journal {
     return this.data.quarantine.findLast((entry) => entry.release === release);
   }
 
+  /** A release that serves is not kept from serving, however it once failed: numbers of it may be changed, and it may be gone back to. */
+  lift(release: string): void {
+    this.data.quarantine = this.data.quarantine.filter((entry) => entry.release !== release);
+  }
+
   /** Nobody's identity is needed to go back: that is planned from the target, which has its own. */
   private async write(): Promise<void> {
     this.revision = await this.store.write(this.data.target, maskedJson(this.data), this.revision);

@@ -361,6 +361,7 @@ export class Underway<S, I> {
       campaign.state = returning ? "rolled-back" : "completed";
       campaign.closedAt = now();
       journal.data.serving = { ...this.args.goal, spec: this.args.spec };
+      journal.lift(this.args.goal.release);
     }
     await journal.save();
     this.write(stage.name, "stage-end", "OK", detail);

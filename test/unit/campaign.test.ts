@@ -106,6 +106,13 @@ describe("a campaign on any target", () => {
       (await journal()).history.map((past) => past.state),
       ["rolled-back"],
     );
+    assert.deepEqual((await journal()).quarantine, [], "it serves, so it may");
+    await runAll(session({ version: "1.0.0" }));
+    assert.deepEqual(
+      await runAll(session()),
+      ["done", "done", "done", "done"],
+      "nobody has to ask once more",
+    );
   });
 
   it("goes on with an interrupted rollback before anything else", async () => {

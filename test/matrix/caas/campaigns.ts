@@ -40,7 +40,6 @@ export class CaasCampaigns {
   readonly #ca: string;
   #serving: Release = RELEASES[0];
   /** The last that was taken back: its release is asked for again. */
-  #retry: string | undefined;
   #count = 0;
 
   private constructor(site: TestSite, stack: TestStack, passwordFile: string, ca: string) {
@@ -78,7 +77,7 @@ export class CaasCampaigns {
     // Campaigns go by way of the proxy; what looks at them does not.
     const stack = await site.stack("edge", "caas", { ...cache, KUBECONFIG: site.lab.proxiedKubeconfigPath });
     const campaigns = new CaasCampaigns(site, stack, passwordFile, await fs.readFile(redfish.caPath, "utf8"));
-    await stack.mustUp(campaigns.#args(RELEASES[0]));
+    await stack.mustUp(await campaigns.#args(RELEASES[0]));
     return campaigns;
   }
 
@@ -103,7 +102,7 @@ export class CaasCampaigns {
     await trouble.prepare?.(this.#aside);
     const before = await this.#campaignId();
     let struckAt = Date.now();
-    const up = await this.#stack.startUp(this.#args(goal, trouble.declared?.()));
+    const up = await this.#stack.startUp(await this.#args(goal, trouble.declared?.()));
     if (point && trouble.strike)
       struckAt = await this.#strike({ ...this.#aside, up }, trouble, point, before);
     const { code, output } = trouble.lingers ? { code: 1, output: up.output } : await up.ended;
@@ -174,12 +173,14 @@ export class CaasCampaigns {
     return path.join(this.#site.lab.dir, `caas-${name}`);
   }
 
-  #args(
+  /** What was taken back is asked for again. */
+  async #args(
     version: Release,
     { pool = {}, window }: { readonly pool?: Partial<NodePool>; readonly window?: MaintenanceWindow } = {},
   ) {
     const { redfish } = this.#site.lab;
     assert.ok(redfish);
+    const failed = (await this.#journal.data()).quarantine.findLast((one) => one.version === version);
     const images = Object.fromEntries(
       RELEASES.map((one) => [one, { url: `https://images.lab.example/caas-${one}.img` }]),
     );
@@ -205,7 +206,7 @@ export class CaasCampaigns {
       upgrade: {
         snapshot: { store: `file://${this.#dir("snapshots")}`, encrypt: "none" },
         rollback: { onFailure: true, within: "5m" },
-        ...(this.#retry === undefined ? {} : { retry: this.#retry }),
+        ...(failed ? { retry: failed.campaign } : {}),
       },
     };
   }
@@ -240,9 +241,7 @@ export class CaasCampaigns {
     const ours = campaign !== undefined && campaign.id !== before;
     if (code === 0) return ours && ["open", "held"].includes(campaign.state) ? "held" : "completed";
     if (!ours) return /has a problem: |nothing was touched/.test(output) ? "refused" : "stopped";
-    if (campaign.state !== "rolled-back") return "stopped";
-    this.#retry = campaign.id;
-    return "rolled back";
+    return campaign.state === "rolled-back" ? "rolled back" : "stopped";
   }
 
   /** The last wave first (ESC-18). */
@@ -276,15 +275,10 @@ export class CaasCampaigns {
     let said = "";
     for (let tries = 0; tries < TRIES; tries++) {
       if (await this.#stack.stack.locked()) await this.#stack.stack.cancel();
-      const { code, output } = await this.#stack.up(this.#args(asked));
+      const { code, output } = await this.#stack.up(await this.#args(asked));
       const { campaign } = await this.#journal.data();
-      if (code === 0 && campaign?.state !== "open" && campaign?.state !== "held") {
-        if (campaign?.state === "rolled-back") this.#retry = campaign.id;
-        return asked;
-      }
+      if (code === 0 && campaign?.state !== "open" && campaign?.state !== "held") return asked;
       said = output;
-      // Whether it was this run that took it back, or an earlier one, its release is asked for again later.
-      await this.#cameTo(code, output, undefined);
       if (/rolled back|quarantined/.test(output)) asked = old;
     }
     assert.fail(`no end after ${TRIES} more:\n${said}`);
@@ -307,7 +301,10 @@ export class CaasCampaigns {
     if (campaign && !["completed", "rolled-back"].includes(campaign.state))
       wrong.push(`the campaign is ${campaign.state}`);
     assert.deepEqual(wrong, []);
-    const { code, output } = await this.#stack.preview(this.#args(this.#serving), "--expect-no-changes");
+    const { code, output } = await this.#stack.preview(
+      await this.#args(this.#serving),
+      "--expect-no-changes",
+    );
     assert.equal(code, 0, output);
   }
 }
