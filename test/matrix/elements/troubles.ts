@@ -267,8 +267,8 @@ export const powerLost: readonly Trouble[] = STEPS.flatMap((step) =>
       name: `power lost ${when} ${step}`,
       meaning: "everything in the tree ends at once; the machine boots the root that reported in last",
       prepare: ({ element }: Aside) => element.fault("power-lost", { at: `${when}:${step}`, after: "3ms" }),
-      // The new root serves if, and only if, its init had reported in.
-      first: when === "after" && step === "report" ? ["completed"] : step === "report" ? ANY : BACK,
+      // The new root is booted if, and only if, its init had reported in; that its boot is another one takes it back all the same.
+      first: step === "report" ? ANY : BACK,
       loses: "some" as const,
     })),
 );
