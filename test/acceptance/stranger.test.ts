@@ -5,6 +5,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { writesSince } from "../support/audit.ts";
 import { type CommandRun, run } from "../support/command.ts";
+import { itInFull } from "../support/full.ts";
 import { Observed } from "../support/observed.ts";
 import { openTestSite, root, type TestSite } from "../support/site.ts";
 
@@ -140,7 +141,8 @@ describe("a stranger installs the package and upgrades with the README's smalles
     assert.match((await must(run(issu, ["crds"], { cwd: folder, env }))).output, /SubscriberSplit/);
   });
 
-  it("an up without change takes little more than the engine's own start", async () => {
+  // Figures to look at, and a minute to get them.
+  itInFull("prints what an up without change takes beside the engine's own start", async () => {
     const empty = path.join(home, "empty");
     await fs.mkdir(empty);
     await fs.writeFile(path.join(empty, "index.ts"), "export {};\n");

@@ -116,7 +116,7 @@ describe("troubles of a campaign", function () {
   it("two ups at once from two backends: the second is told who holds the lease, and touches nothing", async () => {
     const second = await site.stack("second");
     await site.traffic.openWindow("two");
-    const wanted = network("1.2.0", { soak: "20s" });
+    const wanted = network("1.2.0", { soak: "12s" });
     const first = await stack.startUp(wanted);
     await until("the first to begin", async () => (await seen.journal())?.to.version === "1.2.0", 60_000);
     const holder = await seen.leaseHolder();
