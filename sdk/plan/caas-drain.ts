@@ -41,7 +41,12 @@ export function drainOnPaper(room: Room, names: readonly string[], drain: DrainS
     return { drained, works: drained.works && drained.waiting.length === 0 };
   });
   if (roomy.works || !roomy.drained.works) return roomy.works ? roomy.drained : evictAll(room, names, drain);
-  for (const last of new Set(podsOn(room, names).flatMap(({ pod }) => pod.budgets))) {
+  const spent = new Map<RoomBudget, number>();
+  for (const { pod } of podsOn(room, names))
+    for (const budget of pod.budgets) spent.set(budget, (spent.get(budget) ?? 0) + 1);
+  for (const [last, pods] of spent) {
+    // It can spare all that could be left over.
+    if (last.up - last.desired >= Math.min(pods, roomy.drained.waiting.length)) continue;
     const tried = room.attempt(() => ({ drained: evictAll(room, names, drain, last), works: false }));
     if (!tried.drained.works) return tried.drained;
   }
