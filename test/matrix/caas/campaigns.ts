@@ -38,6 +38,7 @@ export class CaasCampaigns {
   readonly #passwordFile: string;
   /** Of the machines' service, PEM. */
   readonly #ca: string;
+  readonly #retries = new Map<string, string>();
   #serving: Release = RELEASES[0];
   /** The last that was taken back: its release is asked for again. */
   #count = 0;
@@ -173,7 +174,7 @@ export class CaasCampaigns {
     return path.join(this.#site.lab.dir, `caas-${name}`);
   }
 
-  /** What was taken back is asked for again. */
+  /** What was taken back is asked for again; whoever asked so leaves it in the program once it serves. */
   async #args(
     version: Release,
     { pool = {}, window }: { readonly pool?: Partial<NodePool>; readonly window?: MaintenanceWindow } = {},
@@ -181,6 +182,8 @@ export class CaasCampaigns {
     const { redfish } = this.#site.lab;
     assert.ok(redfish);
     const failed = (await this.#journal.data()).quarantine.findLast((one) => one.version === version);
+    const retry = failed?.campaign ?? this.#retries.get(version);
+    if (retry !== undefined) this.#retries.set(version, retry);
     const images = Object.fromEntries(
       RELEASES.map((one) => [one, { url: `https://images.lab.example/caas-${one}.img` }]),
     );
@@ -206,7 +209,7 @@ export class CaasCampaigns {
       upgrade: {
         snapshot: { store: `file://${this.#dir("snapshots")}`, encrypt: "none" },
         rollback: { onFailure: true, within: "5m" },
-        ...(failed ? { retry: failed.campaign } : {}),
+        ...(retry === undefined ? {} : { retry }),
       },
     };
   }
