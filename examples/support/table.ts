@@ -46,6 +46,8 @@ export function table({ campaigns }: Report): string {
   ];
   // What subscribers felt, where there are any.
   if (campaigns.some(({ impact }) => impact !== null)) rows.push(...felt);
+  if (new Set(campaigns.map(({ target }) => target)).size > 1)
+    rows.unshift(["campaign on", ({ target }) => target.split("/").at(-1) ?? target]);
   const cells = rows.map(([title, cell]) => [title, ...campaigns.map(cell)]);
   const widths = (cells[0] ?? []).map((_, column) =>
     Math.max(...cells.map((row) => row[column]?.length ?? 0)),
