@@ -39,6 +39,12 @@ export class StubNodes implements NodeHost {
   readonly fewest = new Map<string, number>();
   /** Finalizers of pods with these names are never taken off. */
   readonly stuck = new Set<string>();
+  /** Pods that budgets count as gone, since when. */
+  readonly disrupted = new Map<string, string>();
+  /** How long the answer to an eviction takes, ms. */
+  evictionMs = 0;
+  /** Evictions that are not answered yet. */
+  evicting = 0;
   bootMs = 30;
   private version = 1;
   private nextPod = 1;
@@ -237,6 +243,7 @@ export class StubNodes implements NodeHost {
         desiredHealthy: desired,
         expectedPods: replicas,
         disruptionsAllowed: Math.max(0, healthy - desired),
+        disruptedPods: Object.fromEntries(this.disrupted),
       };
       this.tell("/apis/policy/v1/poddisruptionbudgets", budget);
     }
@@ -247,6 +254,7 @@ export class StubNodes implements NodeHost {
       ({ metadata, status }) =>
         metadata.labels.app === app &&
         metadata.deletionTimestamp === undefined &&
+        !this.disrupted.has(metadata.name) &&
         status.conditions[0].status === "True",
     ).length;
   }
@@ -258,6 +266,12 @@ export class StubNodes implements NodeHost {
     if (budget && budget.status.disruptionsAllowed < 1) return 429;
     this.end(pod);
     return 201;
+  }
+
+  /** An eviction whose caller is gone before the pod is deleted: its budget counts it as gone all the same. */
+  cutOff(name: string): void {
+    this.disrupted.set(name, new Date().toISOString());
+    this.review();
   }
 
   private end(pod: Any): void {
@@ -318,7 +332,10 @@ export class StubNodes implements NodeHost {
     if (/selfsubject/.test(url.pathname)) return answer(201, { status: { allowed: true } });
     const eviction = /^\/api\/v1\/namespaces\/core\/pods\/([^/]+)\/eviction$/.exec(url.pathname)?.[1];
     if (eviction !== undefined) {
+      this.evicting += 1;
+      await delay(this.evictionMs);
       const status = this.evict(eviction);
+      this.evicting -= 1;
       return status === 201 ? answer(201, {}) : refuse(status);
     }
     const podName = /^\/api\/v1\/namespaces\/core\/pods\/([^/]+)$/.exec(url.pathname)?.[1];

@@ -10,6 +10,7 @@ import { resolvePolicy } from "#sdk/policy/resolve.js";
 import type { ResolvedPolicy } from "#sdk/policy/upgrade-policy.js";
 import { Machines } from "../../lab/machines/daemon.ts";
 import { StubNodes, type StubWorkload } from "../support/stub-nodes.ts";
+import { until } from "../support/until.ts";
 
 const OLD = "1.33.6";
 const NEW = "1.34.2";
@@ -240,6 +241,50 @@ describe("a CaaS cluster by its drivers", function () {
     });
     const evictions = cluster.answered.filter((one) => /eviction 429/.test(one));
     assert.equal(evictions.length, 0, "an eviction that a budget forbids is not even asked for");
+  });
+
+  it("waits for a budget that still counts an eviction which a killed run began", async () => {
+    await site(["node-1", "node-2"], [{ name: "web", replicas: 2, minAvailable: 1 }]);
+    const [on1] = [...cluster.pods.values()].filter(({ spec }) => spec.nodeName === "node-1");
+    cluster.cutOff(on1.metadata.name);
+    const { healthy, expected } = (await target.observe()).budgets[0] ?? {};
+    assert.deepEqual({ healthy, expected }, { healthy: 2, expected: 2 }, "it serves on");
+    const steps = await stepsOf(specOf({}, { drain: { within: "1s" } }));
+    await assert.rejects(perform(steps), (error: Error & { code?: string }) => {
+      assert.equal(error.code, "DRAIN_SLOW");
+      assert.match(
+        error.message,
+        /budget core\/web counts web-\S+ as gone since \S+: .* forgotten after two minutes/,
+      );
+      return true;
+    });
+    cluster.disrupted.clear();
+    await cluster.ready("node-2", true);
+    await perform(await stepsOf(specOf()));
+    assert.equal(cluster.kubelet("node-1"), `v${NEW}`);
+  });
+
+  it("does not end with an eviction under way", async () => {
+    await site(["node-1", "node-2"], [{ name: "web", replicas: 2, minAvailable: 1 }]);
+    cluster.evictionMs = 300;
+    cluster.nodes.get("node-1").spec.unschedulable = true;
+    const ended = new AbortController();
+    const args = {
+      nodes: ["node-1"],
+      drain: { ...specOf().caas.drain, force: { ...specOf().caas.drain.force } },
+    };
+    const context = {
+      signal: ended.signal,
+      epoch: 1,
+      deadline: Date.now() + 10_000,
+      progress: () => undefined,
+    };
+    const draining = target.perform({ action: "drain", object: "node/node-1", args }, context);
+    await until("an eviction to be asked for", () => cluster.evicting > 0);
+    ended.abort(new Error("the engine is gone"));
+    await assert.rejects(draining);
+    assert.equal(cluster.evicting, 0);
+    assert.ok(cluster.answered.some((one) => /eviction 201/.test(one)));
   });
 
   it("runs one replica more where a budget never lets one go, and as many as before afterwards", async () => {

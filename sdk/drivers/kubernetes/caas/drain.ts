@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { type Action, type ActionContext, TargetError } from "../../../contract/target";
 import type { DrainSpec } from "../../../policy/caas-spec";
 import { textsArg } from "../arguments";
@@ -22,6 +23,10 @@ import { type Budget, everywhere, keyOf, staysOnNode, type WholePod } from "./ob
 const STUCK_MS = 15_000;
 /** A refused eviction is tried again when its budget changed, or after this long should that have gone unseen. */
 const UNSEEN_MS = 5_000;
+/** An eviction that was asked for is waited for so long before the run ends: cut off, it would leave a budget short for minutes. */
+const ANSWER_MS = 5_000;
+/** The disruption controller forgets an eviction that came to nothing after this long. */
+const FORGOTTEN_MS = 2 * 60_000;
 /** Between two looks for which only time has passed: without a pause nothing else would ever get its turn, the lease included. */
 const LOOK_AGAIN_MS = 250;
 
@@ -47,6 +52,7 @@ class Drain {
   private readonly handOvers: HandOvers;
   /** By uid. */
   private readonly phases = new Map<string, Phase>();
+  private readonly asked = new Set<Promise<void>>();
   private readonly startedAt = Date.now();
   private readonly seenAt = new Set<string>();
   private dirty = true;
@@ -108,6 +114,7 @@ class Drain {
       if (error instanceof TargetError && error.code === "TIMEOUT") throw this.blocked(this.left);
       throw error;
     } finally {
+      await Promise.race([Promise.all(this.asked), delay(ANSWER_MS, undefined, { ref: false })]);
       for (const one of off) one();
       for (const one of all) one.stop();
       this.handOvers.stop();
@@ -242,13 +249,16 @@ class Drain {
     const uid = uidOf(pod);
     const seen = this.budgetOf(pod)?.metadata.resourceVersion;
     this.phases.set(uid, { at: "evicting" });
-    this.send(pod).then(
-      (state) => {
-        if (state === "refused") this.phases.set(uid, { at: "refused", since: Date.now(), seen });
-        this.wake();
-      },
-      (error) => this.fail(error),
-    );
+    const asked = this.send(pod)
+      .then(
+        (state) => {
+          if (state === "refused") this.phases.set(uid, { at: "refused", since: Date.now(), seen });
+          this.wake();
+        },
+        (error) => this.fail(error),
+      )
+      .finally(() => this.asked.delete(asked));
+    this.asked.add(asked);
   }
 
   private async send(pod: WholePod): Promise<"going" | "refused"> {
@@ -358,9 +368,16 @@ class Drain {
       desiredHealthy = 0,
       expectedPods = 0,
       currentHealthy = 0,
+      disruptedPods = {},
     } = budget.status ?? {};
     if (disruptionsAllowed > 0)
       return { ends: true, text: `its turn by budget ${keyOf(budget)} had not come` };
+    const going = Object.entries(disruptedPods).find(([, at]) => Date.now() - Date.parse(at) < FORGOTTEN_MS);
+    if (going)
+      return {
+        ends: true,
+        text: `budget ${keyOf(budget)} counts ${going[0]} as gone since ${going[1]}: its eviction is under way, or was cut off and is forgotten after two minutes`,
+      };
     if (desiredHealthy >= expectedPods)
       return {
         ends: false,

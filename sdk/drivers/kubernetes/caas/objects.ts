@@ -93,6 +93,8 @@ export interface Budget extends KubeObject {
     readonly currentHealthy?: number;
     readonly desiredHealthy?: number;
     readonly expectedPods?: number;
+    /** Pods whose eviction was agreed to, and since when; forgotten after two minutes if they are not deleted then. */
+    readonly disruptedPods?: { readonly [pod: string]: string };
   };
 }
 

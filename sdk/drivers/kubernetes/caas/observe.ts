@@ -130,7 +130,7 @@ export async function observeCaas(caas: Caas, signal?: AbortSignal): Promise<Caa
     nodes: nodes.map((node) => nodeState(node, machineOf(machines, node))),
     spares: machines.filter(({ id }) => !placed.has(id)).map(({ uuid: _, ...machine }) => machine),
     pods: pods.states(volumes),
-    budgets: budgets.flatMap(budgetState),
+    budgets: budgets.flatMap((budget) => budgetState(budget, pods)),
     cnfs: hostedCnfs(deployments, splits, groups, autoscalers),
     removedApis,
     members,
@@ -253,6 +253,13 @@ class PodsRead {
     });
   }
 
+  /** Whether a pod of that name is ready, and nobody has asked for its end. */
+  serves(namespace: string, name: string): boolean {
+    return this.read.some(
+      ({ state }) => state.name === name && state.namespace === namespace && state.ready && !state.leaving,
+    );
+  }
+
   /** @param volumes by claim, `namespace/name`: where it can be reached. */
   states(volumes: VolumeTerms): PodState[] {
     const placements = new Placements([...this.namespaces].sort(), volumes);
@@ -268,10 +275,12 @@ class PodsRead {
   }
 }
 
-function budgetState({ metadata, spec, status }: Budget): BudgetState[] {
+function budgetState({ metadata, spec, status }: Budget, pods: PodsRead): BudgetState[] {
   // A budget without a selector counts nothing; one that the controller has not seen yet says nothing.
   if (!spec.selector) return [];
-  const { expectedPods = 0, desiredHealthy = 0, currentHealthy = 0 } = status ?? {};
+  const { expectedPods = 0, desiredHealthy = 0, currentHealthy = 0, disruptedPods = {} } = status ?? {};
+  // Evictions that were cut off half-way, as a killed run's are: those pods serve on, and count again within two minutes.
+  const cutOff = Object.keys(disruptedPods).filter((name) => pods.serves(metadata.namespace ?? "", name));
   return [
     {
       name: metadata.name,
@@ -283,7 +292,7 @@ function budgetState({ metadata, spec, status }: Budget): BudgetState[] {
           : `minAvailable ${spec.minAvailable}`,
       expected: expectedPods,
       desired: desiredHealthy,
-      healthy: currentHealthy,
+      healthy: currentHealthy + cutOff.length,
       unhealthyAlways: spec.unhealthyPodEvictionPolicy === "AlwaysAllow",
     },
   ];
