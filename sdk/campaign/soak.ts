@@ -41,12 +41,14 @@ export async function soak(
         code: `GATE_${code}`,
       });
     }
-    const left = Math.max(0, Math.ceil((soakMs - elapsed) / 1000));
+    const leftMs = Math.max(0, soakMs - elapsed);
+    const left = Math.ceil(leftMs / 1000);
     const state = watch.verdicts.map((verdict) => verdict.message).join("; ");
     if (elapsed >= soakMs) holding(`waiting for data: ${state}`);
     tick(
       elapsed < soakMs ? `soak, ${left} s left${state ? `; ${state}` : ""}` : `waiting for data: ${state}`,
     );
-    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+    const pauseMs = leftMs > 0 ? Math.min(LOOK_EVERY_MS, leftMs) : LOOK_EVERY_MS;
+    await delay(pauseMs, undefined, { signal }).catch(() => undefined);
   }
 }

@@ -7,6 +7,11 @@
  * - each side has the instances for the share that it carries, short of it by at most `slack` together;
  * - a side that carries anyone has an instance.
  *
+ * Time is lost where a place that the budget gives stands empty: a batch of one takes as long as a batch of all. So what is less
+ * than a batch is not done for its own sake at a goal on the way: what the next goal needs boots along where there is room, and
+ * a few instances of the shrinking side stay for the next batch. Both only within `limit`, and not where the way ends or
+ * a campaign rests for days.
+ *
  * @module
  */
 import { type Draft, percent } from "./cnf-draft";
@@ -41,14 +46,17 @@ export interface Direction {
   readonly unpins: boolean;
   /** The shrinking side is one to wait for when instances of it are missing: it serves well. Not on the way back. */
   readonly healShrinking: boolean;
+  /** Share of the growing side, in percent, at which the way ends or rests: the goal at hand, or a later one. */
+  readonly endsAt: number;
 }
 
-export const forward = (version: string): Direction => ({
+export const forward = (version: string, endsAt: number): Direction => ({
   ratioOf: (share) => share,
   summary: (from, to) => `move subscribers to ${version}: ${percent(from)} → ${percent(to)}`,
   keepLast: false,
   unpins: false,
   healShrinking: true,
+  endsAt,
 });
 
 export const backward = (version: string): Direction => ({
@@ -57,6 +65,7 @@ export const backward = (version: string): Direction => ({
   keepLast: true,
   unpins: true,
   healShrinking: false,
+  endsAt: 100,
 });
 
 /** A hundredth of an instance is not worth another one: ratios are rounded. */
@@ -92,7 +101,7 @@ export function advance(draft: Draft, given: readonly Lane[], goal: number, dire
       throw new Error(`no way to ${goal} % was found for ${JSON.stringify(given)}; this is a bug`);
     const before = draft.steps.length;
     const share = () => direction.ratioOf(draft.split.ratio);
-    for (const lane of lanes) grow(draft, lane, goal);
+    for (const lane of lanes) grow(draft, lane, goal, direction);
     const carried = Math.min(goal, ...lanes.map((lane) => reach(draft, lane, goal)));
     if (carried > share()) {
       const pinned = direction.unpins ? { pinned: [] } : {};
@@ -118,11 +127,13 @@ function heal(draft: Draft, lanes: readonly Lane[], direction: Direction): void 
   }
 }
 
-function grow(draft: Draft, lane: Lane, goal: number): void {
+function grow(draft: Draft, lane: Lane, goal: number, { endsAt }: Direction): void {
   const count = draft.count(lane.grow);
   const others = lane.shrink === undefined ? 0 : draft.count(lane.shrink).asked;
   const room = Math.max(0, Math.min(lane.limit - count.asked - others, lane.batch));
-  const to = Math.max(count.asked, Math.min(goalOf(lane, goal), count.asked + room));
+  // A batch that there is anyway is not cut short at the goal.
+  const most = count.asked < goalOf(lane, goal) ? goalOf(lane, endsAt) : count.asked;
+  const to = Math.max(count.asked, Math.min(most, count.asked + room));
   if (to > count.asked || (count.serving < to && count.serving < goalOf(lane, goal)))
     draft.scale(lane.grow, to, true);
 }
@@ -154,5 +165,15 @@ function shrink(draft: Draft, lane: Lane, goal: number, share: number, direction
   const short = growing.asked < goalGrow ? Math.max(0, lane.slack - borrowed) : 0;
   const carrying = Math.ceil((lane.shrinkFull * (100 - share)) / 100 - short - EPSILON);
   const least = Math.max(last, goalShrink, carrying);
-  if (least < count.asked) draft.scale(lane.shrink, least, true);
+  if (least >= count.asked || waits(lane, count.asked - least)) return;
+  draft.scale(lane.shrink, least, true);
+
+  /** Less than a batch waits for the next goal's first one, unless that one needs its room. */
+  function waits({ limit, batch }: Lane, surplus: number): boolean {
+    const reached = share >= goal && growing.asked >= goalGrow;
+    if (!reached || goal >= direction.endsAt || surplus >= batch) return false;
+    const free = limit - growing.asked - count.asked;
+    const next = Math.min(batch, goalOf(lane, direction.endsAt) - growing.asked);
+    return free === 0 || free >= next;
+  }
 }

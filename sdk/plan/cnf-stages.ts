@@ -336,6 +336,7 @@ function ratioStage(
       ...backward(from?.version ?? "the old version"),
       unpins: false,
       healShrinking: true,
+      endsAt: 100 - goal,
     });
     return { steps: draft.take(), holds };
   }
@@ -346,7 +347,7 @@ function ratioStage(
   if (ratio !== undefined && draft.split.admission !== "by-ratio") {
     draft.move({ admission: "by-ratio" }, "new connections follow the ratio");
   }
-  advance(draft, lanes, goal, forward(cnf.version));
+  advance(draft, lanes, goal, forward(cnf.version, restsAt(policy, goal)));
   const steps = draft.take();
   // Watched and passed before; nobody moves now, and nothing is judged anew.
   if (passed.includes(name) && now === goal && steps.length === 0)
@@ -358,6 +359,15 @@ function ratioStage(
     alone: goal === 100,
     ...(holds ? { holds } : {}),
   };
+}
+
+/** The next ratio, this one included, at which a campaign may stay for days: held, or until somebody approves of the one after it. */
+function restsAt({ gray, approvals }: ResolvedPolicy, ratio: number): number {
+  const rests = gray.ratios.find((one, i) => {
+    const next = gray.ratios[i + 1];
+    return one >= ratio && (one === gray.holdAt || approvals.some(({ before }) => before === `gray-${next}`));
+  });
+  return rests ?? 100;
 }
 
 /** The other way round: the old version grows and the new one shrinks. */

@@ -173,7 +173,7 @@ export interface UpgradePolicy {
   /** @default "gray" */
   readonly mode?: Mode;
   /**
-   * Instances above the declared number while upgrading (TEF-4). With 0, an old instance makes room first.
+   * Instances above the declared number while upgrading (TEF-4), soaks included. With 0, an old instance makes room first.
    *
    * @default 1
    */

@@ -9,13 +9,15 @@ import { SnapshotError } from "./snapshot-error";
 
 /** The latest first; what can't be read is left out. @throws as the store */
 export async function listed(store: SnapshotStore, target: string): Promise<readonly Snapshot[]> {
-  const found: Snapshot[] = [];
-  for (const [id, text] of await store.records(target)) {
-    const record = parseRecord(text, target, id);
-    if (!record) continue;
-    const lastCheck = parseNote(await store.note({ target, id }));
-    found.push({ ...record, ...(lastCheck ? { lastCheck } : {}) });
-  }
+  const records = [...(await store.records(target))].flatMap(
+    ([id, text]) => parseRecord(text, target, id) ?? [],
+  );
+  const found = await Promise.all(
+    records.map(async (record): Promise<Snapshot> => {
+      const lastCheck = parseNote(await store.note({ target, id: record.id }));
+      return { ...record, ...(lastCheck ? { lastCheck } : {}) };
+    }),
+  );
   return found.sort((a, b) => (a.id < b.id ? 1 : -1));
 }
 

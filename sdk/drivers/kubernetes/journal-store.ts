@@ -51,6 +51,8 @@ export class KubernetesStore implements Store {
   private readonly namespace: string;
   /** Epochs taken by us, to be noted with the journal. */
   private readonly epochs = new Map<string, number>();
+  /** What we wrote last, and under which epoch. */
+  private readonly written = new Map<string, { readonly revision: string; readonly epoch: number }>();
 
   constructor({ api, namespace }: Pick<KubernetesConnection, "api" | "namespace">) {
     this.api = api;
@@ -83,8 +85,11 @@ export class KubernetesStore implements Store {
   /** @throws StoreConflict; TargetError `JOURNAL_TOO_LARGE`, `STALE_EPOCH` */
   async write(key: string, text: string, expected: string | undefined): Promise<string> {
     const epoch = this.epochs.get(key);
-    const now = expected === undefined ? undefined : await this.configMap(key);
-    if (expected !== undefined && now === undefined) throw new StoreConflict(key);
+    const last = this.written.get(key);
+    // What we wrote ourselves under this epoch bears it, and the precondition tells whether anybody has written since.
+    const ours = last !== undefined && last.revision === expected && last.epoch === epoch;
+    const now = expected === undefined || ours ? undefined : await this.configMap(key);
+    if (expected !== undefined && !ours && now === undefined) throw new StoreConflict(key);
     if (now !== undefined && epoch !== undefined) checkEpoch(now, epoch, `the journal of ${key}`);
     const noted = epoch === undefined ? now?.metadata.annotations?.[marks.epoch] : String(epoch);
     const body = {
@@ -113,10 +118,13 @@ export class KubernetesStore implements Store {
           // Refused although nothing has changed: the server was busy, and may be asked again.
           const there = expected === undefined ? undefined : await this.configMap(key);
           if (isConflict(error) && there?.metadata.resourceVersion === expected) throw error;
+          if (there !== undefined && epoch !== undefined) checkEpoch(there, epoch, `the journal of ${key}`);
           throw new StoreConflict(key, { cause: error });
         }
       });
-      return written.metadata.resourceVersion ?? "";
+      const revision = written.metadata.resourceVersion ?? "";
+      if (epoch !== undefined) this.written.set(key, { revision, epoch });
+      return revision;
     } catch (error) {
       if (isNotFound(error)) {
         if (expected !== undefined) throw new StoreConflict(key, { cause: error });
