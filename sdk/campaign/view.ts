@@ -123,11 +123,18 @@ const withProblem = (plan: Plan, problem: Problem): Plan =>
 const isIdle = ({ skipped, steps, soakMs, gates }: StagePlan): boolean =>
   skipped !== undefined || (steps.length === 0 && soakMs === 0 && gates.length === 0);
 
-/** A held campaign that is where it should be has nothing to do either, for as long as it is held and its goal is wanted. */
+/**
+ * A held campaign that is where it should be has nothing to do either, for as long as it is held and its goal is wanted. Where
+ * only instances are missing of a stage that passed, they come back without it, as they would with no campaign in hand: to
+ * take the stage up again would be to judge it anew, and perhaps to take back what is held.
+ */
 function isSettled(plan: Plan, unfinished: CampaignRecord | undefined, goal: string): boolean {
   if (!unfinished) return plan.intent === "none";
   const wanted = unfinished.state === "held" && unfinished.to.release === goal;
-  return wanted && plan.problems.length === 0 && plan.stages.every(isIdle);
+  const passed = new Set(unfinished.stages.flatMap((stage) => (stage.passed ? [stage.name] : [])));
+  const rests = ({ name, steps }: StagePlan): boolean =>
+    passed.has(name) && steps.length > 0 && steps.every(({ waits }) => waits);
+  return wanted && plan.problems.length === 0 && plan.stages.every((one) => isIdle(one) || rests(one));
 }
 
 function quarantineOf<S, I>(

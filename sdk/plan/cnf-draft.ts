@@ -177,6 +177,7 @@ export class Draft {
       ...(up || drained === 0
         ? {}
         : { coordination: "instances are drained: their sessions move to others of the same version" }),
+      ...(replicas === from ? { waits: true } : {}),
       ...(leavesMs > 0
         ? {
             coordination:

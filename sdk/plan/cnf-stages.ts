@@ -191,7 +191,8 @@ export function wayThere(draft: Draft, way: WayThere): StagePlan[] {
 
 /** A snapshot precedes each stage that changes traffic or capacity (ESC-14). */
 function withSnapshot(draft: Draft, way: WayThere, name: string, stage: StageDraft): StageDraft {
-  const changes = stage.steps?.some(({ action }) => ["split", "scale", "group"].includes(action)) ?? false;
+  const changes =
+    stage.steps?.some(({ action, waits }) => !waits && ["split", "scale", "group"].includes(action)) ?? false;
   if (way.policy.snapshot.when !== "each-step" || name === "snapshot" || !changes) return stage;
   const data = dataOf(draft, way, stage.steps);
   return { ...stage, steps: [draft.snapshotStep(serving(draft), name, data), ...(stage.steps ?? [])] };

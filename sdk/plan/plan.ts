@@ -25,6 +25,8 @@ export interface Step {
   readonly limitMs: number;
   /** What the users of the platform take part in at this step (ESC-12), e.g. `subscribers move between instances`. */
   readonly coordination?: string;
+  /** Changes nothing: what was asked for before is not all there yet, and is waited for. */
+  readonly waits?: boolean;
 }
 
 export interface StagePlan {

@@ -42,7 +42,8 @@ export interface GrayPolicy {
    */
   readonly step?: number;
   /**
-   * Ends the `up` with success at this ratio, both versions serving. Must be one of `ratios`.
+   * Ends the `up` with success at this ratio, both versions serving. Must be one of `ratios`. An `up` with the same ratio again
+   * changes nothing then, also while instances are missing for a moment.
    */
   readonly holdAt?: number;
 }

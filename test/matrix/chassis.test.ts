@@ -10,8 +10,8 @@ import { full } from "../support/full.ts";
 import { until } from "../support/until.ts";
 import { type ChassisCase, chassisCases, type First, partOfChassis, placeOf } from "./chassis-cases.ts";
 import { type ChassisOutcome, writeChassisDocument } from "./chassis-report.ts";
-import { keep } from "./parts.ts";
-import { isOurs, Random, seed } from "./random.ts";
+import { eachCase } from "./each-case.ts";
+import { Random, seed } from "./random.ts";
 
 /** Times that suit a machine on which a node answers within seconds, or not at all. */
 const OPTIONS = {
@@ -35,17 +35,15 @@ describe(`fault matrix of a chassis${full ? "" : ", a part of it"} (ISSU_SEED=${
   });
 
   const cases = full ? chassisCases : partOfChassis(new Random(seed));
-  const only = new RegExp(process.env.ISSU_CASE ?? "");
-  for (const [index, one] of cases.entries()) {
-    const number = index + 1;
-    const title = `${number}. ${one.trouble.name}, ${placeOf(one)}, then ${one.wanted}`;
-    if (!only.test(title) || !isOurs(number)) continue;
-    it(title, async () => {
+  eachCase(
+    "chassis",
+    cases,
+    (one) => `${one.trouble.name}, ${placeOf(one)}, then ${one.wanted}`,
+    async (one) => {
       bench = await ChassisBench.open({ name: "edge" });
-      const outcome = await meet(bench, one);
-      if (full) await keep("chassis", number, cases.length, outcome);
-    });
-  }
+      return meet(bench, one);
+    },
+  );
 });
 
 async function meet(bench: ChassisBench, one: ChassisCase): Promise<ChassisOutcome> {

@@ -5,10 +5,11 @@
  */
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
+import type { Platform } from "../../lab/element/agent.ts";
 import { root } from "../support/site.ts";
 import { seed } from "./random.ts";
 
-export type PartName = "matrix" | "seeded" | "whole" | "chassis" | "caas";
+export type PartName = "matrix" | "seeded" | "whole" | "chassis" | "caas" | `elements-${Platform}`;
 
 /** What every outcome says of itself. */
 export interface Kept {
@@ -54,12 +55,20 @@ const read = <T>(file: string): Promise<Part<T> | undefined> =>
 
 /** Of every run with this seed; undefined if a case is missing. */
 export async function gathered<T>(part: PartName): Promise<readonly T[] | undefined> {
+  const { outcomes, of } = await gatheredSoFar<T>(part);
+  return of > 0 && outcomes.length === of ? outcomes : undefined;
+}
+
+/** Of every run with this seed, in the order of their cases, and how many cases there are; 0 if none was run. */
+export async function gatheredSoFar<T>(
+  part: PartName,
+): Promise<{ readonly outcomes: readonly T[]; readonly of: number }> {
   const files = (await fs.readdir(folder).catch(() => [])).filter((file) => file.startsWith(`${part}-`));
   const parts = (await Promise.all(files.map((file) => read<T>(path.join(folder, file))))).filter(
     (one) => one?.seed === seed,
   );
   const outcomes = Object.assign({}, ...parts.map((one) => one?.outcomes)) as Part<T>["outcomes"];
-  const numbers = Array.from({ length: parts[0]?.of ?? 0 }, (_, index) => index + 1);
-  if (numbers.length === 0 || numbers.some((number) => !outcomes[number])) return undefined;
-  return numbers.map((number) => outcomes[number] as T);
+  const of = parts[0]?.of ?? 0;
+  const numbers = Array.from({ length: of }, (_, index) => index + 1);
+  return { of, outcomes: numbers.flatMap((number) => outcomes[number] ?? []) };
 }

@@ -10,7 +10,7 @@ import { Journal } from "#sdk/campaign/journal.js";
 import type { LogEntry } from "#sdk/campaign/log.js";
 import { Session } from "#sdk/campaign/session.js";
 import { until } from "../support/until.ts";
-import { type Dial, type DialSpec, dialRule, FakeTarget, release } from "./fake-target.ts";
+import { type Dial, type DialSpec, dialRule, FakeTarget, release, turn } from "./fake-target.ts";
 
 const quiet = { tick: () => undefined, say: () => undefined };
 
@@ -51,10 +51,15 @@ describe("requests of operators", () => {
 
   const APPROVAL = [{ before: "turn-100", role: "change-manager" }];
   const spec: DialSpec = { version: "1.1.0", stops: [50, 100] };
-  const session = (more: Partial<DialSpec> = {}, approvals: typeof APPROVAL = [], rollBack = true) =>
+  const session = (
+    more: Partial<DialSpec> = {},
+    approvals: typeof APPROVAL = [],
+    rollBack = true,
+    rule: typeof dialRule = dialRule,
+  ) =>
     new Session<DialSpec, Dial>({
       target,
-      rule: dialRule,
+      rule,
       store,
       log: { write: (entry) => log.push(entry) },
       spec: { ...spec, ...more },
@@ -98,6 +103,38 @@ describe("requests of operators", () => {
     assert.ok(
       log.some(({ action, message }) => action === "approve" && /by alice: the night shift/.test(message)),
     );
+  });
+
+  it("held with something missing of a stage that passed: nothing is taken up again for that, nor judged anew", async () => {
+    /** The same, of a dial that is to wait in `stage` for what was asked for long ago. */
+    const short = (stage: string): typeof dialRule => ({
+      ...dialRule,
+      plan: (...known) => {
+        const plan = dialRule.plan(...known);
+        const wait = { ...turn(50), summary: "wait until all is there", waits: true };
+        return {
+          ...plan,
+          stages: plan.stages.map(({ skipped, ...one }) =>
+            one.name === stage
+              ? { ...one, steps: [wait], soakMs: 60_000 }
+              : { ...one, ...(skipped ? { skipped } : {}) },
+          ),
+        };
+      },
+    });
+    await runAll(session({}, APPROVAL));
+    assert.equal((await session({}, APPROVAL, true, short("turn-50")).view()).campaign, undefined);
+    assert.deepEqual(await runAll(session({}, APPROVAL, true, short("turn-50"))), [
+      "held",
+      "held",
+      "held",
+      "held",
+    ]);
+    assert.equal((await campaign())?.attempt, 1);
+    // Once it goes on, it is waited for.
+    await approve();
+    const { plan, campaign: next } = await session({}, APPROVAL, true, short("turn-50")).view();
+    assert.deepEqual([plan.stages[1]?.steps.length, next?.attempt], [1, 2]);
   });
 
   it("an approval of another stage, in another role or of another campaign does not count", async () => {

@@ -26,7 +26,7 @@ export interface DialSpec {
 
 export const release = (version: string): ReleaseRef => ({ version, release: `${version}-x` });
 
-const turn = (to: number, version?: string): Step => ({
+export const turn = (to: number, version?: string): Step => ({
   action: version === undefined ? "turn" : "promote",
   object: "dial/d",
   args: version === undefined ? { to } : { to, version },

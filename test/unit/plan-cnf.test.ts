@@ -438,6 +438,15 @@ describe("plan of a network function", () => {
     const passed = ["dial-test", "gray-50"];
     const held = cnfRule.plan(two, world.inventory(), { ...campaign, passed });
     assert.ok(held.stages.every((item) => item.skipped !== undefined));
+    const workload = two.cnf.components[0]?.workload ?? "";
+    world.get(workload).ready -= 1;
+    const { steps } = stage(cnfRule.plan(two, world.inventory(), { ...campaign, passed }), "gray-50");
+    assert.deepEqual(
+      steps.map(({ action, waits, object }) => [action, waits, object]),
+      [["scale", true, `deployment/${workload}`]],
+      "an instance that is missing for a moment: no more than a wait, and no snapshot of it",
+    );
+    world.get(workload).ready += 1;
     const on = { ...two, policy: policyOf({ gray: { ratios: [50, 100] } }) };
     const goesOn = cnfRule.plan(on, world.inventory(), { ...campaign, passed });
     assert.equal(stage(goesOn, "gray-50").skipped, "already at 50 %");

@@ -3,15 +3,15 @@
  * with all nodes on one release (TEF-5..9, ESC-01, ESC-07..12, ESC-16, ESC-18, ESC-22). With `PULUMI_ISSU_FULL=1` alone.
  */
 import { full } from "../../support/full.ts";
-import { keep } from "../parts.ts";
-import { isOurs, labName, seed } from "../random.ts";
+import { eachCase } from "../each-case.ts";
+import { labName, seed } from "../random.ts";
 import { CaasCampaigns } from "./campaigns.ts";
 import { caasCases } from "./cases.ts";
 import { writeCaasDocument } from "./report.ts";
 
 describe(`fault matrix of a cluster (ISSU_SEED=${seed})`, function () {
   this.timeout(480_000);
-  let campaigns: CaasCampaigns | undefined;
+  let campaigns: CaasCampaigns;
 
   before(async () => {
     campaigns = await CaasCampaigns.open(labName("test-matrix-caas"));
@@ -27,14 +27,10 @@ describe(`fault matrix of a cluster (ISSU_SEED=${seed})`, function () {
     await campaigns?.close();
   });
 
-  const only = new RegExp(process.env.ISSU_CASE ?? "");
-  for (const [index, one] of (full ? caasCases : []).entries()) {
-    const number = index + 1;
-    const title = `${number}. ${one.trouble.name}${one.point ? `, ${one.point.name}` : ""}, then ${one.wanted}`;
-    if (!only.test(title) || !isOurs(number)) continue;
-    it(title, async () => {
-      const outcome = await campaigns?.run(one);
-      if (outcome) await keep("caas", number, caasCases.length, outcome);
-    });
-  }
+  eachCase(
+    "caas",
+    full ? caasCases : [],
+    ({ trouble, point, wanted }) => `${trouble.name}${point ? `, ${point.name}` : ""}, then ${wanted}`,
+    (one) => campaigns.run(one),
+  );
 });

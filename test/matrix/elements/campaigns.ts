@@ -18,15 +18,14 @@ import { FileJournalWatch } from "../../support/file-journal-watch.ts";
 import type { CampaignSeen } from "../../support/journal-watch.ts";
 import { note } from "../../support/observed.ts";
 import { until } from "../../support/until.ts";
+import type { Kept } from "../parts.ts";
 import type { Point } from "../points.ts";
 import type { First } from "../troubles.ts";
 import type { Case, Wanted } from "./cases.ts";
 import { other, type Trouble } from "./troubles.ts";
 
 /** What became of a case. */
-export interface Outcome {
-  readonly trouble: string;
-  readonly where: string;
+export interface Outcome extends Kept {
   readonly pair: boolean;
   readonly first: First;
   readonly wanted: Wanted;
@@ -129,7 +128,7 @@ export class ElementCampaigns {
     this.#judge(trouble, figures);
     return {
       trouble: trouble.name,
-      where: point?.name ?? "from the beginning",
+      point: point?.name ?? "from the beginning",
       pair,
       first,
       wanted,

@@ -4,10 +4,11 @@
  */
 import { platformHere } from "../../support/elements.ts";
 import { full } from "../../support/full.ts";
-import { isOurs, Random, seed } from "../random.ts";
+import { eachCase } from "../each-case.ts";
+import { Random, seed } from "../random.ts";
 import { ElementCampaigns } from "./campaigns.ts";
 import { allCases, partOf } from "./cases.ts";
-import { keep, writeDocument } from "./report.ts";
+import { PART, writeDocument } from "./report.ts";
 
 const random = new Random(seed);
 const cases = full ? allCases(random) : partOf(random);
@@ -31,16 +32,11 @@ describe(`fault matrix of elements, ${platformHere.platform}${full ? "" : ", a p
     await campaigns?.close();
   });
 
-  // `ISSU_CASE` picks cases by a pattern, to try one again.
-  const only = new RegExp(process.env.ISSU_CASE ?? "");
-  for (const [index, one] of cases.entries()) {
-    const number = index + 1;
-    const { trouble, point, wanted, pair } = one;
-    const title = `${number}. ${trouble.name}${point ? `, ${point.name}, then ${wanted}` : ""}${pair ? ", a pair" : ""}`;
-    if (!only.test(title) || !isOurs(number)) continue;
-    it(title, async () => {
-      const outcome = await campaigns.run(one);
-      if (full) await keep(number, cases.length, outcome);
-    });
-  }
+  eachCase(
+    PART,
+    cases,
+    ({ trouble, point, wanted, pair }) =>
+      `${trouble.name}${point ? `, ${point.name}, then ${wanted}` : ""}${pair ? ", a pair" : ""}`,
+    (one) => campaigns.run(one),
+  );
 });

@@ -8,6 +8,7 @@ import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { platformHere } from "../../support/elements.ts";
 import { root } from "../../support/site.ts";
+import { gatheredSoFar } from "../parts.ts";
 import { seed } from "../random.ts";
 import type { Outcome } from "./campaigns.ts";
 import {
@@ -23,47 +24,21 @@ import {
   unkillable,
 } from "./troubles.ts";
 
-interface Kept {
-  readonly seed: number;
-  readonly of: number;
-  readonly outcomes: { readonly [number: string]: Outcome };
-}
-
-const file = path.join(root, "out", "test", "fault-matrix", `elements-${platformHere.platform}.json`);
-
-const read = (): Promise<Kept | undefined> =>
-  fs.readFile(file, "utf8").then(
-    (text) => JSON.parse(text) as Kept,
-    () => undefined,
-  );
-
-/** Adds an outcome to those of the same seed. */
-export async function keep(number: number, of: number, outcome: Outcome): Promise<void> {
-  await fs.mkdir(path.dirname(file), { recursive: true });
-  const before = await read();
-  const outcomes = { ...(before?.seed === seed ? before.outcomes : {}), [number]: outcome };
-  process.stderr.write(
-    `elements ${number} of ${of}: ${outcome.trouble}, ${outcome.where}: ${outcome.first}\n`,
-  );
-  await fs.writeFile(file, `${JSON.stringify({ seed, of, outcomes } satisfies Kept, undefined, 2)}\n`);
-}
+/** Elements in namespaces and simulated ones are different runs. */
+export const PART = `elements-${platformHere.platform}` as const;
 
 /** Writes the document of what was run with this seed so far; it says what was not. */
 export async function writeDocument(): Promise<void> {
-  const kept = await read();
-  if (kept?.seed !== seed) return;
-  const numbers = Object.keys(kept.outcomes)
-    .map(Number)
-    .toSorted((a, b) => a - b);
-  const outcomes = numbers.map((number) => kept.outcomes[number] as Outcome);
-  await fs.writeFile(path.join(root, "docs", "fault-matrix-elements.md"), documentOf(outcomes, kept.of));
+  const { outcomes, of } = await gatheredSoFar<Outcome>(PART);
+  if (of > 0)
+    await fs.writeFile(path.join(root, "docs", "fault-matrix-elements.md"), documentOf(outcomes, of));
 }
 
 /** Pure. */
 export function documentOf(outcomes: readonly Outcome[], of: number): string {
   const rows = outcomes.map((one) => [
     one.trouble,
-    one.where + (one.pair ? " (pair)" : ""),
+    one.point + (one.pair ? " (pair)" : ""),
     one.first,
     one.first === "stopped" ? (one.wanted === "goal" ? "the new root" : "the old root") : "",
     one.end,
