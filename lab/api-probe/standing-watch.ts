@@ -40,7 +40,9 @@ export async function keepWatching(
   let first = true;
   const take = ({ metadata, data }: Watched): void => {
     from = metadata.resourceVersion;
-    const count = Number(data?.count);
+    // A bookmark says how far the watch is, and nothing else.
+    if (data === undefined) return;
+    const count = Number(data.count);
     if (seen !== undefined && count > seen + 1) recorder.watchTrouble("missed", count - seen - 1);
     if (seen !== undefined && count > seen) recorder.event();
     seen = Math.max(seen ?? 0, count);

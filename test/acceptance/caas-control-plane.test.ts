@@ -98,6 +98,8 @@ describe("a cluster with its control plane", function () {
     assert.equal(felt.sessionsLost, 0);
     assert.equal(felt.proceduresFailed, 0);
     assert.equal(failures, 0, "calls failed for a client that tries for 5 s");
+    assert.ok(watch.events > 0, "a standing watch saw nothing");
+    assert.equal(watch.missed, 0, "changes that a standing watch missed");
     assert.deepEqual([...cluster.broken], [], "budgets that were not kept");
     return run;
   };
