@@ -96,6 +96,8 @@ export interface DrainCase {
   readonly budgets: boolean;
   readonly bootSeconds: number;
   readonly boundSeconds: number;
+  /** A single pod's exchange as measured on the same cluster just before, and the bound with these times. */
+  readonly pace: { readonly endSeconds: number; readonly backSeconds: number; readonly boundSeconds: number };
   readonly issu: DrainedBy;
   readonly kubectl: DrainedBy;
 }

@@ -11,6 +11,7 @@ import { Running } from "../../support/command.ts";
 import type { Bench } from "../benchmark.ts";
 import type { CaasDrains, DrainCase, DrainedBy } from "../report.ts";
 import { drainBound } from "./drain-bound.ts";
+import { type Pace, paceOf } from "./pace.ts";
 import { reach } from "./preview.ts";
 import { budgetOf, deploymentOf, settled, type Workload } from "./workloads.ts";
 
@@ -55,6 +56,12 @@ export async function benchDrains(bench: Bench, kubectl: string, nodes: number):
     const given = bench.quick ? [{ boot: 2 }, { boot: 2, budgets: true }] : CASES;
     for (const { boot, budgets = false } of given) {
       const workloads = workloadsOf(nodes, 1000 * boot);
+      const pace = await paceOf(api, {
+        ...(workloads[0] as Workload),
+        name: "pace",
+        replicas: 1,
+        apart: false,
+      });
       await place(api, workloads, sides);
       if (budgets) await addBudgets(api, workloads);
       const work = {
@@ -88,6 +95,7 @@ export async function benchDrains(bench: Bench, kubectl: string, nodes: number):
         budgets,
         bootSeconds: boot,
         boundSeconds: drainBound(work) / 1000,
+        pace: { ...pace, boundSeconds: drainBound({ ...work, ...inMs(pace) }) / 1000 },
         issu: drained["issu.CaasCluster"] as DrainedBy,
         kubectl: drained.kubectl as DrainedBy,
       });
@@ -98,6 +106,11 @@ export async function benchDrains(bench: Bench, kubectl: string, nodes: number):
     api.close();
   }
 }
+
+const inMs = ({ endSeconds, backSeconds }: Pace) => ({
+  endMs: 1000 * endSeconds,
+  bootMs: 1000 * backSeconds,
+});
 
 /** What a refused eviction costs `kubectl` depends on how the time to boot lies to its pause of 5 s. */
 const CASES: readonly { readonly boot: number; readonly budgets?: boolean }[] = [
