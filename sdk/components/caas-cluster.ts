@@ -8,9 +8,8 @@ import { checkCaas } from "../policy/caas";
 import type { CaasDeclaration, ControlPlanePolicy } from "../policy/caas-spec";
 import { caasStages } from "../policy/caas-stages";
 import type { UpgradePolicy } from "../policy/upgrade-policy";
-import { keepSecret } from "./keep-secret";
 import type { TargetArgs } from "./stage";
-import { chainStages, endOf } from "./stage-chain";
+import { declareCampaign, journalAt } from "./stage-chain";
 
 /** How the machines behind the nodes are reached: their Redfish service. */
 export interface MachinesArgs {
@@ -101,11 +100,11 @@ export class CaasCluster extends pulumi.ComponentResource {
     super("issu:index:CaasCluster", name, {}, opts);
     const {
       machines,
-      upgrade: policy,
+      upgrade,
       namespace = "kube-system",
-      kubeconfig,
-      context,
-      journal,
+      kubeconfig: _kubeconfig,
+      context: _context,
+      journal: _journal,
       controlPlane,
       ...declared
     } = args;
@@ -116,15 +115,12 @@ export class CaasCluster extends pulumi.ComponentResource {
       name,
       namespace,
       at: pulumi.secret({ machines, ...reached }),
-      ...(kubeconfig === undefined ? {} : { kubeconfig: pulumi.secret(kubeconfig) }),
-      ...(context === undefined ? {} : { context }),
-      ...(journal === undefined ? {} : { journal }),
+      ...journalAt(args),
     };
-    const upgrade = keepSecret(policy ?? {});
     const { caas } = checkCaas(spec);
     // Without pools that make sense there is no chain to declare: preflight refuses, with every mistake.
     const stages = caas ? caasStages(caas) : ["preflight"];
-    const end = endOf(chainStages(this, name, { stages, target, spec, upgrade }), args.version);
+    const end = declareCampaign(this, name, { target, spec, version: args.version, upgrade, stages });
     this.campaign = end.campaign;
     this.version = end.version;
     this.outcome = end.outcome;

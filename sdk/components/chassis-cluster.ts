@@ -5,12 +5,9 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import { CHASSIS_STAGES } from "../plan/chassis";
-import type { UpgradePolicy } from "../policy/upgrade-policy";
-import type { ChassisAccess, ChassisClusterArgs, ChassisHooks } from "./chassis-args";
-import type { Hook } from "./hooks";
-import { keepSecret } from "./keep-secret";
+import type { ChassisAccess, ChassisClusterArgs } from "./chassis-args";
 import type { TargetArgs } from "./stage";
-import { chainStages, endOf } from "./stage-chain";
+import { declareCampaign, journalAt } from "./stage-chain";
 
 /**
  * A chassis cluster driven over SSH. A changed release becomes a campaign: preview shows its stages, `pulumi up` runs them in
@@ -32,33 +29,33 @@ export class ChassisCluster extends pulumi.ComponentResource {
       kind: "chassis",
       name,
       namespace: args.site ?? "default",
-      journal: args.journal,
       at: {
         nodes: args.nodes.map((node) => ({ ...node })),
         access: secretAccess(args.access),
         ...(url === undefined ? {} : { imageUrl: pulumi.secret(url) }),
       },
-      ...(args.kubeconfig === undefined ? {} : { kubeconfig: pulumi.secret(args.kubeconfig) }),
-      ...(args.context === undefined ? {} : { context: args.context }),
+      ...journalAt(args),
     };
     const spec = {
       name,
       version: args.version,
       image: { path, sha256, ...(bytes === undefined ? {} : { bytes }), fetched: url !== undefined },
     };
-    const upgrade = keepSecret((args.upgrade ?? {}) as UpgradePolicy);
-    const { hooks } = args;
-    const end = endOf(
-      chainStages(this, name, {
-        stages: CHASSIS_STAGES,
-        target,
-        spec,
-        upgrade,
-        ...(hooks ? { hookBefore: (stage: string) => hookBefore(stage, hooks) } : {}),
-        reportsIn: Boolean(args.upgrade?.callback),
-      }),
-      args.version,
-    );
+    const { hooks = {} } = args;
+    const end = declareCampaign(this, name, {
+      target,
+      spec,
+      version: args.version,
+      upgrade: args.upgrade,
+      stages: CHASSIS_STAGES,
+      hooks: {
+        snapshot: hooks.beforeSnapshot,
+        "stage-image": hooks.beforeImage,
+        "redundancy-groups": hooks.beforeUpgrade,
+        verify: hooks.beforeVerify,
+        restore: hooks.beforeRestore,
+      },
+    });
     this.campaign = end.campaign;
     this.version = end.version;
     this.outcome = end.outcome;
@@ -74,15 +71,4 @@ function secretAccess(access: ChassisAccess): { readonly [name: string]: unknown
       secrets.flatMap((name) => (access[name] === undefined ? [] : [[name, pulumi.secret(access[name])]])),
     ),
   };
-}
-
-function hookBefore(stage: string, hooks: ChassisHooks): Hook | undefined {
-  const before: { readonly [stage: string]: Hook | undefined } = {
-    snapshot: hooks.beforeSnapshot,
-    "stage-image": hooks.beforeImage,
-    "redundancy-groups": hooks.beforeUpgrade,
-    verify: hooks.beforeVerify,
-    restore: hooks.beforeRestore,
-  };
-  return before[stage];
 }

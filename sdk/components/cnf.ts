@@ -17,7 +17,7 @@ import type { CnfArgs, CnfComponent } from "./cnf-args";
 import { hooksBefore } from "./hooks";
 import { keepSecret } from "./keep-secret";
 import { type DeclaredArgs, Stage, type TargetArgs, ToldStage, VersionGuard } from "./stage";
-import { endOf, hookContext } from "./stage-chain";
+import { endOf, hookContext, journalAt } from "./stage-chain";
 import { withoutTraces } from "./without-traces";
 import { compatibilityNote, contentOf, createWorkload, keepWorkload } from "./workload";
 
@@ -58,9 +58,7 @@ export class Cnf extends pulumi.ComponentResource {
       kind: "cnf",
       name,
       namespace,
-      ...(args.kubeconfig === undefined ? {} : { kubeconfig: pulumi.secret(args.kubeconfig) }),
-      ...(args.context === undefined ? {} : { context: args.context }),
-      ...(args.journal === undefined ? {} : { journal: args.journal }),
+      ...journalAt(args),
     };
     const declared: DeclaredArgs = { target, spec: { ...spec }, upgrade: keepSecret(args.upgrade ?? {}) };
     const protect = args.deletionProtection ?? true;

@@ -5,12 +5,9 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import { ELEMENT_STAGES } from "../plan/element";
-import type { UpgradePolicy } from "../policy/upgrade-policy";
-import type { ElementHooks, NetworkElementArgs } from "./element-args";
-import type { Hook } from "./hooks";
-import { keepSecret } from "./keep-secret";
+import type { NetworkElementArgs } from "./element-args";
 import type { TargetArgs } from "./stage";
-import { chainStages, endOf } from "./stage-chain";
+import { declareCampaign, journalAt } from "./stage-chain";
 
 /**
  * A network element driven over SSH. A changed release becomes a campaign: preview shows its stages, `pulumi up` runs them in order,
@@ -35,7 +32,6 @@ export class NetworkElement extends pulumi.ComponentResource {
       kind: "element",
       name,
       namespace: args.site ?? "default",
-      journal: args.journal,
       at: {
         host: args.host,
         hostKey: args.hostKey,
@@ -46,36 +42,25 @@ export class NetworkElement extends pulumi.ComponentResource {
         ...(agent === undefined ? {} : { agent }),
         ...(storeToken === undefined ? {} : { storeToken: pulumi.secret(storeToken) }),
       },
-      ...(args.kubeconfig === undefined ? {} : { kubeconfig: pulumi.secret(args.kubeconfig) }),
-      ...(args.context === undefined ? {} : { context: args.context }),
+      ...journalAt(args),
     };
-    const spec = { name, version: args.version, image: { ...args.image } };
-    const upgrade = keepSecret((args.upgrade ?? {}) as UpgradePolicy);
-    const { hooks } = args;
-    const end = endOf(
-      chainStages(this, name, {
-        stages: ELEMENT_STAGES,
-        target,
-        spec,
-        upgrade,
-        ...(hooks ? { hookBefore: (stage: string) => hookBefore(stage, hooks) } : {}),
-        reportsIn: Boolean(args.upgrade?.callback),
-      }),
-      args.version,
-    );
+    const { hooks = {} } = args;
+    const end = declareCampaign(this, name, {
+      target,
+      spec: { name, version: args.version, image: { ...args.image } },
+      version: args.version,
+      upgrade: args.upgrade,
+      stages: ELEMENT_STAGES,
+      hooks: {
+        snapshot: hooks.beforeSnapshot,
+        "stage-root": hooks.beforeStageRoot,
+        "change-root": hooks.beforeChange,
+        "return-traffic": hooks.afterVerify,
+      },
+    });
     this.campaign = end.campaign;
     this.version = end.version;
     this.outcome = end.outcome;
     this.registerOutputs(end);
   }
-}
-
-function hookBefore(stage: string, hooks: ElementHooks): Hook | undefined {
-  const before: { readonly [stage: string]: Hook | undefined } = {
-    snapshot: hooks.beforeSnapshot,
-    "stage-root": hooks.beforeStageRoot,
-    "change-root": hooks.beforeChange,
-    "return-traffic": hooks.afterVerify,
-  };
-  return before[stage];
 }
