@@ -7,9 +7,7 @@ import type { ResolvedPeers } from "./alarm-policy";
 import { ISSU_OPTIONS, type IssuOption, type ResolvedChassisPolicy } from "./chassis-policy";
 import type { Problem } from "./problem";
 import { join, Reader } from "./reader";
-import { readApprovals } from "./resolve";
-import { readAlarms, readCallback } from "./resolve-alarms";
-import { readSnapshots } from "./resolve-snapshot";
+import { COMMON, readCommon } from "./resolve-common";
 
 /** Before the device's own procedure begins a campaign can rest, and after it; in the midst of it the device goes on. */
 const RESTS = ["snapshot", "stage-image", "redundancy-groups", "verify", "restore"] as const;
@@ -26,19 +24,14 @@ const LIMITS = {
 } as const;
 
 const KNOWN = [
+  ...COMMON,
   "options",
   "startFrom",
   "unsupported",
   "save",
-  "snapshot",
   "restore",
-  "approvals",
   "outage",
-  "rollback",
   "limits",
-  "alarms",
-  "callback",
-  "retry",
 ] as const;
 
 /**
@@ -65,18 +58,12 @@ export function resolveChassisPolicy(
       : reader.oneOf(given.startFrom, at("startFrom"), ["node0", "node1"], "node0");
   const unsupported = reader.fields(given.unsupported, at("unsupported"), ["pics", "protocols"]);
   const save = reader.fields(given.save, at("save"), ["rescue", "system"]);
-  const rollback = reader.fields(given.rollback, at("rollback"), ["onFailure", "within"]);
   const limits = reader.fields(given.limits, at("limits"), [...Object.keys(LIMITS), "stage"]);
   const limit = (name: keyof typeof LIMITS) =>
     reader.duration(limits[name], at(`limits.${name}`), LIMITS[name]);
-  const { alarms, peers } = readAlarms(reader, given.alarms, at("alarms"));
-  const callback = readCallback(reader, given.callback, at("callback"));
-  const retry =
-    given.retry === undefined
-      ? undefined
-      : reader.text(given.retry, at("retry"), "the id of a campaign that was rolled back", "3");
+  const common = readCommon(reader, given, path, { rests: RESTS, within: "90m" });
   const policy: ResolvedChassisPolicy = {
-    surge: 0,
+    ...common.policy,
     options,
     ...(startFrom === undefined ? {} : { startFrom }),
     unsupported: {
@@ -93,17 +80,8 @@ export function resolveChassisPolicy(
       rescue: reader.boolean(save.rescue, at("save.rescue"), true),
       system: reader.boolean(save.system, at("save.system"), true),
     },
-    ...(given.snapshot === undefined
-      ? {}
-      : { snapshot: readSnapshots(reader, given.snapshot, at("snapshot")) }),
     restore: reader.oneOf(given.restore, at("restore"), ["as-before", "flags"], "as-before"),
     ...(given.outage === undefined ? {} : { outageMs: reader.duration(given.outage, at("outage"), "10m") }),
-    approvals: readApprovals(reader, given.approvals, at("approvals"), RESTS),
-    rollback: {
-      onFailure: reader.boolean(rollback.onFailure, at("rollback.onFailure"), true),
-      withinMs: reader.duration(rollback.within, at("rollback.within"), "90m"),
-      surge: "all",
-    },
     limits: {
       holdMs: limit("hold"),
       imageMs: limit("image"),
@@ -117,11 +95,9 @@ export function resolveChassisPolicy(
         ? {}
         : { stageMs: reader.duration(limits.stage, at("limits.stage"), "60m") }),
     },
-    alarms,
-    ...(retry === undefined ? {} : { retry }),
   };
   if (reader.problems.length > 0) return { problems: reader.problems };
-  return { problems: [], policy, peers: { ...peers, ...(callback ? { callback } : {}) } };
+  return { problems: [], policy, peers: common.peers };
 }
 
 function readOptions(reader: Reader, raw: unknown, path: string): IssuOption[] {

@@ -7,27 +7,12 @@ import type { ResolvedPeers } from "./alarm-policy";
 import type { ResolvedElementPolicy } from "./element-policy";
 import type { Problem } from "./problem";
 import { join, Reader } from "./reader";
-import { readApprovals } from "./resolve";
-import { readAlarms, readCallback } from "./resolve-alarms";
-import { readSnapshots } from "./resolve-snapshot";
+import { COMMON, readCommon } from "./resolve-common";
 
 /** Before which a campaign can rest for days; between the change and its verification it can't. */
 const RESTS = ["snapshot", "stage-root", "move-traffic", "change-root", "return-traffic"] as const;
 
-const KNOWN = [
-  "reboot",
-  "absence",
-  "watchdog",
-  "traffic",
-  "settle",
-  "snapshot",
-  "approvals",
-  "rollback",
-  "limits",
-  "alarms",
-  "callback",
-  "retry",
-] as const;
+const KNOWN = [...COMMON, "reboot", "absence", "watchdog", "traffic", "settle", "limits"] as const;
 
 /**
  * Fills in defaults and checks a policy (ESC-05, ESC-06).
@@ -46,14 +31,8 @@ export function resolveElementPolicy(
   const reader = new Reader();
   const at = (name: string) => join(path, name);
   const given = reader.fields(raw, path, KNOWN);
-  const rollback = reader.fields(given.rollback, at("rollback"), ["onFailure", "within"]);
   const limits = reader.fields(given.limits, at("limits"), ["stage", "change", "progress"]);
-  const { alarms, peers } = readAlarms(reader, given.alarms, at("alarms"));
-  const callback = readCallback(reader, given.callback, at("callback"));
-  const retry =
-    given.retry === undefined
-      ? undefined
-      : reader.text(given.retry, at("retry"), "the id of a campaign that was rolled back", "3");
+  const common = readCommon(reader, given, path, { rests: RESTS, within: "5m" });
   const watchdogMs = reader.duration(given.watchdog, at("watchdog"), "30s");
   const changeMs = reader.duration(limits.change, at("limits.change"), "5m");
   if (changeMs <= watchdogMs) {
@@ -65,21 +44,12 @@ export function resolveElementPolicy(
     );
   }
   const policy: ResolvedElementPolicy = {
-    surge: 0,
+    ...common.policy,
     reboot: reader.oneOf(given.reboot, at("reboot"), ["refused", "if-needed"], "refused"),
     absenceMs: reader.duration(given.absence, at("absence"), "2s"),
     watchdogMs,
     traffic: reader.oneOf(given.traffic, at("traffic"), ["stays", "partner"], "stays"),
     settleMs: reader.duration(given.settle, at("settle"), "5s"),
-    ...(given.snapshot === undefined
-      ? {}
-      : { snapshot: readSnapshots(reader, given.snapshot, at("snapshot")) }),
-    approvals: readApprovals(reader, given.approvals, at("approvals"), RESTS),
-    rollback: {
-      onFailure: reader.boolean(rollback.onFailure, at("rollback.onFailure"), true),
-      withinMs: reader.duration(rollback.within, at("rollback.within"), "5m"),
-      surge: "all",
-    },
     limits: {
       stageMs: reader.duration(limits.stage, at("limits.stage"), "10m"),
       changeMs,
@@ -87,9 +57,7 @@ export function resolveElementPolicy(
         ? {}
         : { progressMs: reader.duration(limits.progress, at("limits.progress"), "10m") }),
     },
-    alarms,
-    ...(retry === undefined ? {} : { retry }),
   };
   if (reader.problems.length > 0) return { problems: reader.problems };
-  return { problems: [], policy, peers: { ...peers, ...(callback ? { callback } : {}) } };
+  return { problems: [], policy, peers: common.peers };
 }
