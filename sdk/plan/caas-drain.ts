@@ -32,7 +32,7 @@ export interface Drained {
 }
 
 /**
- * Nodes stay closed afterwards; what can't go stays where it is. Evictions run side by side, so that where pods have to wait
+ * Nodes stay closed afterwards, if it works; else nothing has changed. Evictions run side by side, so that where pods have to wait
  * for a node, who gets the last room is chance: it works if it does so whichever budget's pods come last.
  */
 export function drainOnPaper(room: Room, names: readonly string[], drain: DrainSpec): Drained {
@@ -40,7 +40,7 @@ export function drainOnPaper(room: Room, names: readonly string[], drain: DrainS
     const drained = evictAll(room, names, drain);
     return { drained, works: drained.works && drained.waiting.length === 0 };
   });
-  if (roomy.works || !roomy.drained.works) return roomy.works ? roomy.drained : evictAll(room, names, drain);
+  if (roomy.works || !roomy.drained.works) return roomy.drained;
   const spent = new Map<RoomBudget, number>();
   for (const { pod } of podsOn(room, names))
     for (const budget of pod.budgets) spent.set(budget, (spent.get(budget) ?? 0) + 1);
