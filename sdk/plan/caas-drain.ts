@@ -62,10 +62,10 @@ const podsOn = (room: Room, names: readonly string[]) =>
 /** @param last budget whose pods go after all the others. */
 function evictAll(room: Room, names: readonly string[], drain: DrainSpec, last?: RoomBudget): Drained {
   for (const node of nodesOf(room, names)) room.open(node, false);
-  const turn = ({ budgets }: RoomPod): number => (last && budgets.includes(last) ? 1 : 0);
+  const isLast = ({ budgets }: RoomPod): number => (last && budgets.includes(last) ? 1 : 0);
   const pods = podsOn(room, names).sort(
     (a, b) =>
-      turn(a.pod) - turn(b.pod) || a.pod.state.priority - b.pod.state.priority || byName(a.pod, b.pod),
+      isLast(a.pod) - isLast(b.pod) || a.pod.state.priority - b.pod.state.priority || byName(a.pod, b.pod),
   );
   const blockers: Blocker[] = [];
   const waiting: RoomPod[] = [];
@@ -77,8 +77,8 @@ function evictAll(room: Room, names: readonly string[], drain: DrainSpec, last?:
       continue;
     }
     for (const budget of pod.budgets) {
-      const so = inTurn.get(budget) ?? { pods: 0, atOnce: Math.max(1, budget.up - budget.desired) };
-      inTurn.set(budget, { ...so, pods: so.pods + 1 });
+      const turn = inTurn.get(budget) ?? { pods: 0, atOnce: Math.max(1, budget.up - budget.desired) };
+      inTurn.set(budget, { ...turn, pods: turn.pods + 1 });
     }
     room.lift(pod);
     // Deleted for good, as the policy says: nothing starts it anew.
@@ -95,7 +95,7 @@ function evictAll(room: Room, names: readonly string[], drain: DrainSpec, last?:
     pods: pods.length,
     rounds: Math.max(
       pods.length > 0 ? 1 : 0,
-      ...[...inTurn.values()].map((of) => Math.ceil(of.pods / of.atOnce)),
+      ...[...inTurn.values()].map((turn) => Math.ceil(turn.pods / turn.atOnce)),
     ),
     cnfs: [...new Set(pods.flatMap(({ pod }) => pod.state.cnf ?? []))].sort(),
   };

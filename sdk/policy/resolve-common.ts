@@ -5,7 +5,7 @@
  */
 import type { ResolvedPeers } from "./alarm-policy";
 import { join, type Reader } from "./reader";
-import { readApprovals } from "./resolve";
+import { readApprovals, readRetry } from "./resolve";
 import { readAlarms, readCallback } from "./resolve-alarms";
 import { readSnapshots } from "./resolve-snapshot";
 import type { ResolvedPolicy } from "./upgrade-policy";
@@ -37,10 +37,7 @@ export function readCommon(
   const rollback = reader.fields(given.rollback, at("rollback"), ["onFailure", "within"]);
   const { alarms, peers } = readAlarms(reader, given.alarms, at("alarms"));
   const callback = readCallback(reader, given.callback, at("callback"));
-  const retry =
-    given.retry === undefined
-      ? undefined
-      : reader.text(given.retry, at("retry"), "the id of a campaign that was rolled back", "3");
+  const retry = readRetry(reader, given.retry, at("retry"), "3");
   return {
     policy: {
       surge: 0,

@@ -113,10 +113,7 @@ export function resolvePolicy(
   const migrations = readMigrations(reader, given.migrations, at("migrations"));
   const { alarms, peers } = readAlarms(reader, given.alarms, at("alarms"));
   const callback = readCallback(reader, given.callback, at("callback"));
-  const retry =
-    given.retry === undefined
-      ? undefined
-      : reader.text(given.retry, at("retry"), "the id of a campaign that was rolled back", "amf-3");
+  const retry = readRetry(reader, given.retry, at("retry"), "amf-3");
 
   const policy: ResolvedPolicy = {
     mode,
@@ -271,6 +268,11 @@ function readDialTest(
   }
   const withinMs = reader.duration(given.within, at("within"), defaults.dialTestWithin);
   return { dialTest: { subscribers, withinMs, ...(planned.length > 0 ? { checks: planned } : {}) }, checks };
+}
+
+export function readRetry(reader: Reader, raw: unknown, path: string, example: string): string | undefined {
+  if (raw === undefined) return undefined;
+  return reader.text(raw, path, "the id of a campaign that was rolled back", example);
 }
 
 function readMigrations(reader: Reader, raw: unknown, path: string): { [component: string]: string } {

@@ -67,6 +67,15 @@ describe("a pool exchanged as a whole", function () {
       .map(({ id }) => id)
       .toSorted();
 
+  /** Nobody else is a node, has power or bears a mark. */
+  const consistsOf = async (names: readonly string[], release: string) => {
+    assert.deepEqual(
+      await pool(),
+      names.map((name) => `${name} ${release} `),
+    );
+    assert.deepEqual(await power(), names);
+  };
+
   it("goes back to the old pool when a new node does not stay ready in the soak", async () => {
     const { stack, lab, cluster } = open();
     await stack.setConfig({ kubernetesVersion: NEW });
@@ -88,11 +97,7 @@ describe("a pool exchanged as a whole", function () {
     failed = /Campaign (\S+) was rolled back in/.exec(output)?.[1];
     assert.ok(failed, output);
     await lab.clearFaults();
-    assert.deepEqual(
-      await pool(),
-      BLUE.map((name) => `${name} ${OLD} `),
-    );
-    assert.deepEqual(await power(), BLUE);
+    await consistsOf(BLUE, OLD);
     await stack.setConfig({ kubernetesVersion: OLD });
     const clean = await stack.up();
     assert.equal(clean.code, 0, clean.output);
@@ -104,11 +109,7 @@ describe("a pool exchanged as a whole", function () {
     await stack.setConfig({ kubernetesVersion: NEW, retry: failed });
     const { code, output } = await watched("there");
     assert.equal(code, 0, output);
-    assert.deepEqual(
-      await pool(),
-      GREEN.map((name) => `${name} ${NEW} `),
-    );
-    assert.deepEqual(await power(), GREEN);
+    await consistsOf(GREEN, NEW);
     const again = await stack.preview("--expect-no-changes");
     assert.equal(again.code, 0, again.output);
   });
@@ -118,10 +119,6 @@ describe("a pool exchanged as a whole", function () {
     await stack.setConfig({ kubernetesVersion: OLD });
     const { code, output } = await watched("back");
     assert.equal(code, 0, output);
-    assert.deepEqual(
-      await pool(),
-      BLUE.map((name) => `${name} ${OLD} `),
-    );
-    assert.deepEqual(await power(), BLUE);
+    await consistsOf(BLUE, OLD);
   });
 });
